@@ -1,0 +1,48 @@
+"""Pure functions on tensors. They need torch only, and none of MMagic's slow import."""
+
+from .camera import (
+    camera_curve,
+    exp_radiance,
+    illumination,
+    inverse_camera_curve,
+    log_radiance,
+    luminance,
+    saturation_mask,
+)
+from .geometry import affine_matrix, inside, pixel_grid, sample_at, transform_points, warp
+from .temporal import (
+    TemporalEnergies,
+    TemporalEnergyMeter,
+    TemporalHighpass,
+    gaussian_kernel,
+    highpass_energy,
+    smoothness,
+    temporal_energies,
+    temporal_highpass,
+    temporal_residual,
+)
+
+__all__ = [
+    "TemporalEnergies",
+    "TemporalEnergyMeter",
+    "TemporalHighpass",
+    "affine_matrix",
+    "camera_curve",
+    "exp_radiance",
+    "gaussian_kernel",
+    "highpass_energy",
+    "illumination",
+    "inside",
+    "inverse_camera_curve",
+    "log_radiance",
+    "luminance",
+    "pixel_grid",
+    "sample_at",
+    "saturation_mask",
+    "smoothness",
+    "temporal_energies",
+    "temporal_highpass",
+    "temporal_residual",
+    "transform_points",
+    "warp",
+]

@@ -1,0 +1,243 @@
+"""The paper's temporal smoothness S (Eq. 9-10) and the temporal residual R, exactly and in constant memory.
+
+D(v) = |v - G_sigma * v|^2 is the energy above the low temporal frequencies, G_sigma a Gaussian in time:
+
+    S = sqrt( sum D(y) / sum D(f(x)) )         is it smooth?  1: as smooth as the truth
+    R = sqrt( sum D(f(x) - y) / sum D(y) )     does it move as the truth moves?  0: perfectly, 1: a constant video
+
+The high-pass is linear, so that D(f(x) - y) needs no third filter. The Gaussian is that of
+`scipy.ndimage.gaussian_filter1d(mode='reflect', truncate=4)`. Everything is built on one streaming filter, which
+holds the 2r+1 frames of its window (r = 4 sigma fps) whatever the length of the clip.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+SIGMA = 0.15
+"""Standard deviation of the temporal Gaussian in seconds (paper, section 4.1)."""
+
+TRUNCATE = 4.0
+"""The Gaussian ends after this many standard deviations, as in scipy."""
+
+
+def gaussian_kernel(fps: float, sigma: float = SIGMA) -> Tensor:
+    """The temporal Gaussian: (2r+1,) float64, sum 1, r = int(4 sigma fps + 0.5) frames.
+
+    Raises:
+        ValueError: If `fps` or `sigma` is not a positive number, or so small that the window is a single frame
+            (the high-pass would be 0 and S meaningless).
+    """
+    if not (math.isfinite(fps) and fps > 0):
+        raise ValueError(f"fps must be a positive number of frames per second, got {fps}")
+    if not (math.isfinite(sigma) and sigma > 0):
+        raise ValueError(f"sigma must be a positive number of seconds, got {sigma}")
+    frames = sigma * fps
+    radius = int(TRUNCATE * frames + 0.5)
+    if radius == 0:
+        raise ValueError(f"sigma={sigma} s at {fps} fps is {frames:.3g} frames: too short for any frame but its own")
+    x = torch.arange(-radius, radius + 1, dtype=torch.float64)
+    kernel = torch.exp(-0.5 * (x / frames) ** 2)
+    return kernel / kernel.sum()
+
+
+def _reflect(index: int, length: int) -> int:
+    """The frame that stands at `index` when a clip is continued by mirroring (d c b a | a b c d | d c b a)."""
+    index %= 2 * length
+    return index if index < length else 2 * length - 1 - index
+
+
+class TemporalHighpass:
+    """v - G_sigma * v, frame by frame: `push` frames in order, then `flush`.
+
+    Frame t comes out r frames after it went in, when its window is complete; the r last come out of `flush`.
+    Arithmetic is in the dtype of the frames.
+
+    Args:
+        fps: Frames per second.
+        sigma: Standard deviation of the Gaussian in seconds.
+    """
+
+    def __init__(self, fps: float, sigma: float = SIGMA) -> None:
+        self.kernel = gaussian_kernel(fps, sigma).tolist()
+        self.radius = len(self.kernel) // 2
+        self._window: Tensor | None = None  # ring of the last 2r+1 frames: frame i lies at i % (2r+1)
+        self._count = 0
+
+    def push(self, frame: Tensor) -> Tensor | None:
+        """Takes the next frame, any shape; gives the high-pass of the frame r before it, or None at the start.
+
+        Raises:
+            ValueError: If the frame's shape differs from that of the frames before.
+        """
+        if self._window is None:
+            self._window = frame.new_empty((len(self.kernel), *frame.shape))
+        elif frame.shape != self._window.shape[1:]:
+            expected, got = tuple(self._window.shape[1:]), tuple(frame.shape)
+            raise ValueError(f"frame {self._count} has shape {got}, the frames before it {expected}")
+        self._window[self._count % len(self.kernel)] = frame
+        self._count += 1
+        center = self._count - 1 - self.radius
+        # Mirroring at the end is not known yet, but frame `center` does not see it.
+        return None if center < 0 else self._highpass(center, self._count)
+
+    def flush(self) -> list[Tensor]:
+        """The high-passes of the frames still held, in order. Ends the clip."""
+        first = max(0, self._count - self.radius)
+        rest = [self._highpass(center, self._count) for center in range(first, self._count)]
+        self._window, self._count = None, 0
+        return rest
+
+    def _highpass(self, center: int, length: int) -> Tensor:
+        assert self._window is not None
+        weights = [0.0] * len(self.kernel)
+        for offset, weight in enumerate(self.kernel, start=center - self.radius):
+            weights[_reflect(offset, length) % len(self.kernel)] += weight
+        used = min(length, len(self.kernel))
+        lowpass = torch.tensordot(self._window.new_tensor(weights[:used]), self._window[:used], dims=1)
+        return self._window[center % len(self.kernel)] - lowpass
+
+
+def temporal_highpass(video: Tensor, fps: float, sigma: float = SIGMA) -> Tensor:
+    """v - G_sigma * v along the first dimension of a (T, ...) video, same shape."""
+    stream = TemporalHighpass(fps, sigma)
+    frames = [out for out in (stream.push(frame) for frame in video) if out is not None]
+    return torch.stack(frames + stream.flush()) if len(video) else torch.empty_like(video)
+
+
+def highpass_energy(video: Tensor, fps: float, sigma: float = SIGMA) -> Tensor:
+    """D(v) = |v - G_sigma * v|^2 of Eq. 9, per value: (T, C, H, W) to (T, C, H, W)."""
+    return temporal_highpass(video, fps, sigma).square()
+
+
+@dataclass(frozen=True)
+class TemporalEnergies:
+    """The three sums of D that S and R are made of; `+` pools clips.
+
+    Attributes:
+        reference: sum D(y).
+        video: sum D(f(x)).
+        error: sum D(f(x) - y).
+    """
+
+    reference: float = 0.0
+    video: float = 0.0
+    error: float = 0.0
+
+    def __add__(self, other: TemporalEnergies) -> TemporalEnergies:
+        return TemporalEnergies(
+            self.reference + other.reference, self.video + other.video, self.error + other.error
+        )
+
+    @property
+    def smoothness(self) -> float:
+        """S of Eq. 10. Infinite for a constant video; nan if the reference is constant too."""
+        return _ratio(self.reference, self.video)
+
+    @property
+    def residual(self) -> float:
+        """R. 0 without error; infinite for an error over a constant reference; nan without either."""
+        return _ratio(self.error, self.reference)
+
+
+def _ratio(numerator: float, denominator: float) -> float:
+    if denominator == 0:
+        return math.nan if numerator == 0 else math.inf
+    return math.sqrt(numerator / denominator)
+
+
+class TemporalEnergyMeter:
+    """Measures `TemporalEnergies` of one clip as its frames come.
+
+    Args:
+        fps: Frames per second.
+        sigma: Standard deviation of the Gaussian in seconds.
+
+    Example:
+        >>> meter = TemporalEnergyMeter(fps=24)
+        >>> for truth, frame in zip(torch.rand(40, 3, 8, 8), torch.rand(40, 3, 8, 8)):
+        ...     meter.update(truth, frame)
+        >>> energies = meter.finish()
+        >>> energies.smoothness, energies.residual    # doctest: +SKIP
+    """
+
+    def __init__(self, fps: float, sigma: float = SIGMA) -> None:
+        self._reference = TemporalHighpass(fps, sigma)
+        self._video = TemporalHighpass(fps, sigma)
+        self._masks: deque[Tensor | None] = deque()
+        self._energies = TemporalEnergies()
+
+    def update(self, reference: Tensor, video: Tensor, mask: Tensor | None = None) -> None:
+        """Takes the next frame of both clips.
+
+        Args:
+            reference: (C, H, W) frame of the truth.
+            video: (C, H, W) frame of the processed clip.
+            mask: (1 or C, H, W) weights in [0, 1] of this frame's values in the sums; None: all 1.
+
+        Raises:
+            ValueError: If shapes differ between the two or from the frames before.
+        """
+        if reference.shape != video.shape:
+            raise ValueError(f"reference {tuple(reference.shape)} and video {tuple(video.shape)} differ in shape")
+        self._masks.append(mask)
+        high_reference, high_video = self._reference.push(reference), self._video.push(video)
+        if high_reference is not None and high_video is not None:
+            self._accumulate(high_reference, high_video)
+
+    def finish(self) -> TemporalEnergies:
+        """Ends the clip, gives its energies, and is ready for another clip."""
+        for high_reference, high_video in zip(self._reference.flush(), self._video.flush()):
+            self._accumulate(high_reference, high_video)
+        energies, self._energies = self._energies, TemporalEnergies()
+        return energies
+
+    def _accumulate(self, reference: Tensor, video: Tensor) -> None:
+        mask = self._masks.popleft()
+
+        def energy(highpass: Tensor) -> float:
+            squared = highpass.square()
+            if mask is not None:
+                squared = squared * mask
+            return float(squared.sum(dtype=torch.float64))
+
+        self._energies += TemporalEnergies(energy(reference), energy(video), energy(video - reference))
+
+
+def temporal_energies(
+    reference: Tensor, video: Tensor, fps: float, sigma: float = SIGMA, mask: Tensor | None = None
+) -> TemporalEnergies:
+    """The energies behind S and R of two (T, C, H, W) clips; `mask` is (T, 1 or C, H, W) or None.
+
+    Raises:
+        ValueError: If the clips' shapes differ, or they are empty.
+    """
+    if reference.shape != video.shape:
+        raise ValueError(f"reference {tuple(reference.shape)} and video {tuple(video.shape)} differ in shape")
+    if len(video) == 0:
+        raise ValueError("a clip without frames has no smoothness")
+    if mask is not None and (mask.ndim != video.ndim or len(mask) != len(video)):
+        raise ValueError(f"mask {tuple(mask.shape)} does not fit a video of shape {tuple(video.shape)}")
+    meter = TemporalEnergyMeter(fps, sigma)
+    for t in range(len(video)):
+        meter.update(reference[t], video[t], None if mask is None else mask[t])
+    return meter.finish()
+
+
+def smoothness(
+    reference: Tensor, video: Tensor, fps: float, sigma: float = SIGMA, mask: Tensor | None = None
+) -> float:
+    """S of Eq. 10 for (T, C, H, W) clips of any range. Above 1: smoother than the reference."""
+    return temporal_energies(reference, video, fps, sigma, mask).smoothness
+
+
+def temporal_residual(
+    reference: Tensor, video: Tensor, fps: float, sigma: float = SIGMA, mask: Tensor | None = None
+) -> float:
+    """R = sqrt(sum D(video - reference) / sum D(reference)) for (T, C, H, W) clips. 0 is perfect."""
+    return temporal_energies(reference, video, fps, sigma, mask).residual

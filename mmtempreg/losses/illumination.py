@@ -1,0 +1,34 @@
+"""hdrcnn's reconstruction loss: illumination and reflectance apart."""
+
+from __future__ import annotations
+
+from mmagic.registry import MODELS
+from torch import Tensor, nn
+
+from ..functional import illumination
+
+
+@MODELS.register_module()
+class IlluminationReflectanceLoss(nn.Module):
+    """mean[(w (I - I')^2 + (1 - w) (R - R')^2) m] of log-radiance images (Eilertsen et al. 2017, Eq. 7).
+
+    I is the blurred log luminance (`functional.illumination`), R = log H - I the rest, and m the weight map.
+
+    Args:
+        illumination_weight: w in [0, 1]; 0.5 in the authors' code.
+    """
+
+    def __init__(self, illumination_weight: float = 0.5) -> None:
+        super().__init__()
+        if not 0 <= illumination_weight <= 1:
+            raise ValueError(f"illumination_weight must lie in [0, 1], got {illumination_weight}")
+        self.illumination_weight = illumination_weight
+
+    def forward(self, pred: Tensor, target: Tensor, weight: Tensor | None = None) -> Tensor:
+        """Args: pred, target: (N, 3, H, W) natural logarithms of radiance; weight: (N, 1, H, W) or None."""
+        light_pred, light = illumination(pred), illumination(target)
+        w = self.illumination_weight
+        squares = w * (light - light_pred).square() + (1 - w) * (
+            (target - light) - (pred - light_pred)
+        ).square()
+        return (squares if weight is None else squares * weight).mean()

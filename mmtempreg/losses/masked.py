@@ -1,0 +1,38 @@
+"""Distances: weighted by a map, and the plain L2 norm."""
+
+from __future__ import annotations
+
+import torch
+from mmagic.registry import MODELS
+from torch import Tensor, nn
+
+
+@MODELS.register_module()
+class MaskedLoss(nn.Module):
+    """A pixel loss between two maps that are both multiplied by a weight: distance(w a, w b).
+
+    With the default distance this is mean[((a - b) w)^2] over *all* values, as in the authors' code: the mask
+    stands inside the square, and nothing is divided by its sum.
+
+    Args:
+        distance: Config of any MMagic pixel loss; called as `distance(pred, target)`.
+    """
+
+    def __init__(self, distance: dict | None = None) -> None:
+        super().__init__()
+        self.distance = MODELS.build(distance or dict(type="MSELoss"))
+
+    def forward(self, pred: Tensor, target: Tensor, weight: Tensor | None = None) -> Tensor:
+        """Args: pred, target: (N, C, H, W); weight: (N, 1 or C, H, W) in [0, 1], or None for 1."""
+        if weight is not None:
+            pred, target = pred * weight, target * weight
+        return self.distance(pred, target)
+
+
+@MODELS.register_module()
+class L2NormLoss(nn.Module):
+    """The norm ||pred - target||_2 of each image, as the paper prints it, averaged over the batch."""
+
+    def forward(self, pred: Tensor, target: Tensor) -> Tensor:
+        """Args: pred, target: (N, C, H, W)."""
+        return torch.linalg.vector_norm((pred - target).flatten(1), dim=1).mean()

@@ -1,0 +1,32 @@
+"""Puts this package's classes into MMagic's registries without importing MMagic's models yet.
+
+An MMEngine registry imports its *locations* when it is first asked for a name. We add our packages to the
+locations of MMagic's registries: `default_scope = 'mmagic'` then finds our names without a prefix.
+"""
+
+from importlib import import_module
+
+from mmengine.registry import Registry
+
+# MMagic registry -> our package that fills it
+LOCATIONS = {
+    "MODELS": ("mmtempreg.models", "mmtempreg.losses", "mmtempreg.transforms"),
+    "DATASETS": ("mmtempreg.datasets",),
+    "DATA_SAMPLERS": ("mmtempreg.datasets",),
+    "METRICS": ("mmtempreg.evaluation",),
+    "HOOKS": ("mmtempreg.engine",),
+}
+
+
+def register_lazily() -> None:
+    """Makes MMagic's registries find our classes on their first use (or now, if they were used already)."""
+    import mmagic.registry
+
+    for name, modules in LOCATIONS.items():
+        registry: Registry = getattr(mmagic.registry, name)
+        for module in modules:
+            if module in registry._locations:
+                continue
+            registry._locations.append(module)
+            if registry._imported:
+                import_module(module)

@@ -1,0 +1,18 @@
+"""Transform pairs: draw T for a batch, apply the same T to input, prediction, target and mask."""
+
+from .affine import AffineTransformPair
+from .base import DrawnTransform, ImageRange, TransformPair, draw_generator
+from .compose import ComposeTransformPair
+from .local_motion import LocalMotionPair
+from .noise import NoiseTransformPair
+
+__all__ = [
+    "AffineTransformPair",
+    "ComposeTransformPair",
+    "DrawnTransform",
+    "ImageRange",
+    "LocalMotionPair",
+    "NoiseTransformPair",
+    "TransformPair",
+    "draw_generator",
+]

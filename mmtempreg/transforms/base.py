@@ -1,0 +1,109 @@
+"""The contract of a transform pair: what draws T, and what a drawn T can do.
+
+A pair is a config-built object that draws one T per image; a drawn T applies the *same* draw to the input, to
+predictions of any resolution, to targets and to masks.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ..functional import inside, pixel_grid, sample_at
+
+
+@dataclass(frozen=True)
+class ImageRange:
+    """How image units (0 black, 1 white) relate to the values that the network sees.
+
+    Attributes:
+        low: Black, a float or a tensor that broadcasts over (N, C, H, W).
+        high: White, likewise.
+    """
+
+    low: Tensor | float = 0.0
+    high: Tensor | float = 1.0
+
+
+def draw_generator(seed: int, iteration: int, rank: int = 0) -> torch.Generator:
+    """A CPU generator that depends on (seed, iteration, rank) only.
+
+    Draws are made on the CPU, so that a resumed run and a run on other hardware see the same T.
+    """
+    if min(seed, iteration, rank) < 0:
+        raise ValueError(f"seed, iteration and rank must not be negative, got {(seed, iteration, rank)}")
+    state = np.random.SeedSequence([seed, iteration, rank]).generate_state(1, np.uint64)
+    return torch.Generator().manual_seed(int(state[0] >> np.uint64(1)))
+
+
+def uniform(generator: torch.Generator, low: float, high: float, *shape: int) -> Tensor:
+    """Uniform float64 draws from [low, high)."""
+    return low + (high - low) * torch.rand(*shape, generator=generator, dtype=torch.float64)
+
+
+class DrawnTransform:
+    """One T per image of a batch. Subclasses override `map_points` (geometry) or `perturb` (pixel values).
+
+    Args:
+        size: (H, W) of the images that T was drawn for.
+        padding_mode: What T reads outside the image; None if T moves nothing.
+    """
+
+    def __init__(self, size: tuple[int, int], padding_mode: str | None = None) -> None:
+        self.size = size
+        self.padding_mode = padding_mode
+
+    def map_points(self, points: Tensor) -> Tensor:
+        """Where the output points (N, h, w, 2) or (h, w, 2) are read, in pixel coordinates of the image."""
+        return points
+
+    def perturb(self, x: Tensor) -> Tensor:
+        """Changes pixel values of the input after the geometry (noise, exposure)."""
+        return x
+
+    def apply_input(self, x: Tensor) -> Tensor:
+        """T(x), what the network sees: geometry, then noise or exposure change if any. (N, C, H, W)."""
+        return self.perturb(self.apply_output(x))
+
+    def apply_output(self, f: Tensor) -> Tensor:
+        """T's geometry on any (N, C, h, w) map of the same field of view."""
+        if self.padding_mode is None:
+            return f
+        return sample_at(f, self._points(f), self.padding_mode, self.size)
+
+    def valid(self, f: Tensor) -> Tensor:
+        """(N, 1, h, w): 1 where all that T reads from the map `f` (N, C, h, w) lies inside it."""
+        if self.padding_mode is None:
+            return f.new_ones(len(f), 1, *f.shape[-2:])
+        return inside(self._points(f), (f.shape[-2], f.shape[-1]), self.size)
+
+    def _points(self, f: Tensor) -> Tensor:
+        return self.map_points(pixel_grid((f.shape[-2], f.shape[-1]), self.size, f.device))
+
+
+class TransformPair:
+    """Draws one T per image. Subclasses implement `sample`.
+
+    Attributes:
+        padding_mode: What T reads outside the image; None if T moves nothing.
+    """
+
+    padding_mode: str | None = None
+
+    def sample(
+        self, x: Tensor, generator: torch.Generator | None = None, image_range: ImageRange = ImageRange()
+    ) -> DrawnTransform:
+        """Draws T for a batch.
+
+        Args:
+            x: (N, C, H, W) network input; its values are not looked at.
+            generator: CPU generator, as from `draw_generator`. None: torch's global one.
+            image_range: Black and white in the units of `x`.
+
+        Returns:
+            The drawn transforms, one per image.
+        """
+        raise NotImplementedError

@@ -1,0 +1,59 @@
+"""Several perturbations at once, such as motion and noise."""
+
+from __future__ import annotations
+
+from typing import Sequence
+
+import torch
+from mmagic.registry import MODELS
+from torch import Tensor
+
+from .base import DrawnTransform, ImageRange, TransformPair
+
+
+class ComposeTransform(DrawnTransform):
+    """Drawn transforms one after the other: one interpolation for all geometry, then all noise."""
+
+    def __init__(self, transforms: Sequence[DrawnTransform], size: tuple[int, int]) -> None:
+        modes = [t.padding_mode for t in transforms if t.padding_mode is not None]
+        super().__init__(size, modes[0] if modes else None)
+        self.transforms = transforms
+
+    def map_points(self, points: Tensor) -> Tensor:
+        # The last transform's output pixel is looked up first.
+        for transform in reversed(self.transforms):
+            points = transform.map_points(points)
+        return points
+
+    def perturb(self, x: Tensor) -> Tensor:
+        for transform in self.transforms:
+            x = transform.perturb(x)
+        return x
+
+
+@MODELS.register_module()
+class ComposeTransformPair(TransformPair):
+    """Applies several transform pairs in the order given.
+
+    Geometry is composed into one map, so that the image is interpolated once; noise and the like act on the
+    moved image, as in the authors' code.
+
+    Args:
+        transforms: Configs of transform pairs, or built ones. All that move pixels need the same
+            `padding_mode`.
+    """
+
+    def __init__(self, transforms: Sequence[dict | TransformPair]) -> None:
+        if not transforms:
+            raise ValueError("ComposeTransformPair needs at least one transform")
+        self.transforms = [MODELS.build(t) if isinstance(t, dict) else t for t in transforms]
+        modes = {t.padding_mode for t in self.transforms if t.padding_mode is not None}
+        if len(modes) > 1:
+            raise ValueError(f"the transforms' padding_mode must agree, got {sorted(modes)}")
+        self.padding_mode = modes.pop() if modes else None
+
+    def sample(
+        self, x: Tensor, generator: torch.Generator | None = None, image_range: ImageRange = ImageRange()
+    ) -> ComposeTransform:
+        drawn = [pair.sample(x, generator, image_range) for pair in self.transforms]
+        return ComposeTransform(drawn, (x.shape[-2], x.shape[-1]))

@@ -1,0 +1,48 @@
+"""Pixel noise: T(x) = x + N(0, sigma^2), the perturbation of stability training (paper, section 3.1)."""
+
+from __future__ import annotations
+
+import torch
+from mmagic.registry import MODELS
+from torch import Tensor
+
+from .base import DrawnTransform, ImageRange, TransformPair, uniform
+
+
+class NoiseTransform(DrawnTransform):
+    """Drawn noise, added to the input only; predictions, targets and masks stay as they are."""
+
+    def __init__(self, noise: Tensor, size: tuple[int, int], image_range: ImageRange) -> None:
+        super().__init__(size)
+        self.noise = noise  # image units
+        self.image_range = image_range
+
+    def perturb(self, x: Tensor) -> Tensor:
+        low = torch.as_tensor(self.image_range.low, dtype=x.dtype, device=x.device)
+        high = torch.as_tensor(self.image_range.high, dtype=x.dtype, device=x.device)
+        noisy = x + self.noise.to(x.device, x.dtype) * (high - low)
+        return torch.maximum(torch.minimum(noisy, high), low)
+
+
+@MODELS.register_module()
+class NoiseTransformPair(TransformPair):
+    """Adds normally distributed noise that is independent per pixel and channel.
+
+    Args:
+        sigma: (smallest, largest) standard deviation in image units (1 is white); drawn uniformly, one per
+            image. The paper's range by default.
+    """
+
+    def __init__(self, sigma: tuple[float, float] = (0.01, 0.04)) -> None:
+        low, high = sigma
+        if not 0 <= low <= high:
+            raise ValueError(f"sigma must be (smallest, largest) with 0 <= smallest <= largest, got {sigma}")
+        self.sigma = (float(low), float(high))
+
+    def sample(
+        self, x: Tensor, generator: torch.Generator | None = None, image_range: ImageRange = ImageRange()
+    ) -> NoiseTransform:
+        generator = generator or torch.default_generator
+        sigma = uniform(generator, *self.sigma, len(x), 1, 1, 1).float()
+        noise = sigma * torch.randn(x.shape, generator=generator)
+        return NoiseTransform(noise, (x.shape[-2], x.shape[-1]), image_range)
