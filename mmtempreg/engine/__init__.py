@@ -1,0 +1,5 @@
+"""Hooks that MMEngine lacks."""
+
+from .channels_last_hook import ChannelsLastHook
+
+__all__ = ["ChannelsLastHook"]

@@ -1,0 +1,308 @@
+"""Real HDR images: a folder of them as photographs to train on, or as clips of a moving camera to test on."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, Callable, NamedTuple, Sequence
+
+os.environ.setdefault("OPENCV_IO_ENABLE_OPENEXR", "1")  # OpenCV looks when it is imported
+import cv2  # noqa: E402
+import numpy as np  # noqa: E402
+from mmagic.registry import DATASETS  # noqa: E402
+from mmengine.dataset import BaseDataset  # noqa: E402
+
+from .procedural_scene import Wave  # noqa: E402
+from .virtual_camera import Shot, VirtualCamera, exposure_for, photograph, shift_colour  # noqa: E402
+
+SUFFIXES = (".hdr", ".exr")
+
+
+def read_hdr(path: str | Path) -> np.ndarray:
+    """Linear RGB radiance of a .hdr or .exr file, (H, W, 3) float32.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        ValueError: If it cannot be read, or holds NaN, infinity or negative radiance.
+    """
+    if not Path(path).is_file():
+        raise FileNotFoundError(f"{path}: no such HDR image")
+    try:
+        image = cv2.imread(str(path), cv2.IMREAD_COLOR | cv2.IMREAD_ANYDEPTH)
+    except cv2.error as error:
+        hint = "" if "OPENEXR" not in str(error) else " (set OPENCV_IO_ENABLE_OPENEXR=1 before cv2 is imported)"
+        raise ValueError(f"{path} cannot be read as an HDR image: {error}{hint}") from error
+    if image is None or image.dtype != np.float32:
+        kind = "is unreadable" if image is None else f"holds {image.dtype}, not linear floating-point radiance"
+        raise ValueError(f"{path} {kind}; expected one of {SUFFIXES}")
+    if not np.isfinite(image).all():
+        raise ValueError(f"{path} holds NaN or infinite radiance: repair the image or remove it")
+    if image.min() < 0:
+        raise ValueError(f"{path} holds negative radiance ({image.min():.3g}): clip it at 0 if that is what you want")
+    return np.ascontiguousarray(image[..., ::-1])
+
+
+_read_cached = lru_cache(maxsize=16)(read_hdr)
+
+
+def _list_images(folder: str, names: Sequence[str] | None) -> list[str]:
+    root = Path(folder)
+    if not root.is_dir():
+        raise FileNotFoundError(f"{folder}: no such folder of HDR images")
+    files = [root / name for name in names] if names else sorted(root.iterdir())
+    files = [file for file in files if file.suffix.lower() in SUFFIXES]
+    if not files:
+        raise FileNotFoundError(f"{folder} holds no image with one of the suffixes {SUFFIXES}")
+    return [str(file) for file in files]
+
+
+def _crop_width(path: str, image: np.ndarray, fraction: float, size: int) -> float:
+    """Width in source pixels of a square crop; never more than the image is high."""
+    height, width = image.shape[:2]
+    if min(height, width) < size:
+        raise ValueError(f"{path} is {width}x{height}: smaller than the crop of {size}x{size} pixels")
+    return min(fraction * width, height - 1.0)
+
+
+def _view(image: np.ndarray, center: tuple[float, float], width: float, angle: float, size: int) -> np.ndarray:
+    """A square window of the image, `width` source pixels wide, turned by `angle` radians, at `size` pixels."""
+    scale = width / size
+    if scale > 1:  # what the smaller grid cannot hold would alias, and crawl as the camera moves
+        image = cv2.GaussianBlur(image, (0, 0), 0.5 * scale, borderType=cv2.BORDER_REFLECT)
+    cos, sin = scale * np.cos(angle), scale * np.sin(angle)
+    middle = (size - 1) / 2
+    matrix = np.array(
+        [
+            [cos, -sin, center[0] - middle * (cos - sin)],
+            [sin, cos, center[1] - middle * (cos + sin)],
+        ]
+    )
+    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    return cv2.warpAffine(image, matrix, (size, size), flags=flags, borderMode=cv2.BORDER_REFLECT)
+
+
+class _HDRFolder(BaseDataset):
+    """What photographs and clips have in common: the folder, the crop and the camera."""
+
+    METAINFO = dict(dataset_type="hdr", task_name="hdr_reconstruction")
+
+    def __init__(
+        self,
+        data_root: str,
+        size: int,
+        seed: int,
+        crop: tuple[float, float],
+        percentile: tuple[float, float],
+        camera: VirtualCamera,
+        files: Sequence[str] | None,
+        pipeline: Sequence[dict | Callable],
+        **kwargs: Any,
+    ) -> None:
+        if size < 1:
+            raise ValueError(f"size must be at least 1 pixel, got {size}")
+        for name, (low, high) in dict(crop=crop, percentile=percentile).items():
+            if not 0 < low <= high <= 1:
+                raise ValueError(f"{name} must be (smallest, largest) in (0, 1], got {(low, high)}")
+        self.size, self.seed, self.crop, self.percentile, self.camera = size, seed, crop, percentile, camera
+        self.files = files
+        super().__init__(data_root=data_root, pipeline=list(pipeline), serialize_data=False, **kwargs)
+
+    def _item(self, info: dict, radiance: np.ndarray, image: np.ndarray) -> dict:
+        return dict(info, img=image, gt=radiance, img_channel_order="rgb", gt_channel_order="rgb")
+
+
+@DATASETS.register_module()
+class HDRImageDataset(_HDRFolder):
+    """Photographs that a virtual camera takes of a folder of .hdr and .exr images.
+
+    Photograph i is a random crop of image i modulo their number, mirrored half of the time, with a random
+    exposure and camera (hdrcnn's): a pure function of (seed, i). Items are as in `ProceduralHDRDataset`.
+
+    Args:
+        data_root: The folder.
+        num_images: Number of photographs.
+        size: Height and width of a photograph in pixels.
+        seed: Another seed, other photographs.
+        crop: Smallest and largest width of the crop, as a fraction of the image's.
+        percentile: Range of the percentile of the brightest channel that is exposed to saturation.
+        camera: Arguments of `VirtualCamera`.
+        files: Names in the folder to use; None: all.
+        pipeline: Transforms of the items.
+
+    Raises:
+        FileNotFoundError, ValueError: For a missing, unreadable or too small image; they name the file.
+    """
+
+    def __init__(
+        self,
+        data_root: str,
+        num_images: int = 10000,
+        size: int = 320,
+        seed: int = 0,
+        crop: tuple[float, float] = (0.2, 0.6),
+        percentile: tuple[float, float] = (0.85, 0.95),
+        camera: dict | None = None,
+        files: Sequence[str] | None = None,
+        pipeline: Sequence[dict | Callable] = (),
+        **kwargs: Any,
+    ) -> None:
+        if num_images < 1:
+            raise ValueError(f"num_images must be at least 1, got {num_images}")
+        self.num_images = num_images
+        shot = VirtualCamera(**(camera or {}))
+        super().__init__(data_root, size, seed, crop, percentile, shot, files, pipeline, **kwargs)
+
+    def load_data_list(self) -> list[dict]:
+        """One entry per photograph."""
+        paths = _list_images(self.data_root, self.files)
+        return [
+            dict(img_path=paths[i % len(paths)], clip=f"photo_{i:05d}", frame=0, num_frames=1, fps=1.0)
+            for i in range(self.num_images)
+        ]
+
+    def get_data_info(self, idx: int) -> dict:
+        """The item before the pipeline."""
+        info = super().get_data_info(idx)
+        rng = np.random.default_rng([self.seed, info["sample_idx"]])
+        source = _read_cached(info["img_path"])
+        width = _crop_width(info["img_path"], source, rng.uniform(*self.crop), self.size)
+        center = tuple(rng.uniform(width / 2, extent - width / 2) for extent in source.shape[1::-1])
+        radiance = _view(source, center, width, 0.0, self.size)
+        if rng.uniform() < 0.5:
+            radiance = radiance[:, ::-1]
+        shot = self.camera.draw(rng)
+        exposure = exposure_for(radiance, rng.uniform(*self.percentile))
+        radiance = shift_colour(np.ascontiguousarray(radiance * np.float32(exposure)), shot.hue, shot.saturation)
+        return self._item(info, radiance, photograph(radiance, shot, rng))
+
+
+@dataclass(frozen=True)
+class _CameraPath:
+    """Where the camera looks at a time in seconds; lengths in pixels of the image."""
+
+    image: np.ndarray
+    x: Wave
+    y: Wave
+    width: Wave
+    angle: Wave
+
+    def view(self, seconds: float, size: int) -> np.ndarray:
+        """What it sees, (size, size, 3). At the image's border the view stops."""
+        half = self.width(seconds) / 2
+        x, y = (
+            float(np.clip(position, min(half, extent / 2), max(extent - half, extent / 2)))
+            for position, extent in zip((self.x(seconds), self.y(seconds)), self.image.shape[1::-1])
+        )
+        return _view(self.image, (x, y), 2 * half, self.angle(seconds), size)
+
+
+class _Take(NamedTuple):
+    """What is fixed for a clip."""
+
+    path: _CameraPath
+    exposure: float
+    shot: Shot
+
+
+@DATASETS.register_module()
+class HDRPanDataset(_HDRFolder):
+    """Clips of a camera that pans, zooms and rolls smoothly over HDR images: real light, with true HDR frames.
+
+    Clip i moves over image i modulo their number. Path, exposure (one for the clip) and camera are a pure
+    function of (seed, i). Items are as in `ProceduralHDRDataset`.
+
+    Args:
+        data_root: The folder of .hdr and .exr images.
+        num_clips: Number of clips; None: one per image.
+        num_frames: Frames per clip.
+        size: Height and width of a frame in pixels.
+        fps: Frames per second; motion is defined in seconds.
+        seed: Another seed, other paths.
+        crop: Smallest and largest width of the view, as a fraction of the image's.
+        percentile: Range of the percentile of the brightest channel that is exposed to saturation.
+        pan: Amplitude of the motion in widths of the view.
+        zoom: Relative amplitude of the view's width.
+        roll: Amplitude of the camera's roll in degrees.
+        camera: Arguments of `VirtualCamera`. Without JPEG by default: its blocks flicker.
+        files: Names in the folder to use; None: all.
+        pipeline: Transforms of the items.
+
+    Raises:
+        FileNotFoundError, ValueError: For a missing, unreadable or too small image, and a bad fps.
+    """
+
+    def __init__(
+        self,
+        data_root: str,
+        num_clips: int | None = None,
+        num_frames: int = 100,
+        size: int = 320,
+        fps: float = 24.0,
+        seed: int = 0,
+        crop: tuple[float, float] = (0.2, 0.6),
+        percentile: tuple[float, float] = (0.85, 0.95),
+        pan: float = 0.3,
+        zoom: float = 0.1,
+        roll: float = 4.0,
+        camera: dict | None = None,
+        files: Sequence[str] | None = None,
+        pipeline: Sequence[dict | Callable] = (),
+        **kwargs: Any,
+    ) -> None:
+        if not fps > 0:
+            raise ValueError(f"fps must be positive, got {fps}")
+        for name, value in dict(num_clips=num_clips, num_frames=num_frames).items():
+            if value is not None and value < 1:
+                raise ValueError(f"{name} must be at least 1, got {value}")
+        self.num_clips, self.num_frames, self.fps = num_clips, num_frames, float(fps)
+        self.pan, self.zoom, self.roll = pan, zoom, roll
+        self._take: tuple[int, _Take] | None = None  # that of the clip read last
+        shot = VirtualCamera(**{"jpeg": False, **(camera or {})})
+        super().__init__(data_root, size, seed, crop, percentile, shot, files, pipeline, **kwargs)
+
+    def load_data_list(self) -> list[dict]:
+        """One entry per frame."""
+        paths = _list_images(self.data_root, self.files)
+        clips = [(clip, paths[clip % len(paths)]) for clip in range(self.num_clips or len(paths))]
+        return [
+            dict(
+                img_path=path,
+                clip=f"{clip:03d}_{Path(path).stem}",
+                clip_index=clip,
+                frame=frame,
+                num_frames=self.num_frames,
+                fps=self.fps,
+            )
+            for clip, path in clips
+            for frame in range(self.num_frames)
+        ]
+
+    def get_data_info(self, idx: int) -> dict:
+        """The item before the pipeline."""
+        info = super().get_data_info(idx)
+        clip, frame = info["clip_index"], info["frame"]
+        if self._take is None or self._take[0] != clip:
+            self._take = (clip, self._draw_take(clip, info["img_path"]))
+        take = self._take[1]
+        radiance = take.path.view(frame / self.fps, self.size) * np.float32(take.exposure)
+        radiance = shift_colour(radiance, take.shot.hue, take.shot.saturation)
+        noise = np.random.default_rng([self.seed, clip, frame])
+        return self._item(info, radiance, photograph(radiance, take.shot, noise))
+
+    def _draw_take(self, clip: int, img_path: str) -> _Take:
+        image = _read_cached(img_path)
+        rng = np.random.default_rng([self.seed, clip])
+        width = _crop_width(img_path, image, rng.uniform(*self.crop), self.size)
+        x, y = (rng.uniform(width / 2, extent - width / 2) for extent in image.shape[1::-1])
+        path = _CameraPath(
+            image=image,
+            x=Wave.draw(rng, x, self.pan * width / 2),
+            y=Wave.draw(rng, y, self.pan * width / 2),
+            width=Wave.draw(rng, width, self.zoom * width / 2),
+            angle=Wave.draw(rng, 0, np.radians(self.roll) / 2),
+        )
+        shot, percentile = self.camera.draw(rng), rng.uniform(*self.percentile)
+        times = np.linspace(0, (self.num_frames - 1) / self.fps, 5)
+        return _Take(path, exposure_for(np.stack([path.view(t, self.size) for t in times]), percentile), shot)

@@ -1,0 +1,101 @@
+"""Procedural HDR images and clips: no download, no licence, and ground truth without a limit."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Callable, Iterator, Sequence
+
+import numpy as np
+from mmagic.registry import DATASETS
+from mmengine.dataset import BaseDataset
+
+from .array_cache import cached_array
+from .procedural_scene import FPS, draw_scene, render_clip, render_still
+from .virtual_camera import VirtualCamera, photograph
+
+VERSION = 1
+"""Goes up when the scenes change: caches of another version are not taken."""
+
+
+@DATASETS.register_module()
+class ProceduralHDRDataset(BaseDataset):
+    """Coloured HDR scenes with discs, boxes, glows, texture, highlights and occluding beams, and photographs of them.
+
+    Stills for training by default, moving clips for testing with `num_clips` and `num_frames`. Everything is a
+    pure function of (seed, index, frame). Radiance is rendered once, into a memory-mapped file of half floats
+    under `data_root`; the photograph (random camera curve, clipping, 8 bits) is taken when it is asked for.
+    All frames of a clip are taken with the same camera and exposure.
+
+    An item holds `img`, the photograph (H, W, 3) uint8, and `gt`, linear radiance (H, W, 3) float32 with 1 where
+    the sensor saturates, both RGB; and `clip` (name), `frame`, `num_frames` and `fps`.
+
+    Args:
+        num_images: Number of stills.
+        size: Height and width in pixels.
+        seed: Another seed, other scenes. Train and test with different ones.
+        num_clips: Number of clips; if it is given, there are no stills.
+        num_frames: Frames per clip.
+        data_root: Folder of the rendered radiance.
+        pipeline: Transforms of the items.
+
+    Raises:
+        ValueError: If a size or count is not positive, or only one of `num_clips` and `num_frames` is given.
+    """
+
+    METAINFO = dict(dataset_type="hdr", task_name="hdr_reconstruction")
+
+    def __init__(
+        self,
+        num_images: int = 10000,
+        size: int = 128,
+        seed: int = 0,
+        num_clips: int | None = None,
+        num_frames: int | None = None,
+        data_root: str = "data/procedural_hdr",
+        pipeline: Sequence[dict | Callable] = (),
+        **kwargs: Any,
+    ) -> None:
+        if (num_clips is None) != (num_frames is None):
+            raise ValueError("`num_clips` and `num_frames` go together: give both for clips, neither for stills")
+        self.num_clips = num_images if num_clips is None else num_clips
+        self.num_frames = 1 if num_frames is None else num_frames
+        self.size, self.seed = size, seed
+        counts = dict(num_images=num_images, num_clips=self.num_clips, num_frames=self.num_frames, size=size)
+        for name, value in counts.items():
+            if value < 1:
+                raise ValueError(f"{name} must be at least 1, got {value}")
+        if seed < 0:
+            raise ValueError(f"seed must not be negative, got {seed}")
+        self.camera = VirtualCamera(noise=0, hue=0, saturation=0, jpeg=False)
+        super().__init__(data_root=data_root, pipeline=list(pipeline), serialize_data=False, **kwargs)
+
+    def load_data_list(self) -> list[dict]:
+        """One entry per frame; renders the radiance if the cache does not hold it yet."""
+        name = f"v{VERSION}_seed{self.seed}_{self.num_clips}x{self.num_frames}_{self.size}px.npy"
+        self._radiance = cached_array(
+            Path(self.data_root) / name,
+            (self.num_clips * self.num_frames, self.size, self.size, 3),
+            "float16",
+            self._render(),
+        )
+        return [
+            dict(clip=f"seed{self.seed}_{clip:05d}", clip_index=clip, frame=frame, num_frames=self.num_frames, fps=FPS)
+            for clip in range(self.num_clips)
+            for frame in range(self.num_frames)
+        ]
+
+    def _render(self) -> Iterator[np.ndarray]:
+        for clip in range(self.num_clips):
+            scene = draw_scene(self.seed, clip)
+            if self.num_frames == 1:
+                yield render_still(scene, self.size)
+            else:
+                yield from render_clip(scene, self.num_frames, self.size)
+
+    def get_data_info(self, idx: int) -> dict:
+        """The item before the pipeline."""
+        info = super().get_data_info(idx)
+        radiance = np.array(self._radiance[info["sample_idx"]], dtype=np.float32)
+        rng = np.random.default_rng([self.seed, info["clip_index"], 1])
+        image = photograph(radiance, self.camera.draw(rng), rng)
+        return dict(info, img=image, gt=radiance, img_channel_order="rgb", gt_channel_order="rgb")
