@@ -1,0 +1,11 @@
+# Stability training with motion (Eq. 2).
+_base_ = './hdr_finetune.py'
+experiment_name = 'hdr_stability_a0.8'
+work_dir = './work_dirs/hdr_stability_a0.8'
+model = dict(
+    _delete_=True,
+    type='SiameseEditModel',
+    model={{_base_.model}},
+    transform=dict(type='AffineTransformPair'),
+    regularization=dict(type='StabilityLoss'),
+    alpha=0.8)

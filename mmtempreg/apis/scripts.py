@@ -1,0 +1,23 @@
+"""Runs MMagic's command-line tools."""
+
+import importlib.util
+import runpy
+from pathlib import Path
+
+
+def run_mmagic_tool(name: str) -> None:
+    """Runs a script of MMagic's `tools/` as the main program, with `sys.argv` as it is.
+
+    `mmtempreg` is imported by now, so that `mmtempreg.compat` has made MMagic importable.
+
+    Raises:
+        FileNotFoundError: If the installed MMagic does not carry its tools.
+    """
+    spec = importlib.util.find_spec("mmagic")
+    assert spec is not None and spec.origin is not None
+    package = Path(spec.origin).parent
+    for tools in (package / ".mim" / "tools", package.parent / "tools"):  # as a wheel has it, and a clone
+        if (tools / name).is_file():
+            runpy.run_path(str(tools / name), run_name="__main__")
+            return
+    raise FileNotFoundError(f"{package} has no tools/{name}: reinstall it with `pip install mmagic==1.2.0`")

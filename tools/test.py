@@ -1,0 +1,10 @@
+"""Tests a checkpoint: MMagic's own script and flags, after our repairs of its dependencies.
+
+Usage: python tools/test.py CONFIG CHECKPOINT [--out FILE] [--work-dir DIR] [--cfg-options ...]
+       [--launcher {none,pytorch,slurm,mpi}]
+"""
+
+from mmtempreg.apis.scripts import run_mmagic_tool
+
+if __name__ == "__main__":
+    run_mmagic_tool("test.py")
