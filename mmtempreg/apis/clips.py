@@ -1,0 +1,65 @@
+"""A checkpoint over the frames of a clip."""
+
+from __future__ import annotations
+
+from typing import Any, Iterator, NamedTuple
+
+import torch
+from mmengine.config import Config
+from mmengine.dataset import pseudo_collate
+from mmengine.registry import init_default_scope
+from mmengine.runner import load_checkpoint
+from torch import Tensor, nn
+
+
+class ClipFrame(NamedTuple):
+    """What goes in, what should come out, and what does: (3, H, W) float32 in RGB.
+
+    Attributes:
+        image: The network's input in [0, 1].
+        truth: Ground truth, in the range of the dataset.
+        prediction: The same, of the model.
+    """
+
+    image: Tensor
+    truth: Tensor
+    prediction: Tensor
+
+
+def load_model(config: Config, checkpoint: str, device: str = "cpu") -> nn.Module:
+    """The config's model with a checkpoint's weights, ready for inference.
+
+    Raises:
+        FileNotFoundError: If there is no such checkpoint.
+        RuntimeError: If the checkpoint is of another network.
+    """
+    from mmagic.registry import MODELS
+
+    init_default_scope(config.get("default_scope", "mmagic"))
+    model = MODELS.build(config.model)
+    load_checkpoint(model, checkpoint, map_location="cpu", strict=True)
+    return model.to(device).eval()
+
+
+def predict_clip(model: nn.Module, dataset: Any, clip: int = 0) -> Iterator[ClipFrame]:
+    """Runs a model over a clip, frame by frame.
+
+    Args:
+        model: From `load_model`.
+        dataset: A dataset of clips, such as `ProceduralHDRDataset`.
+        clip: Number of the clip, in the order of the dataset.
+
+    Raises:
+        IndexError: If the dataset has no such clip.
+    """
+    names = list(dict.fromkeys(entry["clip"] for entry in dataset.data_list))
+    if not 0 <= clip < len(names):
+        raise IndexError(f"there is no clip {clip}: the dataset has {len(names)}")
+    indices = [i for i, entry in enumerate(dataset.data_list) if entry["clip"] == names[clip]]
+    for index in indices:
+        batch = pseudo_collate([dataset[index]])
+        image = batch["inputs"][0].float() / 255
+        with torch.no_grad():
+            (sample,) = model.test_step(batch)
+        # Results and ground truth come in BGR, MMagic's order of results; this pipeline's input is RGB.
+        yield ClipFrame(image, sample.gt_img.cpu().flip(0), sample.output.pred_img.cpu().flip(0))

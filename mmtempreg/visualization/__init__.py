@@ -1,0 +1,7 @@
+"""Pictures and videos of what changes over time."""
+
+from .comparison_video import write_comparison_video
+from .display import tone_map
+from .temporal_plot import plot_temporal_comparison
+
+__all__ = ["plot_temporal_comparison", "tone_map", "write_comparison_video"]

@@ -1,0 +1,63 @@
+"""Clips side by side in one video file."""
+
+from __future__ import annotations
+
+import os
+from fractions import Fraction
+from pathlib import Path
+from typing import Iterable, Mapping
+
+import av
+import cv2
+import numpy as np
+
+LABEL_HEIGHT = 24
+
+
+def write_comparison_video(
+    path: str | Path, frames: Iterable[Mapping[str, np.ndarray]], fps: float, enlarge: int = 2
+) -> None:
+    """Writes a video with labelled panels side by side (H.264, or VP9 for .webm).
+
+    Args:
+        path: The video file; written under another name first.
+        frames: For every frame, label -> (H, W, 3) uint8 RGB.
+        fps: Frames per second.
+        enlarge: Whole factor by which panels are enlarged, without smoothing.
+
+    Raises:
+        ValueError: If there is no frame, or panels differ in size.
+    """
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f".partial{path.suffix}")
+    codec = "libvpx-vp9" if path.suffix == ".webm" else "libx264"
+    stream = None
+    with av.open(str(partial), "w") as container:
+        for panels in frames:
+            picture = _side_by_side(panels, enlarge)
+            if stream is None:
+                stream = container.add_stream(codec, rate=Fraction(fps).limit_denominator(1001))
+                stream.height, stream.width = picture.shape[:2]
+                stream.pix_fmt = "yuv420p"
+                stream.options = {"crf": "16"}
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
+        if stream is None:
+            raise ValueError(f"{path}: there is no frame to write")
+        container.mux(stream.encode())
+    os.replace(partial, path)
+
+
+def _side_by_side(panels: Mapping[str, np.ndarray], enlarge: int) -> np.ndarray:
+    sizes = {panel.shape for panel in panels.values()}
+    if len(sizes) != 1:
+        raise ValueError(f"panels must have one size, got {sorted(sizes)}")
+    columns = []
+    for label, panel in panels.items():
+        large = panel.repeat(enlarge, axis=0).repeat(enlarge, axis=1)
+        strip = np.full((LABEL_HEIGHT, large.shape[1], 3), 24, np.uint8)
+        cv2.putText(strip, label, (6, 17), cv2.FONT_HERSHEY_SIMPLEX, 0.5, (235,) * 3, 1, cv2.LINE_AA)
+        columns.append(np.vstack([strip, large]))
+    picture = np.hstack(columns)
+    even = (picture.shape[0] // 2 * 2, picture.shape[1] // 2 * 2)  # what 4:2:0 needs
+    return np.ascontiguousarray(picture[: even[0], : even[1]])

@@ -1,0 +1,94 @@
+"""The picture of a clip's temporal stability: a pixel over time, frame differences, and flicker."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Mapping
+
+import matplotlib
+import numpy as np
+import torch
+from torch import Tensor
+
+from ..functional import saturation_mask, temporal_highpass, temporal_residual
+from .display import log_luminance, tone_map
+
+matplotlib.use("Agg")
+import matplotlib.pyplot as plt  # noqa: E402
+
+
+def plot_temporal_comparison(
+    path: str | Path, truth: Tensor, predictions: Mapping[str, Tensor], fps: float, stops: float = -2.0
+) -> None:
+    """Writes a picture that compares models on one clip.
+
+    At the top the value of one pixel over time: of those that are saturated throughout, the one at which the first
+    of the predictions flickers most. Below, a column for each model: a frame, its change from the
+    frame before, and the flicker, i.e. the temporal high-pass of the error, as root mean square over the clip.
+
+    Args:
+        path: The image file.
+        truth: (T, 3, H, W) linear RGB radiance, at least 2 frames.
+        predictions: Name -> the same of a model.
+        fps: Frames per second.
+        stops: Exposure of the frames shown.
+
+    Raises:
+        ValueError: If there is nothing to compare or the clip is a single frame.
+    """
+    if not predictions or len(truth) < 2:
+        raise ValueError("a comparison needs at least one prediction and two frames")
+    logs = {name: log_luminance(video) for name, video in {"truth": truth, **predictions}.items()}
+    flicker = {
+        name: temporal_highpass(logs[name] - logs["truth"], fps).square().mean(dim=0).sqrt() for name in predictions
+    }
+    saturated = saturation_mask(truth).squeeze(1)
+    first = flicker[next(iter(predictions))]
+    always = saturated.mean(dim=0)
+    y, x = np.unravel_index(int((first * (always >= always.max())).argmax()), first.shape)
+    frame = int((logs["truth"][1:] - logs["truth"][:-1]).abs().mean(dim=(1, 2)).argmax()) + 1
+
+    columns = len(logs)
+    figure = plt.figure(figsize=(2.4 * columns, 9.4), layout="constrained")
+    grid = figure.add_gridspec(4, columns, height_ratios=[1.25, 1, 1, 1])
+    axes = figure.add_subplot(grid[0, :])
+    seconds = np.arange(len(truth)) / fps
+    for name, values in logs.items():
+        style = dict(color="black", linewidth=2.2, alpha=0.5) if name == "truth" else dict(linewidth=1.2)
+        axes.plot(seconds, values[:, y, x], label=name, **style)
+    axes.set(xlabel="time [s]", ylabel="log luminance", title=f"pixel ({x}, {y}) over time")
+    axes.margins(x=0)
+    axes.legend(ncols=columns, fontsize="small", frameon=False)
+
+    changes = {name: (values[frame] - values[frame - 1]).abs() for name, values in logs.items()}
+    brightest_change = float(torch.stack(list(changes.values())).quantile(0.995))
+    brightest_flicker = float(torch.stack(list(flicker.values())).quantile(0.995))
+    for column, name in enumerate(logs):
+        video = truth if name == "truth" else predictions[name]
+        title = name
+        if name != "truth":
+            domain = [(v + 1 / 255).log() for v in (truth, video)]
+            title += f"\nR = {temporal_residual(*domain, fps, mask=saturation_mask(truth)):.3f}"
+        _tile(figure.add_subplot(grid[1, column]), tone_map(video[frame], stops), title)
+        axes = figure.add_subplot(grid[2, column])
+        _tile(axes, changes[name], "", vmin=0, vmax=brightest_change, cmap="magma")
+        if column == 0:
+            axes.set_ylabel("change from\nframe to frame")
+        if name == "truth":
+            continue
+        axes = figure.add_subplot(grid[3, column])
+        _tile(axes, flicker[name], "", vmin=0, vmax=brightest_flicker, cmap="inferno")
+        if column == 1:
+            axes.set_ylabel("flicker that the\ntruth does not have")
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f".partial{path.suffix}")
+    figure.savefig(partial, dpi=110)
+    plt.close(figure)
+    os.replace(partial, path)
+
+
+def _tile(axes: plt.Axes, image: np.ndarray | Tensor, title: str, **kwargs: object) -> None:
+    axes.imshow(image, interpolation="nearest", **kwargs)
+    axes.set(xticks=[], yticks=[], title=title)

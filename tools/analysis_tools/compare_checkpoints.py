@@ -1,0 +1,58 @@
+"""Shows what checkpoints of one network do to a moving clip: a picture and a side-by-side video.
+
+Usage: python tools/analysis_tools/compare_checkpoints.py CONFIG NAME=CHECKPOINT ... [--clip N] [--out-dir DIR]
+       [--cfg-options ...]
+
+The clip is one of the config's test clips. Writes temporal.png and side_by_side.mp4.
+"""
+
+import argparse
+from pathlib import Path
+
+import torch
+from mmengine.config import Config, DictAction
+from mmengine.registry import init_default_scope
+from tqdm import tqdm
+
+import mmtempreg  # noqa: F401, before MMagic is imported
+from mmtempreg.apis import load_model, predict_clip
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("config")
+    parser.add_argument("checkpoints", nargs="+", metavar="NAME=CHECKPOINT")
+    parser.add_argument("--clip", type=int, default=0, help="number of the test clip")
+    parser.add_argument("--out-dir", type=Path, default=Path("work_dirs/compare"))
+    parser.add_argument("--stops", type=float, default=-2.0, help="exposure of what is shown")
+    parser.add_argument("--cfg-options", nargs="+", action=DictAction)
+    args = parser.parse_args()
+
+    from mmagic.registry import DATASETS
+
+    from mmtempreg.visualization import plot_temporal_comparison, tone_map, write_comparison_video
+
+    config = Config.fromfile(args.config)
+    config.merge_from_dict(args.cfg_options or {})
+    init_default_scope("mmagic")
+    dataset = DATASETS.build(config.test_dataloader.dataset)
+    predictions = {}
+    for name, checkpoint in (item.partition("=")[::2] for item in args.checkpoints):
+        frames = predict_clip(load_model(config, checkpoint), dataset, args.clip)
+        clip = list(tqdm(frames, desc=name, unit="frame"))
+        predictions[name] = torch.stack([frame.prediction for frame in clip])
+    images, truth = (torch.stack([getattr(frame, part) for frame in clip]) for part in ("image", "truth"))
+    fps = dataset.data_list[0]["fps"]
+
+    plot_temporal_comparison(args.out_dir / "temporal.png", truth, predictions, fps, args.stops)
+    panels = (
+        {"input": (images[t] * 255).round().byte().permute(1, 2, 0).numpy(), "truth": tone_map(truth[t], args.stops)}
+        | {name: tone_map(video[t], args.stops) for name, video in predictions.items()}
+        for t in range(len(truth))
+    )
+    write_comparison_video(args.out_dir / "side_by_side.mp4", panels, fps)
+    print(f"{args.out_dir / 'temporal.png'}\n{args.out_dir / 'side_by_side.mp4'}")
+
+
+if __name__ == "__main__":
+    main()
