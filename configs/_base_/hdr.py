@@ -58,7 +58,7 @@ default_hooks = dict(
     param_scheduler=dict(type='ParamSchedulerHook'),
     checkpoint=dict(type='CheckpointHook', interval=1, max_keep_ckpts=1, by_epoch=True),
     sampler_seed=dict(type='DistSamplerSeedHook'))
-custom_hooks = [dict(type='StrictLoadHook'), dict(type='ChannelsLastHook')]
+custom_hooks = [dict(type='StrictLoadHook')]
 log_processor = dict(type='LogProcessor', window_size=50, by_epoch=True)
 log_level = 'INFO'
 env_cfg = dict(

@@ -158,14 +158,16 @@ class HDRImageDataset(_HDRFolder):
         """One entry per photograph."""
         paths = _list_images(self.data_root, self.files)
         return [
-            dict(img_path=paths[i % len(paths)], clip=f"photo_{i:05d}", frame=0, num_frames=1, fps=1.0)
+            dict(
+                img_path=paths[i % len(paths)], clip=f"photo_{i:05d}", clip_index=i, frame=0, num_frames=1, fps=1.0
+            )
             for i in range(self.num_images)
         ]
 
     def get_data_info(self, idx: int) -> dict:
         """The item before the pipeline."""
         info = super().get_data_info(idx)
-        rng = np.random.default_rng([self.seed, info["sample_idx"]])
+        rng = np.random.default_rng([self.seed, info["clip_index"]])
         source = _read_cached(info["img_path"])
         width = _crop_width(info["img_path"], source, rng.uniform(*self.crop), self.size)
         center = tuple(rng.uniform(width / 2, extent - width / 2) for extent in source.shape[1::-1])

@@ -79,7 +79,13 @@ class ProceduralHDRDataset(BaseDataset):
             self._render(),
         )
         return [
-            dict(clip=f"seed{self.seed}_{clip:05d}", clip_index=clip, frame=frame, num_frames=self.num_frames, fps=FPS)
+            dict(
+                clip=f"seed{self.seed}_{clip:05d}",
+                clip_index=clip,
+                frame=frame,
+                num_frames=self.num_frames,
+                fps=FPS,
+            )
             for clip in range(self.num_clips)
             for frame in range(self.num_frames)
         ]
@@ -95,7 +101,7 @@ class ProceduralHDRDataset(BaseDataset):
     def get_data_info(self, idx: int) -> dict:
         """The item before the pipeline."""
         info = super().get_data_info(idx)
-        radiance = np.array(self._radiance[info["sample_idx"]], dtype=np.float32)
+        radiance = self._radiance[info["clip_index"] * self.num_frames + info["frame"]].astype(np.float32)
         rng = np.random.default_rng([self.seed, info["clip_index"], 1])
         image = photograph(radiance, self.camera.draw(rng), rng)
         return dict(info, img=image, gt=radiance, img_channel_order="rgb", gt_channel_order="rgb")
