@@ -151,16 +151,16 @@ def _image_range(preprocessor: Any) -> ImageRange:
 
 def _check_supported(stock: Any) -> None:
     """Raises TypeError unless the model maps one image to one image in `BaseEditModel`'s way."""
-    name = type(stock).__name__
-    own_training = type(stock).forward_train is not getattr(BaseEditModel, "forward_train")
+    kind = type(stock)
+    name = kind.__name__
     if not isinstance(stock, BaseEditModel):
         reason = "it is not a BaseEditModel"
     elif name in ("CAIN", "FLAVR", "BasicInterpolator", "TDAN", "EDVR", "BasicVSR", "RealBasicVSR"):
         reason = "it takes several frames, and a single-frame regulariser has nothing to add to it"
     elif name == "LIIF":
         reason = "it takes coordinates beside the image"
-    elif type(stock).train_step is not BaseModel.train_step or (
-        own_training and not hasattr(stock, "regression_target")
+    elif kind.train_step is not BaseModel.train_step or (
+        kind.forward_train is not BaseEditModel.forward_train and not hasattr(stock, "regression_target")
     ):
         reason = "its training step is its own, and the wrapper does not know where its prediction is made"
     else:

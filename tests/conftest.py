@@ -1,0 +1,17 @@
+import os
+
+os.environ.setdefault("OPENCV_IO_ENABLE_OPENEXR", "1")
+
+import mmengine.registry
+import pytest
+import torch
+
+import mmtempreg  # noqa: F401, before MMagic is imported
+
+
+@pytest.fixture(autouse=True)
+def _mmagic_scope():
+    """Names are looked up as in a config with `default_scope = 'mmagic'`; draws do not depend on test order."""
+    mmengine.registry.init_default_scope("mmagic")
+    torch.manual_seed(0)
+    torch.set_num_threads(2)

@@ -1,0 +1,283 @@
+import multiprocessing
+import os
+import signal
+import time
+
+import cv2
+import numpy as np
+import pytest
+from mmagic.registry import DATASETS
+
+from mmtempreg.datasets import HDRImageDataset, HDRPanDataset, ProceduralHDRDataset, read_hdr
+from mmtempreg.datasets.array_cache import cached_array
+from mmtempreg.datasets.procedural_scene import draw_scene, render_clip, render_still
+from mmtempreg.datasets.virtual_camera import Shot, VirtualCamera, exposure_for, photograph, shift_colour
+
+
+def stills(root, n=6, **kwargs):
+    return ProceduralHDRDataset(num_images=n, size=32, data_root=str(root), **kwargs)
+
+
+# ---------------------------------------------------------------- procedural scenes
+
+
+def test_frames_are_a_pure_function_of_seed_index_and_frame():
+    clip = list(render_clip(draw_scene(3, 7), 5, 48))
+    again = list(render_clip(draw_scene(3, 7), 5, 48))
+    assert all(np.array_equal(a, b) for a, b in zip(clip, again))
+    np.testing.assert_array_equal(render_still(draw_scene(3, 7), 48), clip[0])
+    for other in (draw_scene(4, 7), draw_scene(3, 8)):
+        assert not np.array_equal(render_still(other, 48), clip[0])
+    assert not np.array_equal(clip[0], clip[1])
+
+
+def test_scenes_are_what_a_camera_loses():
+    saturated = []
+    for index in range(20):
+        image = render_still(draw_scene(0, index), 64)
+        assert image.dtype == np.float32
+        assert np.isfinite(image).all()
+        assert image.min() >= 0
+        saturated.append((image.max(axis=-1) > 1).mean())
+    assert 0.02 < min(saturated) < max(saturated) < 0.21
+    assert max(saturated) - min(saturated) > 0.1
+
+
+def test_motion_is_smooth():
+    # Twice the time step, at most about twice the change: nothing jumps.
+    clip = np.log(np.stack(list(render_clip(draw_scene(0, 1), 12, 64))) + 1 / 255)
+    one, two = (np.abs(clip[step:] - clip[:-step]).mean() for step in (1, 2))
+    assert 0.005 < one < two < 2.2 * one
+
+
+def test_items(tmp_path):
+    dataset = stills(tmp_path)
+    item = dataset.get_data_info(2)
+    assert len(dataset) == 6
+    assert item["img"].dtype == np.uint8
+    assert item["gt"].dtype == np.float32
+    assert item["img"].shape == item["gt"].shape == (32, 32, 3)
+    np.testing.assert_allclose(item["gt"], render_still(draw_scene(0, 2), 32), rtol=1e-3, atol=1e-6)
+    assert bool((item["img"][item["gt"] >= 1] == 255).all())
+    subset = stills(tmp_path, indices=[4, 2])
+    np.testing.assert_array_equal(subset.get_data_info(1)["img"], item["img"])
+
+
+def test_a_clip_has_one_camera(tmp_path):
+    dataset = ProceduralHDRDataset(num_clips=2, num_frames=4, size=32, data_root=str(tmp_path))
+    items = [dataset.get_data_info(i) for i in range(len(dataset))]
+    assert [(i["clip"], i["frame"]) for i in items] == [(f"seed0_{c:05d}", f) for c in range(2) for f in range(4)]
+    assert {i["num_frames"] for i in items} == {4}
+    for clip in (items[:4], items[4:]):
+        # the same curve for all frames: display value is one growing function of radiance
+        radiance = np.concatenate([i["gt"].ravel() for i in clip])
+        display = np.concatenate([i["img"].ravel() for i in clip])
+        order = np.argsort(radiance, kind="stable")
+        assert (np.diff(display[order].astype(int)) >= 0).all()
+
+
+def test_any_worker_count_gives_the_same_data(tmp_path):
+    from mmengine.runner import Runner
+
+    meta = ["clip", "frame", "num_frames", "fps"]
+    pipeline = [dict(type="PackInputs", meta_keys=meta)]
+
+    def images(workers):
+        loader = Runner.build_dataloader(
+            dict(
+                batch_size=2,
+                num_workers=workers,
+                sampler=dict(type="DefaultSampler", shuffle=False),
+                dataset=dict(type="ProceduralHDRDataset", num_images=6, size=32, data_root=str(tmp_path), pipeline=pipeline),
+            )
+        )
+        return [image.numpy() for batch in loader for image in batch["inputs"]]
+
+    assert all(np.array_equal(a, b) for a, b in zip(images(0), images(2)))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (dict(num_images=0), "num_images must be at least 1"),
+        (dict(size=0), "size must be at least 1"),
+        (dict(num_clips=3), "go together"),
+        (dict(seed=-1), "seed must not be negative"),
+    ],
+)
+def test_bad_arguments(tmp_path, arguments, message):
+    with pytest.raises(ValueError, match=message):
+        ProceduralHDRDataset(data_root=str(tmp_path), **arguments)
+
+
+# ---------------------------------------------------------------- the cache
+
+
+def _slow_rows(marker):
+    with open(marker, "a") as file:
+        file.write("made\n")
+    for value in range(20):
+        time.sleep(0.03)
+        yield np.full((2,), value, np.float32)
+
+
+def _make(root, slow=True):
+    return cached_array(root / "a.npy", (20, 2), "float32", _slow_rows(root / "log"))
+
+
+def test_two_processes_at_once_make_it_once(tmp_path):
+    context = multiprocessing.get_context("fork")
+    processes = [context.Process(target=_make, args=(tmp_path,)) for _ in range(2)]
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join()
+    assert [process.exitcode for process in processes] == [0, 0]
+    assert (tmp_path / "log").read_text() == "made\n"
+    np.testing.assert_array_equal(_make(tmp_path)[:, 0], np.arange(20))
+
+
+def test_a_process_killed_half_way_leaves_nothing_behind(tmp_path):
+    process = multiprocessing.get_context("fork").Process(target=_make, args=(tmp_path,))
+    process.start()
+    while not (tmp_path / "a.partial").exists():
+        time.sleep(0.01)
+    os.kill(process.pid, signal.SIGKILL)
+    process.join()
+    assert not (tmp_path / "a.npy").exists()
+    np.testing.assert_array_equal(_make(tmp_path)[:, 0], np.arange(20))
+
+
+def test_a_foreign_file_is_not_taken(tmp_path):
+    np.save(tmp_path / "a.npy", np.zeros((3, 2), np.float32))
+    with pytest.raises(ValueError, match="delete it"):
+        _make(tmp_path)
+    with pytest.raises(ValueError, match="expected 3 rows"):
+        cached_array(tmp_path / "b.npy", (3, 1), "float32", iter([np.zeros(1)]))
+
+
+# ---------------------------------------------------------------- the camera
+
+
+def test_exposure_puts_the_percentile_at_saturation():
+    radiance = np.random.default_rng(0).gamma(1, 3, (50, 60, 3)).astype(np.float32)
+    exposed = radiance * exposure_for(radiance, 0.9)
+    assert (exposed.max(axis=-1) > 1).mean() == pytest.approx(0.1, abs=0.002)
+
+
+def test_photograph_is_curve_and_quantisation():
+    radiance = np.linspace(0, 1.5, 30, dtype=np.float32).reshape(1, 10, 3)
+    power = np.clip(radiance, 0, 1) ** 0.8
+    expected = np.round(255 * 1.5 * power / (power + 0.5))
+    image = photograph(radiance, Shot(0.8, 0.5), np.random.default_rng(0))
+    assert np.abs(image.astype(int) - expected).max() <= 1
+
+
+def test_hue_and_saturation():
+    grey = np.full((4, 4, 3), 2.0, np.float32)
+    np.testing.assert_allclose(shift_colour(grey, 90, 0), grey, rtol=1e-5)
+    red = np.zeros((4, 4, 3), np.float32)
+    red[..., 0] = 4
+    np.testing.assert_allclose(shift_colour(red, 120, 0)[0, 0], [0, 4, 0], atol=1e-5)
+    assert shift_colour(red, 0, -0.5)[0, 0, 1] > 0
+
+
+def test_draws_are_in_hdrcnns_ranges():
+    rng = np.random.default_rng(0)
+    shots = [VirtualCamera().draw(rng) for _ in range(2000)]
+    assert np.mean([s.curve_n for s in shots]) == pytest.approx(0.9, abs=0.01)
+    assert np.std([s.curve_s for s in shots]) == pytest.approx(0.1, abs=0.01)
+    assert 0 <= min(s.noise for s in shots) < max(s.noise for s in shots) <= 0.01
+    assert np.std([s.hue for s in shots]) == pytest.approx(7, abs=0.5)
+    qualities = [s.jpeg_quality for s in shots]
+    assert (min(qualities), max(qualities)) == (30, 100)
+
+
+# ---------------------------------------------------------------- HDR files
+
+
+@pytest.fixture
+def hdr_folder(tmp_path):
+    for index, suffix in enumerate((".hdr", ".exr")):
+        image = np.exp(render_still(draw_scene(5, index), 160).clip(0, 4))
+        cv2.imwrite(str(tmp_path / f"scene{index}{suffix}"), image[:120, :, ::-1])
+    (tmp_path / "notes.txt").write_text("not an image")
+    return tmp_path
+
+
+def test_read_hdr_gives_linear_rgb(tmp_path):
+    image = np.random.default_rng(0).gamma(1, 3, (10, 12, 3)).astype(np.float32)
+    cv2.imwrite(str(tmp_path / "a.exr"), image[..., ::-1])
+    np.testing.assert_allclose(read_hdr(tmp_path / "a.exr"), image, rtol=1e-3)
+    cv2.imwrite(str(tmp_path / "a.hdr"), image[..., ::-1])
+    np.testing.assert_allclose(read_hdr(tmp_path / "a.hdr"), image, atol=0.01 * image.max())
+
+
+def test_photographs(hdr_folder):
+    dataset = HDRImageDataset(str(hdr_folder), num_images=8, size=24)
+    items = [dataset.get_data_info(i) for i in range(8)]
+    assert len(dataset) == 8
+    for item in items:
+        assert item["gt"].shape == (24, 24, 3)
+        assert item["gt"].min() >= 0
+        assert 0.04 < (item["gt"].max(axis=-1) > 1).mean() < 0.2 or item["gt"].std() == 0
+    assert not np.array_equal(items[0]["gt"], items[2]["gt"])  # the same image, another crop
+    again = HDRImageDataset(str(hdr_folder), num_images=3, size=24).get_data_info(2)
+    np.testing.assert_array_equal(again["img"], items[2]["img"])
+
+
+def test_pans_move_smoothly_and_stay_the_same(hdr_folder):
+    def clips():
+        return HDRPanDataset(str(hdr_folder), num_frames=8, size=32)
+
+    dataset = clips()
+    assert len(dataset) == 16
+    assert dataset.get_data_info(8)["clip"] == "001_scene1"
+    video = np.log(np.stack([dataset.get_data_info(i)["gt"] for i in range(8)]) + 1 / 255)
+    one, three = (np.abs(video[step:] - video[:-step]).mean() for step in (1, 3))
+    assert 0 < one < three < 3.5 * one
+    backwards = clips()
+    items = [backwards.get_data_info(i) for i in reversed(range(16))][::-1]
+    np.testing.assert_array_equal(items[5]["img"], dataset.get_data_info(5)["img"])
+
+
+@pytest.mark.parametrize(
+    ("spoil", "message"),
+    [
+        (lambda image: image * np.nan, "bad.exr holds NaN or infinite radiance"),
+        (lambda image: image * np.inf, "bad.exr holds NaN or infinite radiance"),
+        (lambda image: image - 5, "bad.exr holds negative radiance"),
+        (lambda image: image[:20], "bad.exr is 160x20: smaller than the crop of 24x24"),
+    ],
+    ids=["nan", "infinite", "negative", "small"],
+)
+@pytest.mark.parametrize("kind", [HDRImageDataset, HDRPanDataset])
+def test_bad_images_are_named(hdr_folder, spoil, message, kind):
+    image = np.ones((120, 160, 3), np.float32)
+    cv2.imwrite(str(hdr_folder / "bad.exr"), spoil(image))
+    dataset = kind(str(hdr_folder), size=24, files=["bad.exr"])
+    with pytest.raises(ValueError, match=message):
+        dataset.get_data_info(0)
+
+
+def test_missing_and_unreadable_files_are_named(hdr_folder):
+    with pytest.raises(FileNotFoundError, match="nowhere: no such folder"):
+        HDRImageDataset("nowhere")
+    with pytest.raises(FileNotFoundError, match="no image with one of the suffixes"):
+        (hdr_folder / "empty").mkdir()
+        HDRPanDataset(str(hdr_folder / "empty"))
+    with pytest.raises(FileNotFoundError, match="gone.hdr: no such HDR image"):
+        HDRImageDataset(str(hdr_folder), files=["gone.hdr"]).get_data_info(0)
+    for name in ("broken.hdr", "broken.exr"):
+        (hdr_folder / name).write_bytes(b"not an image at all")
+        with pytest.raises(ValueError, match=name):
+            read_hdr(hdr_folder / name)
+    with pytest.raises(ValueError, match="fps must be positive"):
+        HDRPanDataset(str(hdr_folder), fps=0)
+    with pytest.raises(ValueError, match="crop must be"):
+        HDRImageDataset(str(hdr_folder), crop=(0.5, 1.5))
+
+
+def test_our_datasets_are_registered():
+    for name in ("ProceduralHDRDataset", "HDRImageDataset", "HDRPanDataset"):
+        assert DATASETS.get(name).__name__ == name

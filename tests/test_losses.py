@@ -1,0 +1,99 @@
+import pytest
+import torch
+from mmagic.registry import MODELS
+
+from mmtempreg.functional import illumination
+from mmtempreg.losses import SiameseOutputs
+from mmtempreg.transforms import AffineTransformPair, draw_generator
+
+LOSSES = ["StabilityLoss", "TransformInvarianceLoss", "SparseJacobianLoss", "AugmentationLoss"]
+
+
+@pytest.fixture
+def outputs():
+    f_x, f_tx, target = torch.rand(3, 2, 3, 24, 32, dtype=torch.float64)
+    weight = torch.rand(2, 1, 24, 32, dtype=torch.float64)
+    transform = AffineTransformPair(padding_mode="zeros").sample(f_x, draw_generator(0, 0))
+    return SiameseOutputs(f_x, f_tx, target, transform, weight)
+
+
+def by_hand(name, o, valid):
+    """The authors' formulas (mean of squares, the mask inside the square), as facts about hdrcnn state them."""
+    move = o.transform.apply_output
+    a, b, w = {
+        "StabilityLoss": (o.f_tx, o.f_x, torch.maximum(o.weight, move(o.weight))),
+        "TransformInvarianceLoss": (o.f_tx, move(o.f_x), move(o.weight)),
+        "SparseJacobianLoss": (
+            o.f_tx - o.f_x,
+            move(o.target) - o.target,
+            torch.maximum(o.weight, move(o.weight)),
+        ),
+        "AugmentationLoss": (o.f_tx, move(o.target), move(o.weight)),
+    }[name]
+    return (((a - b) * w * valid) ** 2).mean()
+
+
+@pytest.mark.parametrize("name", LOSSES)
+def test_equals_the_formula(name, outputs):
+    valid = outputs.transform.valid(outputs.f_x)
+    assert 0.5 < float(valid.mean()) < 1
+    loss = MODELS.build(dict(type=name))(outputs)
+    torch.testing.assert_close(loss, by_hand(name, outputs, valid))
+    everywhere = MODELS.build(dict(type=name, valid_only=False))(outputs)
+    torch.testing.assert_close(everywhere, by_hand(name, outputs, 1.0))
+
+
+@pytest.mark.parametrize("name", LOSSES)
+@pytest.mark.parametrize("distance", ["L1Loss", "CharbonnierLoss", "MSELoss", "L2NormLoss"])
+def test_any_pixel_loss_is_a_distance(name, distance, outputs):
+    outputs.f_tx.requires_grad_()
+    loss = MODELS.build(dict(type=name, distance=dict(type=distance)))(outputs)
+    loss.backward()
+    assert loss.ndim == 0
+    assert torch.isfinite(outputs.f_tx.grad).all()
+    assert float(outputs.f_tx.grad.abs().sum()) > 0
+
+
+@pytest.mark.parametrize("name", LOSSES)
+def test_gradients(name, outputs):
+    loss = MODELS.build(dict(type=name))
+    for part in ("f_x", "f_tx"):
+        if part == "f_x" and name == "AugmentationLoss":
+            continue
+
+        def value(x, part=part):
+            return loss(SiameseOutputs(**{**vars(outputs), part: x}))
+
+        small = getattr(outputs, part).clone().requires_grad_()
+        assert torch.autograd.gradcheck(value, (small,), fast_mode=True)
+
+
+def test_l2_norm_as_printed():
+    a, b = torch.rand(2, 4, 3, 5, 5)
+    expected = torch.stack([torch.linalg.norm((x - y).flatten()) for x, y in zip(a, b)]).mean()
+    torch.testing.assert_close(MODELS.build(dict(type="L2NormLoss"))(a, b), expected)
+
+
+def test_a_perfect_network_has_no_loss(outputs):
+    move = outputs.transform.apply_output
+    perfect = SiameseOutputs(outputs.target, move(outputs.target), outputs.target, outputs.transform, outputs.weight)
+    for name in LOSSES[1:]:
+        assert float(MODELS.build(dict(type=name))(perfect)) == 0
+    assert float(MODELS.build(dict(type="StabilityLoss"))(perfect)) > 0  # it asks for a frozen output
+
+
+def test_sparse_jacobian_forgives_a_constant_error(outputs):
+    move = outputs.transform.apply_output
+    shifted = SiameseOutputs(outputs.target + 0.3, move(outputs.target) + 0.3, outputs.target, outputs.transform)
+    assert float(MODELS.build(dict(type="SparseJacobianLoss"))(shifted)) < 1e-20
+
+
+def test_illumination_and_reflectance():
+    pred, target = torch.rand(2, 2, 3, 20, 20)
+    weight = torch.rand(2, 1, 20, 20)
+    light, light_pred = illumination(target), illumination(pred)
+    expected = 0.5 * (light - light_pred) ** 2 + 0.5 * ((target - light) - (pred - light_pred)) ** 2
+    loss = MODELS.build(dict(type="IlluminationReflectanceLoss"))
+    torch.testing.assert_close(loss(pred, target, weight), (expected * weight).mean())
+    with pytest.raises(ValueError, match="illumination_weight"):
+        MODELS.build(dict(type="IlluminationReflectanceLoss", illumination_weight=2))

@@ -1,0 +1,125 @@
+import math
+
+import pytest
+import torch
+from mmagic.registry import MODELS
+
+from mmtempreg.functional import pixel_grid
+from mmtempreg.transforms import (
+    AffineTransformPair,
+    ComposeTransformPair,
+    ImageRange,
+    LocalMotionPair,
+    NoiseTransformPair,
+    draw_generator,
+)
+
+PAIRS = [
+    dict(type="AffineTransformPair"),
+    dict(type="NoiseTransformPair"),
+    dict(type="LocalMotionPair"),
+    dict(
+        type="ComposeTransformPair",
+        transforms=[
+            dict(type="AffineTransformPair", scale=1.5),
+            dict(type="LocalMotionPair", displacement=4),
+            dict(type="NoiseTransformPair", sigma=(0, 0.02)),
+        ],
+    ),
+]
+
+
+@pytest.mark.parametrize("config", PAIRS, ids=lambda c: c["type"])
+def test_draws_are_a_function_of_seed_iteration_and_rank(config):
+    pair, x = MODELS.build(config), torch.rand(3, 3, 20, 30)
+
+    def draw(*key):
+        torch.rand(7)  # hidden state changes nothing
+        return pair.sample(x, draw_generator(*key)).apply_input(x)
+
+    assert torch.equal(draw(1, 2, 3), draw(1, 2, 3))
+    for key in ((0, 2, 3), (1, 0, 3), (1, 2, 0)):
+        assert not torch.equal(draw(*key), draw(1, 2, 3))
+
+
+@pytest.mark.parametrize("config", PAIRS, ids=lambda c: c["type"])
+def test_geometry_is_the_same_for_every_map(config):
+    x = torch.rand(2, 3, 24, 32)
+    drawn = MODELS.build(config).sample(x, draw_generator(0, 0))
+    moved = drawn.apply_output(x)
+    assert torch.equal(moved, drawn.apply_output(x))
+    torch.testing.assert_close(moved[:, :1], drawn.apply_output(x[:, :1]))
+    ramp = torch.arange(64.0).view(1, 1, 1, 64).expand(2, 1, 48, 64)
+    low = torch.nn.functional.avg_pool2d(drawn.apply_output(ramp), 2)
+    expected = drawn.apply_output(torch.nn.functional.avg_pool2d(ramp, 2))
+    inner = (..., slice(6, -6), slice(6, -6))
+    # A map of twice the size moves twice as many pixels; between them fields of motion are interpolated.
+    torch.testing.assert_close(low[inner], expected[inner], atol=0.1, rtol=0)
+
+
+def test_table_1_ranges():
+    x = torch.rand(4000, 1, 8, 8)
+    drawn = AffineTransformPair(pixel_center=True).sample(x, draw_generator(0, 0))
+    linear = drawn.matrix[:, :, :2]
+    zoom = torch.linalg.det(linear).sqrt()
+    assert 0.969 < float(zoom.min()) < 0.972 < 1.028 < float(zoom.max()) < 1.031
+    off = (linear - torch.eye(2)).abs().amax(dim=(1, 2))
+    assert float(off.max()) < 0.03 + 2 * math.radians(1) * 1.04
+    center = torch.full((1, 1, 2), 3.5, dtype=torch.float64)
+    moved = (drawn.map_points(center) - center).abs().flatten(1)
+    assert 1.9 < float(moved.max()) < 2.2
+    doubled = AffineTransformPair(scale=2, pixel_center=True).sample(x, draw_generator(0, 0))
+    assert float((doubled.map_points(center) - center).abs().max()) > 3.8
+
+
+def test_noise_has_the_sigma_that_was_drawn_and_stays_in_range():
+    x = torch.full((400, 3, 16, 16), 0.5)
+    drawn = NoiseTransformPair().sample(x, draw_generator(3, 1))
+    sigma = (drawn.apply_input(x) - x).flatten(1).std(dim=1)
+    assert 0.009 < float(sigma.min()) < 0.012
+    assert 0.037 < float(sigma.max()) < 0.042
+    assert torch.equal(drawn.apply_output(x), x)
+    assert float(drawn.apply_input(torch.ones_like(x)).max()) == 1
+
+    normalised = ImageRange(torch.full((3, 1, 1), -1.0), torch.full((3, 1, 1), 1.0))
+    drawn = NoiseTransformPair((0.02, 0.02)).sample(x, draw_generator(3, 1), normalised)
+    zero = torch.zeros_like(x)
+    assert float((drawn.apply_input(zero) - zero).std()) == pytest.approx(0.04, rel=0.02)
+    assert float(drawn.apply_input(-torch.ones_like(x)).min()) == -1
+
+
+def test_compose_moves_once_and_adds_noise_last():
+    x = torch.rand(2, 3, 32, 32)
+    parts = [AffineTransformPair(), LocalMotionPair(), NoiseTransformPair()]
+    drawn = ComposeTransformPair(parts).sample(x, draw_generator(0, 5))
+    generator = draw_generator(0, 5)
+    affine, field, noise = (part.sample(x, generator) for part in parts)
+    points = affine.map_points(field.map_points(pixel_grid((32, 32), (32, 32))))
+    torch.testing.assert_close(drawn.map_points(pixel_grid((32, 32), (32, 32))), points)
+    assert torch.equal(drawn.apply_input(x), noise.perturb(drawn.apply_output(x)))
+    assert torch.equal(drawn.valid(x), drawn.valid(x[:, :1]))
+
+
+def test_local_motion_moves_by_what_was_drawn():
+    drawn = LocalMotionPair(displacement=2, control_points=3).sample(torch.rand(1, 1, 33, 33), draw_generator(0, 0))
+    corner = torch.tensor([[[0.0, 0.0]]], dtype=torch.float64)
+    torch.testing.assert_close(drawn.map_points(corner)[0, 0, 0], drawn.displacement[0, :, 0, 0])
+
+
+@pytest.mark.parametrize(
+    ("build", "message"),
+    [
+        (lambda: AffineTransformPair(translate=-1), "translate must be a number >= 0"),
+        (lambda: AffineTransformPair(zoom=0.5, scale=2), "zoom"),
+        (lambda: AffineTransformPair(rotate=90), "below 90 degrees"),
+        (lambda: AffineTransformPair(padding_mode="wrap"), "padding_mode"),
+        (lambda: NoiseTransformPair((0.04, 0.01)), "sigma must be"),
+        (lambda: LocalMotionPair(control_points=1), "control_points"),
+        (lambda: ComposeTransformPair([]), "at least one"),
+        (lambda: ComposeTransformPair([AffineTransformPair(), LocalMotionPair(padding_mode="zeros")]), "agree"),
+        (lambda: draw_generator(-1, 0), "negative"),
+    ],
+)
+def test_bad_arguments(build, message):
+    with pytest.raises(ValueError, match=message):
+        build()
