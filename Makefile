@@ -6,7 +6,7 @@ PIP := $(BIN)/pip --disable-pip-version-check --quiet
 NO_DISPLAY_OPENCV := opencv-python-headless==4.11.0.86
 export PYTHONWARNINGS := ignore
 
-.PHONY: setup demo test lint clean
+.PHONY: setup test lint clean
 
 setup: .venv/installed
 

@@ -1,0 +1,58 @@
+from pathlib import Path
+
+import pytest
+import yaml
+from mmagic.registry import MODELS
+from mmengine.config import Config
+
+from mmtempreg.models.hdr import num_variables
+
+ROOT = Path(__file__).resolve().parent.parent
+CONFIGS = sorted((ROOT / "configs" / "tempreg").glob("*.py"))
+
+
+@pytest.mark.parametrize("path", CONFIGS, ids=lambda p: p.stem)
+def test_every_config_builds_the_same_network(path):
+    config = Config.fromfile(path)
+    model = MODELS.build(config.model)
+    assert num_variables(model.generator) == 1_289_653
+    assert config.train_cfg.max_epochs == 50
+    assert config.work_dir.endswith(path.stem)
+
+
+def test_alpha_and_loss_are_what_the_name_says():
+    losses = dict(stability="StabilityLoss", transinv="TransformInvarianceLoss", jacobian="SparseJacobianLoss")
+    for path in CONFIGS:
+        if "_a0." not in path.stem:
+            continue
+        model = Config.fromfile(path).model
+        assert model.type == "SiameseEditModel"
+        assert f"a{model.alpha}" in path.stem
+        assert model.regularization.type == losses[path.stem.split("_")[1]]
+        assert model.transform.type == ("NoiseTransformPair" if "noise" in path.stem else "AffineTransformPair")
+
+
+def test_stills_and_clips_never_share_a_seed():
+    for path in CONFIGS:
+        config = Config.fromfile(path)
+        tests = config.test_dataloader if isinstance(config.test_dataloader, list) else [config.test_dataloader]
+        seeds = [loader.dataset.seed for loader in (config.train_dataloader, config.val_dataloader) if "seed" in loader.dataset]
+        assert not {loader.dataset.seed for loader in tests} & set(seeds)
+
+
+def test_metafiles_agree_with_the_configs():
+    index = yaml.safe_load((ROOT / "model-index.yml").read_text())
+    listed = set()
+    for name in index["Import"]:
+        meta = yaml.safe_load((ROOT / name).read_text())
+        collections = {c["Name"] for c in meta["Collections"]}
+        for model in meta["Models"]:
+            assert model["In Collection"] in collections
+            listed.add(ROOT / model["Config"])
+    assert listed == {path for path in CONFIGS if path.stem != "hdr_evaluation"}
+
+
+def test_configs_are_found_under_the_packages_name():
+    config = Config.fromfile(ROOT / "tests" / "data" / "inherits.py")
+    assert config.model.alpha == 0.5
+    assert config.model.model.generator.type == "HDRCNN"

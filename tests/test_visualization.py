@@ -1,0 +1,45 @@
+import av
+import cv2
+import numpy as np
+import pytest
+import torch
+
+from mmtempreg.visualization import plot_temporal_comparison, tone_map, write_comparison_video
+
+
+def test_tone_map():
+    radiance = torch.tensor([0.0, 1.0, 4.0, 100.0]).view(1, 1, 4).repeat(3, 1, 1)
+    expected = np.round(255 * np.array([0, 0.25, 1, 1]) ** (1 / 2.2))
+    np.testing.assert_array_equal(tone_map(radiance, stops=-2)[0, :, 0], expected)
+
+
+def test_video_has_all_frames_panels_and_the_rate(tmp_path):
+    rng = np.random.default_rng(0)
+    frames = [dict(a=rng.integers(0, 255, (16, 20, 3), np.uint8), b=np.zeros((16, 20, 3), np.uint8)) for _ in range(9)]
+    path = tmp_path / "sub" / "v.mp4"
+    write_comparison_video(path, frames, fps=24, enlarge=2)
+    with av.open(str(path)) as container:
+        decoded = [frame.to_ndarray(format="rgb24") for frame in container.decode(video=0)]
+        assert container.streams.video[0].average_rate == 24
+    assert len(decoded) == 9
+    assert decoded[0].shape == (24 + 32, 80, 3)
+    assert decoded[0][30:, 44:76].mean() < 5
+    assert [p.name for p in path.parent.iterdir()] == ["v.mp4"]
+
+
+def test_nothing_to_show(tmp_path):
+    with pytest.raises(ValueError, match="no frame"):
+        write_comparison_video(tmp_path / "v.mp4", [], 24)
+    panels = dict(a=np.zeros((4, 4, 3), np.uint8), b=np.zeros((4, 6, 3), np.uint8))
+    with pytest.raises(ValueError, match="one size"):
+        write_comparison_video(tmp_path / "v.mp4", [panels], 24)
+    with pytest.raises(ValueError, match="two frames"):
+        plot_temporal_comparison(tmp_path / "p.png", torch.rand(1, 3, 4, 4), dict(a=torch.rand(1, 3, 4, 4)), 24)
+
+
+def test_plot_is_written_whole(tmp_path):
+    truth = 2 * torch.rand(30, 3, 12, 16)
+    plot_temporal_comparison(tmp_path / "p.png", truth, dict(a=truth * 1.1, b=truth), 24)
+    image = cv2.imread(str(tmp_path / "p.png"))
+    assert image.std() > 10
+    assert [p.name for p in tmp_path.iterdir()] == ["p.png"]
