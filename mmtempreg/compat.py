@@ -14,9 +14,10 @@ from __future__ import annotations
 import importlib.machinery
 import inspect
 import sys
+from collections.abc import Sequence
 from importlib.abc import Loader, MetaPathFinder
 from types import ModuleType
-from typing import Any, Sequence
+from typing import Any
 
 import numpy as np
 import torch
@@ -31,9 +32,8 @@ def apply() -> None:
 
 def alias_numpy_bool8() -> None:
     """Gives `np.bool8` back where NumPy no longer has it."""
-    if "bool8" not in np.__dict__:
-        if int(np.__version__.split(".")[0]) >= 2:  # NumPy 1 has it, behind a deprecation warning
-            np.bool8 = np.bool_  # type: ignore[attr-defined]
+    if int(np.__version__.split(".")[0]) >= 2 and "bool8" not in np.__dict__:  # NumPy 1 has it
+        np.bool8 = np.bool_  # type: ignore[attr-defined]
 
 
 class _MissingOps(ModuleType):

@@ -36,7 +36,11 @@ def test_stills_and_clips_never_share_a_seed():
     for path in CONFIGS:
         config = Config.fromfile(path)
         tests = config.test_dataloader if isinstance(config.test_dataloader, list) else [config.test_dataloader]
-        seeds = [loader.dataset.seed for loader in (config.train_dataloader, config.val_dataloader) if "seed" in loader.dataset]
+        seeds = [
+            loader.dataset.seed
+            for loader in (config.train_dataloader, config.val_dataloader)
+            if "seed" in loader.dataset
+        ]
         assert not {loader.dataset.seed for loader in tests} & set(seeds)
 
 

@@ -88,7 +88,9 @@ def test_any_worker_count_gives_the_same_data(tmp_path):
                 batch_size=2,
                 num_workers=workers,
                 sampler=dict(type="DefaultSampler", shuffle=False),
-                dataset=dict(type="ProceduralHDRDataset", num_images=6, size=32, data_root=str(tmp_path), pipeline=pipeline),
+                dataset=dict(
+                    type="ProceduralHDRDataset", num_images=6, size=32, data_root=str(tmp_path), pipeline=pipeline
+                ),
             )
         )
         return [image.numpy() for batch in loader for image in batch["inputs"]]
@@ -263,8 +265,8 @@ def test_bad_images_are_named(hdr_folder, spoil, message, kind):
 def test_missing_and_unreadable_files_are_named(hdr_folder):
     with pytest.raises(FileNotFoundError, match="nowhere: no such folder"):
         HDRImageDataset("nowhere")
+    (hdr_folder / "empty").mkdir()
     with pytest.raises(FileNotFoundError, match="no image with one of the suffixes"):
-        (hdr_folder / "empty").mkdir()
         HDRPanDataset(str(hdr_folder / "empty"))
     with pytest.raises(FileNotFoundError, match="gone.hdr: no such HDR image"):
         HDRImageDataset(str(hdr_folder), files=["gone.hdr"]).get_data_info(0)

@@ -196,4 +196,3 @@ def test_two_processes_give_the_numbers_of_one():
     samples = [s for i in range(3) for s in clip_samples(truth[i], video[i], f"clip{i}")]
     alone = [evaluate(build(name, per_clip=True), samples) for name in NAMES]
     assert outputs[0][2] == outputs[1][2] == alone
-

@@ -36,7 +36,9 @@ def data(root):
         "train_dataloader.persistent_workers=False",
     ]
     for part in ("val", "test"):
-        options += [f"{part}_dataloader.dataset.{k}" for k in (f"data_root={root}", "num_clips=2", "num_frames=6", "size=32")]
+        options += [
+            f"{part}_dataloader.dataset.{k}" for k in (f"data_root={root}", "num_clips=2", "num_frames=6", "size=32")
+        ]
         options += [f"{part}_dataloader.num_workers=0"]
     return options
 

@@ -38,7 +38,9 @@ def run(log: Path, *command: str) -> None:
     log.parent.mkdir(parents=True, exist_ok=True)
     environment = dict(os.environ, OMP_NUM_THREADS="1", PYTHONWARNINGS="ignore")
     with open(log, "w") as file:
-        code = subprocess.run([sys.executable, *command], cwd=ROOT, env=environment, stdout=file, stderr=file).returncode
+        code = subprocess.run(
+            [sys.executable, *command], cwd=ROOT, env=environment, stdout=file, stderr=file
+        ).returncode
     if code:
         raise RuntimeError(f"{' '.join(command)} failed, see {log}:\n" + "\n".join(log.read_text().splitlines()[-5:]))
 

@@ -11,10 +11,11 @@ def run_mmagic_tool(name: str) -> None:
     `mmtempreg` is imported by now, so that `mmtempreg.compat` has made MMagic importable.
 
     Raises:
-        FileNotFoundError: If the installed MMagic does not carry its tools.
+        FileNotFoundError: If MMagic is not installed, or does not carry its tools.
     """
     spec = importlib.util.find_spec("mmagic")
-    assert spec is not None and spec.origin is not None
+    if spec is None or spec.origin is None:
+        raise FileNotFoundError("MMagic is not installed: pip install mmagic==1.2.0")
     package = Path(spec.origin).parent
     for tools in (package / ".mim" / "tools", package.parent / "tools"):  # as a wheel has it, and a clone
         if (tools / name).is_file():

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sized
 from itertools import groupby
-from typing import Iterator, Sized
 
 from mmagic.registry import DATA_SAMPLERS
 from mmengine.dist import get_dist_info
@@ -30,7 +30,7 @@ class ClipSampler(Sampler[int]):
         if shuffle:
             raise ValueError("ClipSampler keeps frames in order: shuffle must be False")
         rank, world_size = get_dist_info()
-        entries = enumerate(getattr(dataset, "data_list"))
+        entries = enumerate(dataset.data_list)
         clips = [[i for i, _ in frames] for _, frames in groupby(entries, key=lambda item: item[1]["clip"])]
         # The longest first, each to the rank with the least to do: no rank waits long for another.
         load, mine = [0] * world_size, []

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, Callable, NamedTuple, Sequence
+from typing import Any, NamedTuple
 
 os.environ.setdefault("OPENCV_IO_ENABLE_OPENEXR", "1")  # OpenCV looks when it is imported
-import cv2  # noqa: E402
-import numpy as np  # noqa: E402
-from mmagic.registry import DATASETS  # noqa: E402
-from mmengine.dataset import BaseDataset  # noqa: E402
+import cv2
+import numpy as np
+from mmagic.registry import DATASETS
+from mmengine.dataset import BaseDataset
 
-from .procedural_scene import Wave  # noqa: E402
-from .virtual_camera import Shot, VirtualCamera, exposure_for, photograph, shift_colour  # noqa: E402
+from .procedural_scene import Wave
+from .virtual_camera import Shot, VirtualCamera, exposure_for, photograph, shift_colour
 
 SUFFIXES = (".hdr", ".exr")
 
@@ -158,9 +159,7 @@ class HDRImageDataset(_HDRFolder):
         """One entry per photograph."""
         paths = _list_images(self.data_root, self.files)
         return [
-            dict(
-                img_path=paths[i % len(paths)], clip=f"photo_{i:05d}", clip_index=i, frame=0, num_frames=1, fps=1.0
-            )
+            dict(img_path=paths[i % len(paths)], clip=f"photo_{i:05d}", clip_index=i, frame=0, num_frames=1, fps=1.0)
             for i in range(self.num_images)
         ]
 

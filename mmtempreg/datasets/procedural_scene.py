@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import colorsys
 import math
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Callable, Iterator
 
 import numpy as np
 

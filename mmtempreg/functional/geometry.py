@@ -74,7 +74,8 @@ def pixel_grid(size: tuple[int, int], base: tuple[int, int], device: torch.devic
         (h, w, 2) float64 tensor of (x, y).
     """
     axes = [
-        (torch.arange(n, dtype=torch.float64, device=device) + 0.5) * (n_base / n) - 0.5 for n, n_base in zip(size, base)
+        (torch.arange(n, dtype=torch.float64, device=device) + 0.5) * (n_base / n) - 0.5
+        for n, n_base in zip(size, base)
     ]
     y, x = torch.meshgrid(*axes, indexing="ij")
     return torch.stack([x, y], dim=-1)

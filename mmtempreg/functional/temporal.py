@@ -130,9 +130,7 @@ class TemporalEnergies:
     error: float = 0.0
 
     def __add__(self, other: TemporalEnergies) -> TemporalEnergies:
-        return TemporalEnergies(
-            self.reference + other.reference, self.video + other.video, self.error + other.error
-        )
+        return TemporalEnergies(self.reference + other.reference, self.video + other.video, self.error + other.error)
 
     @property
     def smoothness(self) -> float:
@@ -229,9 +227,7 @@ def temporal_energies(
     return meter.finish()
 
 
-def smoothness(
-    reference: Tensor, video: Tensor, fps: float, sigma: float = SIGMA, mask: Tensor | None = None
-) -> float:
+def smoothness(reference: Tensor, video: Tensor, fps: float, sigma: float = SIGMA, mask: Tensor | None = None) -> float:
     """S of Eq. 10 for (T, C, H, W) clips of any range. Above 1: smoother than the reference."""
     return temporal_energies(reference, video, fps, sigma, mask).smoothness
 

@@ -28,7 +28,5 @@ class IlluminationReflectanceLoss(nn.Module):
         """Args: pred, target: (N, 3, H, W) natural logarithms of radiance; weight: (N, 1, H, W) or None."""
         light_pred, light = illumination(pred), illumination(target)
         w = self.illumination_weight
-        squares = w * (light - light_pred).square() + (1 - w) * (
-            (target - light) - (pred - light_pred)
-        ).square()
+        squares = w * (light - light_pred).square() + (1 - w) * ((target - light) - (pred - light_pred)).square()
         return (squares if weight is None else squares * weight).mean()

@@ -62,7 +62,7 @@ class AffineTransformPair(TransformPair):
         self.rotate = math.radians(rotate) * scale
         self.zoom = zoom * scale
         self.shear = math.radians(shear) * scale
-        self.padding_mode = padding_mode
+        self.padding_mode: str = padding_mode
         self.pixel_center = pixel_center
 
     def sample(

@@ -38,9 +38,7 @@ class LocalMotionPair(TransformPair):
         padding_mode: What T reads outside the image, 'zeros', 'border' or 'reflection'.
     """
 
-    def __init__(
-        self, displacement: float = 2.0, control_points: int = 5, padding_mode: str = "reflection"
-    ) -> None:
+    def __init__(self, displacement: float = 2.0, control_points: int = 5, padding_mode: str = "reflection") -> None:
         if displacement < 0:
             raise ValueError(f"displacement must be >= 0 pixels, got {displacement}")
         if control_points < 2:
@@ -49,7 +47,7 @@ class LocalMotionPair(TransformPair):
             raise ValueError(f"padding_mode must be one of {PADDING_MODES}, got {padding_mode!r}")
         self.displacement = displacement
         self.control_points = control_points
-        self.padding_mode = padding_mode
+        self.padding_mode: str = padding_mode
 
     def sample(
         self, x: Tensor, generator: torch.Generator | None = None, image_range: ImageRange = ImageRange()

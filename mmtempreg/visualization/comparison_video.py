@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable, Mapping
 from fractions import Fraction
 from pathlib import Path
-from typing import Iterable, Mapping
+from typing import Any
 
 import av
 import cv2
@@ -32,7 +33,7 @@ def write_comparison_video(
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f".partial{path.suffix}")
     codec = "libvpx-vp9" if path.suffix == ".webm" else "libx264"
-    stream = None
+    stream: Any = None
     with av.open(str(partial), "w") as container:
         for panels in frames:
             picture = _side_by_side(panels, enlarge)

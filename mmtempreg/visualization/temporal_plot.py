@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Mapping
+from typing import Any
 
 import matplotlib
 import numpy as np
 import torch
 from torch import Tensor
 
-from ..functional import saturation_mask, temporal_highpass, temporal_residual
+from ..functional import log_radiance, saturation_mask, temporal_highpass, temporal_residual
 from .display import log_luminance, tone_map
 
 matplotlib.use("Agg")
-import matplotlib.pyplot as plt  # noqa: E402
+import matplotlib.pyplot as plt
 
 
 def plot_temporal_comparison(
@@ -43,9 +44,9 @@ def plot_temporal_comparison(
     flicker = {
         name: temporal_highpass(logs[name] - logs["truth"], fps).square().mean(dim=0).sqrt() for name in predictions
     }
-    saturated = saturation_mask(truth).squeeze(1)
+    mask = saturation_mask(truth)
     first = flicker[next(iter(predictions))]
-    always = saturated.mean(dim=0)
+    always = mask.mean(dim=0).squeeze(0)
     y, x = np.unravel_index(int((first * (always >= always.max())).argmax()), first.shape)
     frame = int((logs["truth"][1:] - logs["truth"][:-1]).abs().mean(dim=(1, 2)).argmax()) + 1
 
@@ -68,8 +69,7 @@ def plot_temporal_comparison(
         video = truth if name == "truth" else predictions[name]
         title = name
         if name != "truth":
-            domain = [(v + 1 / 255).log() for v in (truth, video)]
-            title += f"\nR = {temporal_residual(*domain, fps, mask=saturation_mask(truth)):.3f}"
+            title += f"\nR = {temporal_residual(log_radiance(truth), log_radiance(video), fps, mask=mask):.3f}"
         _tile(figure.add_subplot(grid[1, column]), tone_map(video[frame], stops), title)
         axes = figure.add_subplot(grid[2, column])
         _tile(axes, changes[name], "", vmin=0, vmax=brightest_change, cmap="magma")
@@ -89,6 +89,6 @@ def plot_temporal_comparison(
     os.replace(partial, path)
 
 
-def _tile(axes: plt.Axes, image: np.ndarray | Tensor, title: str, **kwargs: object) -> None:
+def _tile(axes: plt.Axes, image: np.ndarray | Tensor, title: str, **kwargs: Any) -> None:
     axes.imshow(image, interpolation="nearest", **kwargs)
     axes.set(xticks=[], yticks=[], title=title)

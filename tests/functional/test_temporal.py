@@ -33,9 +33,7 @@ def test_smoothness_and_residual_equal_the_formula():
     truth, video = torch.rand(2, 40, 3, 6, 5, dtype=torch.float64)
     mask = torch.rand(40, 1, 6, 5, dtype=torch.float64)
     weight = mask.numpy()
-    d_truth, d_video, d_error = (
-        float((scipy_energy(v, 24) * weight).sum()) for v in (truth, video, video - truth)
-    )
+    d_truth, d_video, d_error = (float((scipy_energy(v, 24) * weight).sum()) for v in (truth, video, video - truth))
     assert smoothness(truth, video, 24, mask=mask) == pytest.approx(math.sqrt(d_truth / d_video), rel=1e-9)
     assert temporal_residual(truth, video, 24, mask=mask) == pytest.approx(math.sqrt(d_error / d_truth), rel=1e-9)
 

@@ -24,9 +24,7 @@ class HDRDataPreprocessor(DataPreprocessor):
         mean, std, output_channel_order: As in `DataPreprocessor`, with fitting defaults.
     """
 
-    def __init__(
-        self, mean: Any = 0.0, std: Any = 255.0, output_channel_order: str = "RGB", **kwargs: Any
-    ) -> None:
+    def __init__(self, mean: Any = 0.0, std: Any = 255.0, output_channel_order: str = "RGB", **kwargs: Any) -> None:
         super().__init__(mean, std, output_channel_order=output_channel_order, **kwargs)
 
     def _do_norm(self, inputs: Tensor, do_norm: bool | None = None) -> Tensor:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Sequence
+from collections.abc import Sequence
 
 import torch
 import torch.nn.functional as F
@@ -175,6 +175,5 @@ class HDRCNN(BaseModule):
 
 def num_variables(model: nn.Module) -> int:
     """Number of variables as the paper counts them: parameters and BatchNorm's moving statistics."""
-    counted = [p for p in model.parameters()]
-    counted += [b for name, b in model.named_buffers() if not name.endswith("num_batches_tracked")]
-    return sum(t.numel() for t in counted)
+    statistics = [b for name, b in model.named_buffers() if not name.endswith("num_batches_tracked")]
+    return sum(tensor.numel() for tensor in (*model.parameters(), *statistics))
