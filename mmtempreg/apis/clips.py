@@ -10,7 +10,7 @@ from mmengine.config import Config
 from mmengine.dataset import pseudo_collate
 from mmengine.registry import init_default_scope
 from mmengine.runner import load_checkpoint
-from torch import Tensor, nn
+from torch import Tensor
 
 
 class ClipFrame(NamedTuple):
@@ -27,7 +27,7 @@ class ClipFrame(NamedTuple):
     prediction: Tensor
 
 
-def load_model(config: Config, checkpoint: str, device: str = "cpu") -> nn.Module:
+def load_model(config: Config, checkpoint: str, device: str = "cpu") -> Any:
     """The config's model with a checkpoint's weights, ready for inference.
 
     Raises:
@@ -42,7 +42,7 @@ def load_model(config: Config, checkpoint: str, device: str = "cpu") -> nn.Modul
     return model.to(device).eval()
 
 
-def predict_clip(model: nn.Module, dataset: Any, clip: int = 0) -> Iterator[ClipFrame]:
+def predict_clip(model: Any, dataset: Any, clip: int = 0) -> Iterator[ClipFrame]:
     """Runs a model over a clip, frame by frame.
 
     Args:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sized
+from collections.abc import Iterator
 from itertools import groupby
+from typing import Any
 
 from mmagic.registry import DATA_SAMPLERS
 from mmengine.dist import get_dist_info
@@ -26,7 +27,7 @@ class ClipSampler(Sampler[int]):
         ValueError: If `shuffle` is asked for.
     """
 
-    def __init__(self, dataset: Sized, shuffle: bool = False, seed: int | None = None) -> None:
+    def __init__(self, dataset: Any, shuffle: bool = False, seed: int | None = None) -> None:
         if shuffle:
             raise ValueError("ClipSampler keeps frames in order: shuffle must be False")
         rank, world_size = get_dist_info()
