@@ -1,6 +1,6 @@
 """The table of HDR results: fine-tunes the baseline with every config and seed, and tests on moving clips.
 
-Usage: python tools/hdr_table.py --hdr-images FOLDER [--seeds 0 1 2] [--images 3200] [--jobs 2] [--out-dir DIR]
+Usage: python tools/hdr_table.py --hdr-images FOLDER [--seeds 0 1 2] [--images 1920] [--jobs 2] [--out-dir DIR]
 
 The short form for a CPU: one pass over the first --images stills in crops of 64x64, batches of 8, Adam from 3e-4
 to 3e-5. Tests on 10 procedural clips of 100 frames, and on a pan of 32 frames over each image of FOLDER. What is
@@ -26,6 +26,7 @@ ROWS = {
     "transform invariance 0.8": "hdr_transinv_a0.8",
     "transform invariance 0.95": "hdr_transinv_a0.95",
     "sparse Jacobian 0.95": "hdr_jacobian_a0.95",
+    "recommended": "hdr_recommended",
 }
 
 
@@ -89,7 +90,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--hdr-images", type=Path, required=True, help="folder of .hdr and .exr images")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
-    parser.add_argument("--images", type=int, default=3200, help="training images that a run sees")
+    parser.add_argument("--images", type=int, default=1920, help="training images that a run sees")
     parser.add_argument("--jobs", type=int, default=os.cpu_count(), help="runs at the same time, a core each")
     parser.add_argument("--out-dir", type=Path, default=ROOT / "work_dirs" / "hdr_table")
     args = parser.parse_args()

@@ -1,0 +1,17 @@
+# What we recommend: a sparse Jacobian (Eq. 7-8) under motion that differs from place to place, with a little noise.
+_base_ = './hdr_finetune.py'
+experiment_name = 'hdr_recommended'
+work_dir = './work_dirs/hdr_recommended'
+model = dict(
+    _delete_=True,
+    type='SiameseEditModel',
+    model={{_base_.model}},
+    transform=dict(
+        type='ComposeTransformPair',
+        transforms=[
+            dict(type='AffineTransformPair', scale=1.5),
+            dict(type='LocalMotionPair', displacement=4),
+            dict(type='NoiseTransformPair', sigma=(0, 0.02)),
+        ]),
+    regularization=dict(type='SparseJacobianLoss'),
+    alpha=0.5)
