@@ -1,12 +1,12 @@
 # What `make demo` does: a short form, for a CPU, of what the configs do in full.
 DEMO := work_dirs/demo
-# 1,280 crops of 64x64 in batches of 8; Adam from 3e-4 to 3e-5
+# 1,280 crops of 64x64 in batches of 8; Adam from 3e-4, x 0.99 every iteration
 DEMO_TRAIN := \
     train_dataloader.dataset.num_images=1280 \
     train_dataloader.dataset.pipeline.0.crop_size="(64,64)" \
     train_dataloader.batch_size=8 train_dataloader.num_workers=1 \
     train_cfg.max_epochs=1 train_cfg.val_interval=2 \
-    optim_wrapper.optimizer.lr=3e-4 param_scheduler.gamma=0.1 param_scheduler.convert_to_iter_based=True \
+    optim_wrapper.optimizer.lr=3e-4 param_scheduler.by_epoch=False \
     default_hooks.logger.interval=20
 # held-out moving clips
 DEMO_TEST := test_dataloader.dataset.num_clips=4 test_dataloader.dataset.num_frames=60
