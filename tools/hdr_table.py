@@ -1,9 +1,9 @@
 """The table of HDR results: fine-tunes the baseline with every config and seed, and tests on moving clips.
 
-Usage: python tools/hdr_table.py --hdr-images FOLDER [--seeds 0 1 2] [--images 1920] [--jobs 2] [--out-dir DIR]
+Usage: python tools/hdr_table.py --hdr-images FOLDER [--seeds 0 1 2] [--images 1600] [--jobs 2] [--out-dir DIR]
 
 The short form for a CPU: one pass over the first --images stills in crops of 64x64, batches of 8, Adam from 3e-4,
-x 0.99 every iteration. Tests on 10 procedural clips of 100 frames, and on a pan of 32 frames over each image of FOLDER. What is
+x 0.99 every iteration. Tests on 10 procedural clips of 100 frames, and on a pan of 24 frames over each image of FOLDER. What is
 finished already is not done again, so that it may be interrupted. Prints both tables.
 """
 
@@ -79,7 +79,7 @@ def test(checkpoint: Path, hdr_images: Path, folder: Path) -> Path:
             *("--work-dir", str(folder / "test"), "--cfg-options", "test_dataloader.0.dataset.num_clips=10"),
             "test_dataloader.0.dataset.num_frames=100",
             f"test_dataloader.1.dataset.data_root={hdr_images}",
-            "test_dataloader.1.dataset.num_frames=32",
+            "test_dataloader.1.dataset.num_frames=24",
         )
         partial.rename(metrics)
     return metrics
@@ -89,7 +89,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--hdr-images", type=Path, required=True, help="folder of .hdr and .exr images")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
-    parser.add_argument("--images", type=int, default=1920, help="training images that a run sees")
+    parser.add_argument("--images", type=int, default=1600, help="training images that a run sees")
     parser.add_argument("--jobs", type=int, default=os.cpu_count(), help="runs at the same time, a core each")
     parser.add_argument("--out-dir", type=Path, default=ROOT / "work_dirs" / "hdr_table")
     args = parser.parse_args()
