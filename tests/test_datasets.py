@@ -215,6 +215,13 @@ def test_read_hdr_gives_linear_rgb(tmp_path):
     np.testing.assert_allclose(read_hdr(tmp_path / "a.hdr"), image, atol=0.01 * image.max())
 
 
+def test_traces_of_compression_below_zero_are_clipped(tmp_path):
+    image = np.ones((10, 12, 3), np.float32)
+    image[0, 0] = -0.01
+    cv2.imwrite(str(tmp_path / "a.exr"), image)
+    assert read_hdr(tmp_path / "a.exr").min() == 0
+
+
 def test_photographs(hdr_folder):
     dataset = HDRImageDataset(str(hdr_folder), num_images=8, size=24)
     items = [dataset.get_data_info(i) for i in range(8)]

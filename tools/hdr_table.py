@@ -1,10 +1,10 @@
 """The table of HDR results: fine-tunes the baseline with every config and seed, and tests on moving clips.
 
-Usage: python tools/hdr_table.py --hdr-images FOLDER [--seeds 0 1 2] [--images 1600] [--jobs 2] [--out-dir DIR]
+Usage: python tools/hdr_table.py [--hdr-images FOLDER] [--seeds 0 1 2] [--images 1600] [--jobs 2] [--out-dir DIR]
 
 The short form for a CPU: one pass over the first --images stills in crops of 64x64, batches of 8, Adam from 3e-4,
-x 0.99 every iteration. Tests on 10 procedural clips of 100 frames, and on a pan of 24 frames over each image of FOLDER. What is
-finished already is not done again, so that it may be interrupted. Prints both tables.
+x 0.99 every iteration. Tests on 10 procedural clips of 100 frames, and on a pan of 24 frames over each image of FOLDER.
+What is finished already is not done again, so that it may be interrupted. Prints both tables.
 """
 
 import argparse
@@ -87,7 +87,7 @@ def test(checkpoint: Path, hdr_images: Path, folder: Path) -> Path:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--hdr-images", type=Path, required=True, help="folder of .hdr and .exr images")
+    parser.add_argument("--hdr-images", type=Path, default=ROOT / "resources" / "hdr", help="folder of .hdr and .exr")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--images", type=int, default=1600, help="training images that a run sees")
     parser.add_argument("--jobs", type=int, default=os.cpu_count(), help="runs at the same time, a core each")

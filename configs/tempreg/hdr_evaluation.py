@@ -7,7 +7,7 @@ _pans = dict(
     sampler=dict(type='ClipSampler'),
     dataset=dict(
         type='HDRPanDataset',
-        data_root='data/hdr_images/test',
+        data_root='resources/hdr',
         num_frames=100,
         size=128,
         seed=2,

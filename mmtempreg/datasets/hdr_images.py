@@ -20,13 +20,16 @@ from .virtual_camera import Shot, VirtualCamera, exposure_for, photograph, shift
 
 SUFFIXES = (".hdr", ".exr")
 
+NEGATIVE_TOLERANCE = 0.05
+"""Negative radiance down to this part of the mean is a trace of lossy compression or resampling, and clipped."""
+
 
 def read_hdr(path: str | Path) -> np.ndarray:
     """Linear RGB radiance of a .hdr or .exr file, (H, W, 3) float32.
 
     Raises:
         FileNotFoundError: If there is no such file.
-        ValueError: If it cannot be read, or holds NaN, infinity or negative radiance.
+        ValueError: If it cannot be read, or holds NaN, infinity or negative radiance (beyond `NEGATIVE_TOLERANCE`).
     """
     if not Path(path).is_file():
         raise FileNotFoundError(f"{path}: no such HDR image")
@@ -40,8 +43,9 @@ def read_hdr(path: str | Path) -> np.ndarray:
         raise ValueError(f"{path} {kind}; expected one of {SUFFIXES}")
     if not np.isfinite(image).all():
         raise ValueError(f"{path} holds NaN or infinite radiance: repair the image or remove it")
-    if image.min() < 0:
+    if image.min() < -NEGATIVE_TOLERANCE * image.mean():
         raise ValueError(f"{path} holds negative radiance ({image.min():.3g}): clip it at 0 if that is what you want")
+    image = np.maximum(image, 0)
     return np.ascontiguousarray(image[..., ::-1])
 
 
