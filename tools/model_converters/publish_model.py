@@ -8,6 +8,7 @@ import os
 from pathlib import Path
 
 import torch
+from mmengine.runner import CheckpointLoader
 
 import mmtempreg  # noqa: F401, allow-lists what MMEngine's checkpoints hold
 
@@ -17,7 +18,7 @@ def main() -> None:
     parser.add_argument("in_file", type=Path)
     parser.add_argument("out_file", type=Path)
     args = parser.parse_args()
-    checkpoint = torch.load(args.in_file, map_location="cpu", weights_only=True)
+    checkpoint = CheckpointLoader.load_checkpoint(str(args.in_file), map_location="cpu")
     if "state_dict" not in checkpoint:
         raise ValueError(f"{args.in_file} holds no state_dict: it is not a checkpoint of MMEngine")
     weights = {name: value.contiguous().clone() for name, value in checkpoint["state_dict"].items()}
