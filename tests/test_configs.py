@@ -1,3 +1,5 @@
+import re
+import textwrap
 from pathlib import Path
 
 import pytest
@@ -60,3 +62,16 @@ def test_configs_are_found_under_the_packages_name():
     config = Config.fromfile(ROOT / "tests" / "data" / "inherits.py")
     assert config.model.alpha == 0.5
     assert config.model.model.generator.type == "HDRCNN"
+
+
+@pytest.mark.parametrize("page", ["README.md", "docs/use_your_own_config.md"])
+def test_the_dozen_lines_in_the_docs_wrap_a_stock_config(page, tmp_path):
+    (block,) = re.findall(r"```python\n(.*?)```", (ROOT / page).read_text(), flags=re.S)
+    path = tmp_path / "my_config.py"
+    path.write_text(textwrap.dedent(block))
+    config = Config.fromfile(path)
+    assert len(block.splitlines()) <= 12
+    stock = Config.fromfile(path)._cfg_dict.model.model
+    wrapped, plain = MODELS.build(config.model), MODELS.build(stock)
+    assert list(wrapped.state_dict()) == list(plain.state_dict())
+    assert isinstance(wrapped, type(plain))

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..functional import log_radiance, saturation_mask, temporal_highpass, temporal_residual
+from ..functional import highpass_energy, log_radiance, saturation_mask, temporal_residual
 from .display import log_luminance, tone_map
 
 matplotlib.use("Agg")
@@ -22,11 +22,11 @@ import matplotlib.pyplot as plt
 def plot_temporal_comparison(
     path: str | Path, truth: Tensor, predictions: Mapping[str, Tensor], fps: float, stops: float = -2.0
 ) -> None:
-    """Writes a picture that compares models on one clip.
+    """Writes a picture that compares models on one clip, where the truth is saturated.
 
     At the top the value of one pixel over time: of those that are saturated throughout, the one at which the first
-    of the predictions flickers most. Below, a column for each model: a frame, its change from the
-    frame before, and the flicker, i.e. the temporal high-pass of the error, as root mean square over the clip.
+    of the predictions changes fast where the truth does not. Below, a column for each model: a frame, its change from
+    the frame before, and the fast changes of the error (their temporal high-pass, root mean square over the clip).
 
     Args:
         path: The image file.
@@ -40,15 +40,21 @@ def plot_temporal_comparison(
     """
     if not predictions or len(truth) < 2:
         raise ValueError("a comparison needs at least one prediction and two frames")
-    logs = {name: log_luminance(video) for name, video in {"truth": truth, **predictions}.items()}
-    flicker = {
-        name: temporal_highpass(logs[name] - logs["truth"], fps).square().mean(dim=0).sqrt() for name in predictions
-    }
     mask = saturation_mask(truth)
-    first = flicker[next(iter(predictions))]
-    always = mask.mean(dim=0).squeeze(0)
-    y, x = np.unravel_index(int((first * (always >= always.max())).argmax()), first.shape)
-    frame = int((logs["truth"][1:] - logs["truth"][:-1]).abs().mean(dim=(1, 2)).argmax()) + 1
+    weight = mask.squeeze(1)
+    logs = {name: log_luminance(video) for name, video in {"truth": truth, **predictions}.items()}
+    energy = {name: (highpass_energy(values, fps) * weight).mean(dim=0) for name, values in logs.items()}
+    error = {
+        name: (highpass_energy(logs[name] - logs["truth"], fps) * weight).mean(dim=0).sqrt() for name in predictions
+    }
+    changes = {
+        name: (values[1:] - values[:-1]).abs() * torch.minimum(weight[1:], weight[:-1]) for name, values in logs.items()
+    }
+    first = next(iter(predictions))
+    always = weight.mean(dim=0)
+    candidates = (energy[first] - energy["truth"]).masked_fill(always < always.max(), -torch.inf)
+    y, x = np.unravel_index(int(candidates.argmax()), always.shape)
+    frame = int((changes[first] - changes["truth"]).mean(dim=(1, 2)).argmax()) + 1
 
     columns = len(logs)
     figure = plt.figure(figsize=(2.4 * columns, 9.4), layout="constrained")
@@ -62,9 +68,8 @@ def plot_temporal_comparison(
     axes.margins(x=0)
     axes.legend(ncols=columns, fontsize="small", frameon=False)
 
-    changes = {name: (values[frame] - values[frame - 1]).abs() for name, values in logs.items()}
-    brightest_change = float(torch.stack(list(changes.values())).quantile(0.995))
-    brightest_flicker = float(torch.stack(list(flicker.values())).quantile(0.995))
+    brightest_change = float(torch.stack([change[frame - 1] for change in changes.values()]).quantile(0.998))
+    brightest_error = float(torch.stack(list(error.values())).quantile(0.998))
     for column, name in enumerate(logs):
         video = truth if name == "truth" else predictions[name]
         title = name
@@ -72,15 +77,15 @@ def plot_temporal_comparison(
             title += f"\nR = {temporal_residual(log_radiance(truth), log_radiance(video), fps, mask=mask):.3f}"
         _tile(figure.add_subplot(grid[1, column]), tone_map(video[frame], stops), title)
         axes = figure.add_subplot(grid[2, column])
-        _tile(axes, changes[name], "", vmin=0, vmax=brightest_change, cmap="magma")
+        _tile(axes, changes[name][frame - 1], "", vmin=0, vmax=brightest_change, cmap="magma")
         if column == 0:
             axes.set_ylabel("change from\nframe to frame")
         if name == "truth":
             continue
         axes = figure.add_subplot(grid[3, column])
-        _tile(axes, flicker[name], "", vmin=0, vmax=brightest_flicker, cmap="inferno")
+        _tile(axes, error[name], "", vmin=0, vmax=brightest_error, cmap="inferno")
         if column == 1:
-            axes.set_ylabel("flicker that the\ntruth does not have")
+            axes.set_ylabel("fast changes\nof the error")
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f".partial{path.suffix}")
