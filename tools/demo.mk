@@ -8,8 +8,9 @@ DEMO_TRAIN := \
     train_cfg.max_epochs=1 train_cfg.val_interval=2 \
     optim_wrapper.optimizer.lr=3e-4 param_scheduler.by_epoch=False \
     default_hooks.logger.interval=20
-# held-out moving clips
-DEMO_TEST := test_dataloader.dataset.num_clips=4 test_dataloader.dataset.num_frames=60
+# Moving clips that nothing was trained on: pans over real HDR images.
+DEMO_CLIPS := configs/tempreg/hdr_transinv_a0.8_images.py
+DEMO_TEST := test_dataloader.dataset.num_frames=60
 
 .PHONY: demo
 demo: .venv/installed
@@ -19,12 +20,13 @@ demo: .venv/installed
 	for run in "baseline checkpoints/hdr_baseline.pth" "finetune $(DEMO)/finetune/epoch_1.pth" \
 	    "transinv $(DEMO)/transinv/epoch_1.pth"; do \
 	    set -- $$run; \
-	    $(BIN)/python tools/test.py configs/tempreg/hdr_finetune.py $$2 --out $(DEMO)/$$1.json --work-dir $(DEMO)/test \
+	    $(BIN)/python tools/test.py $(DEMO_CLIPS) $$2 --out $(DEMO)/$$1.json --work-dir $(DEMO)/test \
 	        --cfg-options $(DEMO_TEST) || exit 1; \
 	done
-	$(BIN)/python tools/analysis_tools/compare_checkpoints.py configs/tempreg/hdr_finetune.py \
+	$(BIN)/python tools/analysis_tools/compare_checkpoints.py $(DEMO_CLIPS) \
 	    baseline=checkpoints/hdr_baseline.pth fine-tuned=$(DEMO)/finetune/epoch_1.pth \
-	    "transform invariance=$(DEMO)/transinv/epoch_1.pth" --out-dir $(DEMO) --cfg-options $(DEMO_TEST)
+	    "transform invariance=$(DEMO)/transinv/epoch_1.pth" --clip 2 --out-dir $(DEMO) \
+	    --cfg-options $(DEMO_TEST)
 	@echo
 	@$(BIN)/python tools/analysis_tools/metrics_table.py baseline=$(DEMO)/baseline.json \
 	    "plain fine-tuning=$(DEMO)/finetune.json" "transform invariance=$(DEMO)/transinv.json"

@@ -64,9 +64,10 @@ def plot_temporal_comparison(
     for name, values in logs.items():
         style = dict(color="black", linewidth=2.2, alpha=0.5) if name == "truth" else dict(linewidth=1.2)
         axes.plot(seconds, values[:, y, x], label=name, **style)
-    axes.set(xlabel="time [s]", ylabel="log luminance", title=f"pixel ({x}, {y}) over time")
+    axes.set(xlabel="time [s]", ylabel="log luminance")
+    axes.set_title(f"pixel ({x}, {y}) over time", loc="left")
     axes.margins(x=0)
-    axes.legend(ncols=columns, fontsize="small", frameon=False)
+    axes.legend(loc="lower right", bbox_to_anchor=(1, 1), ncols=columns, fontsize="small", frameon=False)
 
     brightest_change = float(torch.stack([change[frame - 1] for change in changes.values()]).quantile(0.998))
     brightest_error = float(torch.stack(list(error.values())).quantile(0.998))
