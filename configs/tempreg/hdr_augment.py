@@ -1,4 +1,4 @@
-# Augmentation by T (Eq. 5): the reconstruction loss on T(x) and T(y) alone.
+# Augmentation by T (Eq. 5): half of the loss on x and y, half on T(x) and T(y).
 _base_ = './hdr_finetune.py'
 experiment_name = 'hdr_augment'
 work_dir = './work_dirs/hdr_augment'
@@ -8,4 +8,4 @@ model = dict(
     model={{_base_.model}},
     transform=dict(type='AffineTransformPair'),
     regularization=dict(type='AugmentationLoss'),
-    alpha=1.0)
+    alpha=0.5)

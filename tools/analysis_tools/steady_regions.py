@@ -1,0 +1,66 @@
+"""S and R where the truth stays saturated throughout the temporal filter's window, beside S and R of all that saturates.
+
+Usage: python tools/analysis_tools/steady_regions.py CONFIG NAME=CHECKPOINT ... [--clips 0 1 2 3] [--cfg-options ...]
+
+When an occluder passes before a light, the truth jumps by several units of log radiance, and every model follows, since
+what it hides is not saturated. Such jumps can make up nearly all of sum D(y), and hide what a model does to the
+lights themselves. The clips are test clips of the config, held in memory one at a time.
+"""
+
+import argparse
+
+import torch
+import torch.nn.functional as F
+from mmengine.config import Config, DictAction
+from mmengine.registry import init_default_scope
+from torch import Tensor
+from tqdm import tqdm
+
+import mmtempreg  # noqa: F401, before MMagic is imported
+from mmtempreg.apis import load_model, predict_clip
+from mmtempreg.functional import TemporalEnergies, gaussian_kernel, log_radiance, saturation_mask, temporal_energies
+
+
+def steady_mask(mask: Tensor, radius: int) -> Tensor:
+    """The smallest value of a (T, 1, H, W) mask in the 2 radius + 1 frames around each."""
+    series = mask.permute(2, 3, 1, 0).flatten(0, 1)
+    smallest = -F.max_pool1d(F.pad(-series, (radius, radius), value=-1.0), 2 * radius + 1, 1)
+    return smallest.view(*mask.shape[2:], 1, len(mask)).permute(3, 2, 0, 1)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("config")
+    parser.add_argument("checkpoints", nargs="+", metavar="NAME=CHECKPOINT")
+    parser.add_argument("--clips", type=int, nargs="+", default=[0, 1, 2, 3], help="numbers of test clips")
+    parser.add_argument("--cfg-options", nargs="+", action=DictAction)
+    args = parser.parse_args()
+
+    from mmagic.registry import DATASETS
+
+    config = Config.fromfile(args.config)
+    config.merge_from_dict(args.cfg_options or {})
+    init_default_scope("mmagic")
+    dataset = DATASETS.build(config.test_dataloader.dataset)
+    fps = dataset.data_list[0]["fps"]
+    radius = len(gaussian_kernel(fps)) // 2
+    rows = []
+    for name, checkpoint in (item.partition("=")[::2] for item in args.checkpoints):
+        model = load_model(config, checkpoint)
+        everywhere, steady = TemporalEnergies(), TemporalEnergies()
+        for clip in tqdm(args.clips, desc=name, unit="clip"):
+            frames = list(predict_clip(model, dataset, clip))
+            truth, video = (torch.stack([getattr(f, part) for f in frames]) for part in ("truth", "prediction"))
+            mask = saturation_mask(truth)
+            logs = log_radiance(truth), log_radiance(video)
+            everywhere += temporal_energies(*logs, fps, mask=mask)
+            steady += temporal_energies(*logs, fps, mask=steady_mask(mask, radius))
+        share = steady.reference / everywhere.reference
+        rows.append((name, everywhere.smoothness, everywhere.residual, steady.smoothness, steady.residual, share))
+    print("| | S | R | S, steady | R, steady | steady part of sum D(y) |\n|---|---|---|---|---|---|")
+    for name, *values, share in rows:
+        print(f"| {name} | " + " | ".join(f"{value:.3f}" for value in values) + f" | {100 * share:.2f} % |")
+
+
+if __name__ == "__main__":
+    main()
