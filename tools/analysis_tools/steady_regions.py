@@ -1,4 +1,4 @@
-"""S and R where the truth stays saturated throughout the temporal filter's window, beside S and R of all that saturates.
+"""S and R where the truth stays saturated for the temporal filter's whole window, beside those of all that saturates.
 
 Usage: python tools/analysis_tools/steady_regions.py CONFIG NAME=CHECKPOINT ... [--clips 0 1 2 3] [--cfg-options ...]
 
