@@ -31,6 +31,9 @@ def test_alpha_and_loss_are_what_the_name_says():
         assert model.type == "SiameseEditModel"
         assert f"a{model.alpha}" in path.stem
         assert model.regularization.type == losses[path.stem.split("_")[1]]
+        if "local" in path.stem:
+            assert model.transform.type == "ComposeTransformPair"
+            continue
         assert model.transform.type == ("NoiseTransformPair" if "noise" in path.stem else "AffineTransformPair")
 
 

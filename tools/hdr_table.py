@@ -26,7 +26,7 @@ ROWS = {
     "transform invariance 0.8": "hdr_transinv_a0.8",
     "transform invariance 0.95": "hdr_transinv_a0.95",
     "sparse Jacobian 0.95": "hdr_jacobian_a0.95",
-    "recommended": "hdr_recommended",
+    "sparse Jacobian 0.5, local motion, noise": "hdr_jacobian_a0.5_local",
 }
 
 

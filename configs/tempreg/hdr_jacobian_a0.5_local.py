@@ -1,7 +1,7 @@
-# What we recommend: a sparse Jacobian (Eq. 7-8) under motion that differs from place to place, with a little noise.
+# Sparse Jacobian (Eq. 7-8) under motion that differs from place to place, with a little noise.
 _base_ = './hdr_finetune.py'
-experiment_name = 'hdr_recommended'
-work_dir = './work_dirs/hdr_recommended'
+experiment_name = 'hdr_jacobian_a0.5_local'
+work_dir = './work_dirs/hdr_jacobian_a0.5_local'
 model = dict(
     _delete_=True,
     type='SiameseEditModel',
