@@ -61,8 +61,10 @@ def test_metafiles_agree_with_the_configs():
     assert listed == {path for path in CONFIGS if path.stem != "hdr_evaluation"}
 
 
-def test_configs_are_found_under_the_packages_name():
-    config = Config.fromfile(ROOT / "tests" / "data" / "inherits.py")
+def test_configs_are_found_under_the_packages_name(tmp_path):
+    path = tmp_path / "inherits.py"
+    path.write_text("_base_ = 'mmtempreg::tempreg/hdr_transinv_a0.8.py'\nmodel = dict(alpha=0.5)\n")
+    config = Config.fromfile(path)
     assert config.model.alpha == 0.5
     assert config.model.model.generator.type == "HDRCNN"
 
