@@ -159,6 +159,7 @@ def _rank(rank, world_size, port, truth, video, queue):
     import mmtempreg  # noqa: F401
     from mmtempreg.datasets import ClipSampler
 
+    truth, video = torch.from_numpy(truth), torch.from_numpy(video)
     os.environ.update(MASTER_ADDR="127.0.0.1", MASTER_PORT=str(port), RANK=str(rank), WORLD_SIZE=str(world_size))
     dist.init_process_group("gloo")
     samples = [s for i in range(len(truth)) for s in clip_samples(truth[i], video[i], f"clip{i}")]
@@ -184,7 +185,7 @@ def test_two_processes_give_the_numbers_of_one():
     truth, video = 2 * torch.rand(2, 3, 31, 3, 4, 4)
     context = torch.multiprocessing.get_context("spawn")
     queue = context.Queue()
-    arguments = (2, port, truth, video, queue)
+    arguments = (2, port, truth.numpy(), video.numpy(), queue)
     processes = [context.Process(target=_rank, args=(rank, *arguments)) for rank in range(2)]
     for process in processes:
         process.start()
