@@ -1,4 +1,4 @@
-"""Installs mmtempreg, with configs and tools under mmtempreg/.mim as OpenMMLab's `mim` and `_base_` expect."""
+"""Installs mmtempreg, with configs and tools under mmtempreg/.mim as OpenMMLab's `mim` expects."""
 
 import os
 import shutil

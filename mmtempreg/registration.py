@@ -6,7 +6,6 @@ locations of MMagic's registries: `default_scope = 'mmagic'` then finds our name
 
 from importlib import import_module
 
-from mmengine.config.utils import MODULE2PACKAGE
 from mmengine.registry import Registry
 
 # MMagic registry -> our package that fills it
@@ -23,8 +22,6 @@ def register_lazily() -> None:
     """Makes MMagic's registries find our classes on their first use (or now, if they were used already)."""
     import mmagic.registry
 
-    # MMEngine's list of packages whose configs can be inherited: `_base_ = 'mmtempreg::tempreg/...'`
-    MODULE2PACKAGE["mmtempreg"] = "mmtempreg"
     for name, modules in LOCATIONS.items():
         registry: Registry = getattr(mmagic.registry, name)
         for module in modules:

@@ -61,14 +61,6 @@ def test_metafiles_agree_with_the_configs():
     assert listed == {path for path in CONFIGS if path.stem != "hdr_evaluation"}
 
 
-def test_configs_are_found_under_the_packages_name(tmp_path):
-    path = tmp_path / "inherits.py"
-    path.write_text("_base_ = 'mmtempreg::tempreg/hdr_transinv_a0.8.py'\nmodel = dict(alpha=0.5)\n")
-    config = Config.fromfile(path)
-    assert config.model.alpha == 0.5
-    assert config.model.model.generator.type == "HDRCNN"
-
-
 @pytest.mark.parametrize("page", ["README.md", "docs/use_your_own_config.md"])
 def test_the_dozen_lines_in_the_docs_wrap_a_stock_config(page, tmp_path):
     (block,) = re.findall(r"```python\n(.*?)```", (ROOT / page).read_text(), flags=re.S)
