@@ -42,6 +42,14 @@ def load_model(config: Config, checkpoint: str, device: str = "cpu") -> Any:
     return model.to(device).eval()
 
 
+def load_test_clips(config: Config) -> Any:
+    """The config's test dataset; one, not a list of them."""
+    from mmagic.registry import DATASETS
+
+    init_default_scope(config.get("default_scope", "mmagic"))
+    return DATASETS.build(config.test_dataloader.dataset)
+
+
 def predict_clip(model: Any, dataset: Any, clip: int = 0) -> Iterator[ClipFrame]:
     """Runs a model over a clip, frame by frame.
 

@@ -91,7 +91,7 @@ def illumination(log_rgb: Tensor, sigma: float = 3 * 2**0.5, radius: int = 6) ->
     Returns:
         (N, 1, H, W).
     """
-    log_luminance = torch.log(luminance(torch.exp(log_rgb)) + LOG_EPSILON)
+    log_luminance = log_radiance(luminance(torch.exp(log_rgb)))
     x = torch.arange(-radius, radius + 1, dtype=log_rgb.dtype, device=log_rgb.device)
     kernel = torch.exp(-(x**2) / (2 * sigma**2))
     kernel = kernel / kernel.sum()

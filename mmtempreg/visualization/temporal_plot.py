@@ -50,6 +50,7 @@ def plot_temporal_comparison(
     changes = {
         name: (values[1:] - values[:-1]).abs() * torch.minimum(weight[1:], weight[:-1]) for name, values in logs.items()
     }
+    log_truth = log_radiance(truth)
     first = next(iter(predictions))
     always = weight.mean(dim=0)
     candidates = (energy[first] - energy["truth"]).masked_fill(always < always.max(), -torch.inf)
@@ -75,7 +76,7 @@ def plot_temporal_comparison(
         video = truth if name == "truth" else predictions[name]
         title = name
         if name != "truth":
-            title += f"\nR = {temporal_residual(log_radiance(truth), log_radiance(video), fps, mask=mask):.3f}"
+            title += f"\nR = {temporal_residual(log_truth, log_radiance(video), fps, mask=mask):.3f}"
         _tile(figure.add_subplot(grid[1, column]), tone_map(video[frame], stops), title)
         axes = figure.add_subplot(grid[2, column])
         _tile(axes, changes[name][frame - 1], "", vmin=0, vmax=brightest_change, cmap="magma")

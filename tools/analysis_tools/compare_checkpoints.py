@@ -11,11 +11,10 @@ from pathlib import Path
 
 import torch
 from mmengine.config import Config, DictAction
-from mmengine.registry import init_default_scope
 from tqdm import tqdm
 
 import mmtempreg  # noqa: F401, before MMagic is imported
-from mmtempreg.apis import load_model, predict_clip
+from mmtempreg.apis import load_model, load_test_clips, predict_clip
 
 
 def main() -> None:
@@ -28,14 +27,11 @@ def main() -> None:
     parser.add_argument("--cfg-options", nargs="+", action=DictAction)
     args = parser.parse_args()
 
-    from mmagic.registry import DATASETS
-
     from mmtempreg.visualization import plot_temporal_comparison, tone_map, write_comparison_video
 
     config = Config.fromfile(args.config)
     config.merge_from_dict(args.cfg_options or {})
-    init_default_scope("mmagic")
-    dataset = DATASETS.build(config.test_dataloader.dataset)
+    dataset = load_test_clips(config)
     predictions = {}
     for name, checkpoint in (item.partition("=")[::2] for item in args.checkpoints):
         frames = predict_clip(load_model(config, checkpoint), dataset, args.clip)

@@ -12,12 +12,11 @@ import argparse
 import torch
 import torch.nn.functional as F
 from mmengine.config import Config, DictAction
-from mmengine.registry import init_default_scope
 from torch import Tensor
 from tqdm import tqdm
 
 import mmtempreg  # noqa: F401, before MMagic is imported
-from mmtempreg.apis import load_model, predict_clip
+from mmtempreg.apis import load_model, load_test_clips, predict_clip
 from mmtempreg.functional import TemporalEnergies, gaussian_kernel, log_radiance, saturation_mask, temporal_energies
 
 
@@ -36,12 +35,9 @@ def main() -> None:
     parser.add_argument("--cfg-options", nargs="+", action=DictAction)
     args = parser.parse_args()
 
-    from mmagic.registry import DATASETS
-
     config = Config.fromfile(args.config)
     config.merge_from_dict(args.cfg_options or {})
-    init_default_scope("mmagic")
-    dataset = DATASETS.build(config.test_dataloader.dataset)
+    dataset = load_test_clips(config)
     fps = dataset.data_list[0]["fps"]
     radius = len(gaussian_kernel(fps)) // 2
     rows = []
