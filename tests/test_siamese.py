@@ -3,11 +3,14 @@ import io
 
 import pytest
 import torch
+from mmagic.models import BaseEditModel
 from mmagic.registry import MODELS
 from mmagic.structures import DataSample
 from mmengine.logging import MessageHub
+from mmengine.model import BaseModel
 from mmengine.optim import OptimWrapper
 
+from mmtempreg.models.siamese.siamese_edit_model import family_of
 from mmtempreg.transforms import AffineTransformPair, ImageRange, draw_generator
 
 SRCNN = dict(
@@ -141,9 +144,7 @@ def test_normalised_input_keeps_image_units():
     model = copy.deepcopy(SRCNN)
     model["data_preprocessor"] = dict(type="DataPreprocessor", mean=[127.5] * 3, std=[127.5] * 3)
     noisy = siamese(model, transform=dict(type="NoiseTransformPair"), regularization=dict(type="StabilityLoss"))
-    from mmtempreg.models.siamese import _image_range
-
-    image_range = _image_range(noisy.data_preprocessor)
+    image_range = noisy._image_range()
     assert image_range.low.flatten().tolist() == [-1] * 3
     assert image_range.high.flatten().tolist() == [1] * 3
 
@@ -161,29 +162,89 @@ def test_half_a_regularisation():
         MODELS.build(dict(type="SiameseEditModel"))
 
 
+class OtherStep(BaseEditModel):
+    def train_step(self, data, optim_wrapper):
+        return {}
+
+
+REFUSED_KINDS = {
+    "EDVR": "several frames", "BasicVSR": "several frames", "TDAN": "several frames", "CAIN": "several frames",
+    "FLAVR": "several frames", "RealBasicVSR": "several frames", "LIIF": "coordinates", "TTSR": "reference image",
+    "DIC": "face landmarks", "DIM": "trimap", "GCA": "trimap", "IndexNet": "trimap", "AOTInpaintor": "mask",
+    "DeepFillv1Inpaintor": "mask", "StyleGAN2": "out of noise", "BigGAN": "out of noise", "CycleGAN": "unpaired",
+    "StableDiffusion": "diffusion", "ControlStableDiffusion": "diffusion", "StableDiffusionXL": "diffusion",
+    "DreamBooth": "diffusion", "TextualInversion": "diffusion", "AblatedDiffusionModel": "diffusion",
+    "AnimateDiff": "diffusion", "GuidedDiffusion": "diffusion", "ViCo": "diffusion", "FastComposer": "diffusion",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "reason"), REFUSED_KINDS.items(), ids=REFUSED_KINDS)
+def test_models_of_other_kinds_are_refused_with_a_reason(name, reason):
+    kind = MODELS.get(name)
+    stock = kind.__new__(kind)  # building a diffusion model would download it
+    with pytest.raises(TypeError, match=f"cannot wrap {kind.__name__}: .*{reason}"):
+        family_of(stock)
+
+
+def test_every_model_of_mmagic_is_supported_or_refused():
+    """None falls through to the general reason but what is no model of its own."""
+    general = set()
+    for name, kind in MODELS.module_dict.items():
+        if not (isinstance(kind, type) and issubclass(kind, BaseModel)) or "SiameseEditModel" in name:
+            continue
+        try:
+            family_of(kind.__new__(kind))
+        except TypeError as error:
+            if "it is none of" in str(error):
+                general.add(name)
+    assert general == {"BaseTranslationModel"}
+
+
+def test_a_model_with_its_own_training_step_is_refused():
+    with pytest.raises(TypeError, match="training step is its own"):
+        family_of(OtherStep.__new__(OtherStep))
+    with pytest.raises(TypeError, match="none of BaseEditModel"):
+        siamese(dict(type="DataPreprocessor"))
+
+
+@pytest.mark.parametrize("single_pass", [False, True])
+def test_one_pass_or_two_give_the_same_loss_without_batch_norm(single_pass):
+    model, batch = siamese(), photo_batch(3)
+    twin = siamese(single_pass=single_pass)
+    twin.load_state_dict(model.state_dict())
+    a, b = (train(m, [batch])[0] for m in (model, twin))
+    for name in ("loss", "loss_rec", "loss_reg"):
+        torch.testing.assert_close(a[name], b[name])
+    for p, q in zip(model.parameters(), twin.parameters()):
+        torch.testing.assert_close(p, q)
+
+
+def test_regularize_every_third_step_three_times_as_strongly():
+    model, batch = siamese(alpha=0.8, regularize_every=3), photo_batch()
+    logs = []
+    for step in range(6):
+        MessageHub.get_current_instance().update_info("iter", step)
+        logs += train(model, [batch])
+    MessageHub.get_current_instance().update_info("iter", 0)
+    assert ["loss_reg" in log for log in logs] == [True, False, False] * 2
+    for log in logs:
+        torch.testing.assert_close(log["loss"], 0.2 * log["loss_rec"] + 2.4 * log.get("loss_reg", 0))
+
+
+def test_regularize_a_fraction_of_the_batch():
+    """Equals the loss of the first images alone."""
+    model, batch = siamese(regularize_fraction=0.5), photo_batch(3)
+    log = train(copy.deepcopy(model), [batch])[0]
+    first = {name: values[:2] for name, values in batch.items()}
+    alone = siamese()
+    alone.load_state_dict(model.state_dict())
+    torch.testing.assert_close(log["loss_reg"], train(alone, [first])[0]["loss_reg"])
+
+
 @pytest.mark.parametrize(
-    ("model", "reason"),
-    [
-        (
-            dict(
-                type="EDVR",
-                generator=dict(type="EDVRNet", in_channels=3, out_channels=3, mid_channels=8, with_tsa=False),
-                pixel_loss=dict(type="CharbonnierLoss"),
-            ),
-            "several frames",
-        ),
-        (dict(type="DataPreprocessor"), "not a BaseEditModel"),
-        (
-            dict(
-                type="SRGAN",
-                generator=dict(type="MSRResNet", in_channels=3, out_channels=3, mid_channels=8, num_blocks=1),
-                pixel_loss=dict(type="L1Loss"),
-            ),
-            "training step is its own",
-        ),
-    ],
-    ids=["EDVR", "no model", "SRGAN"],
-)
-def test_unsupported_models_are_refused_with_a_reason(model, reason):
-    with pytest.raises((TypeError, RuntimeError), match=reason if model["type"] != "EDVR" else "several frames|mmcv"):
-        siamese(model)
+    "options", [dict(regularize_every=0), dict(regularize_every=1.5), dict(regularize_fraction=0.0),
+                dict(regularize_fraction=1.1)], ids=str
+)  # fmt: skip
+def test_schedules_out_of_range(options):
+    with pytest.raises(ValueError, match=next(iter(options))):
+        siamese(**options)

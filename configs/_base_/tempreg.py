@@ -1,0 +1,8 @@
+# How the stock models of configs/stock are regularised. They are trained with L1 losses: the two terms of the loss
+# must be of one kind for alpha to mean anything.
+custom_imports = dict(imports=['mmtempreg'], allow_failed_imports=False)
+
+tempreg = dict(
+    transform=dict(type='AffineTransformPair'),
+    regularization=dict(type='TransformInvarianceLoss', distance=dict(type='L1Loss')),
+    alpha=0.8)

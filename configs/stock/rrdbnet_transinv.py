@@ -1,0 +1,8 @@
+_base_ = ['mmagic::esrgan/esrgan_psnr-x4c64b23g32_1xb16-1000k_div2k.py', '../_base_/tempreg.py']
+
+model = dict(_delete_=True, type='SiameseEditModel', model={{_base_.model}}, **_base_.tempreg)
+optim_wrapper = dict(optimizer=dict(lr=2e-05))
+train_cfg = dict(max_iters=20000)
+default_hooks = dict(checkpoint=dict(type='SafeCheckpointHook'))
+custom_hooks = [*_base_.custom_hooks, dict(type='ExactResumeHook')]
+load_from = 'https://download.openmmlab.com/mmediting/restorers/esrgan/esrgan_psnr_x4c64b23g32_1x16_1000k_div2k_20200420-bf5c993c.pth'

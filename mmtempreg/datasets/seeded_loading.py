@@ -1,0 +1,146 @@
+"""Data loading whose order and random augmentation are a function of (seed, rank, epoch, position).
+
+PyTorch's workers draw from generators whose state depends on all that they have loaded before, and on how many they
+are. Here each sample that is drawn carries its own seed, through the index that the worker is sent: a run can be taken
+up at any batch without loading what came before, and the number of workers does not matter.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import numpy as np
+import torch
+from torch.utils.data import DataLoader, Dataset
+
+
+def seed_everything(*entropy: int) -> None:
+    """Seeds the global generators of Python, NumPy and torch with a hash of some whole numbers >= 0."""
+    small, high, low = (int(word) for word in np.random.SeedSequence(entropy).generate_state(3))
+    random.seed(small)
+    np.random.seed(small)
+    torch.manual_seed(high << 31 | low >> 1)
+
+
+class SeededIndex(int):
+    """The index of a sample, and what its random augmentation is seeded with."""
+
+    entropy: tuple[int, ...]
+
+    def __new__(cls, index: int, entropy: tuple[int, ...]) -> SeededIndex:
+        self = super().__new__(cls, index)
+        self.entropy = entropy
+        return self
+
+    def __getnewargs__(self) -> tuple[int, tuple[int, ...]]:  # how a worker gets it
+        return int(self), self.entropy
+
+
+class SeededBatches:
+    """A batch sampler: the batches of another one, each index with its seed.
+
+    Args:
+        batches: Gives lists of indices; one round is an epoch. May be endless.
+        seed: Seed of the run.
+        rank: Of this process.
+        epoch: Number of the epoch that comes first.
+        skip: This many batches are passed over first, in as many epochs as it takes.
+    """
+
+    def __init__(self, batches: Iterable[list[int]], seed: int, rank: int = 0, epoch: int = 0, skip: int = 0) -> None:
+        self.batches = batches
+        self.seed = seed
+        self.rank = rank
+        self.epoch = epoch
+        self.skip = skip
+
+    @property
+    def sampler(self) -> SeededBatches:
+        """What MMEngine's `DistSamplerSeedHook` tells the epoch."""
+        return self
+
+    def set_epoch(self, epoch: int) -> None:
+        """Says which epoch comes next, to the sampler inside as well."""
+        self.epoch = epoch
+        inner = getattr(self.batches, "sampler", None)
+        if hasattr(inner, "set_epoch"):
+            inner.set_epoch(epoch)
+
+    def __iter__(self) -> Iterator[list[SeededIndex]]:
+        for number, batch in enumerate(self.batches):
+            if self.skip > 0:
+                self.skip -= 1
+                continue
+            yield [SeededIndex(i, (self.seed, self.rank, self.epoch, number, k)) for k, i in enumerate(batch)]
+
+    def __len__(self) -> int:
+        return len(self.batches)  # type: ignore[arg-type]
+
+
+class SeededDataset(Dataset):
+    """Another dataset, whose random augmentation is seeded by the `SeededIndex` it is asked for."""
+
+    def __init__(self, dataset: Any) -> None:
+        self.dataset = dataset
+
+    def __getitem__(self, index: int) -> Any:
+        if isinstance(index, SeededIndex):
+            seed_everything(*index.entropy)
+        return self.dataset[int(index)]
+
+    def __len__(self) -> int:
+        return len(self.dataset)
+
+    def __getattr__(self, name: str) -> Any:
+        if name == "dataset" or name.startswith("__"):
+            raise AttributeError(name)
+        return getattr(self.dataset, name)
+
+
+def seeded_loader(loader: DataLoader, batches: SeededBatches) -> DataLoader:
+    """A data loader like `loader`, over the same dataset, that loads `batches`."""
+    return DataLoader(
+        SeededDataset(loader.dataset),
+        batch_sampler=batches,
+        num_workers=loader.num_workers,
+        collate_fn=loader.collate_fn,
+        pin_memory=loader.pin_memory,
+        timeout=loader.timeout,
+        worker_init_fn=loader.worker_init_fn,
+        multiprocessing_context=loader.multiprocessing_context,
+        prefetch_factor=loader.prefetch_factor,
+        persistent_workers=loader.persistent_workers,
+    )
+
+
+class EndlessBatches:
+    """Stands in for the endless iterator of MMEngine's `IterBasedTrainLoop`.
+
+    Args:
+        loader: Over `SeededBatches` that pass over what a resumed run has seen already.
+        passed: How many batches that are; MMEngine's loop asks for them first and throws them away.
+    """
+
+    def __init__(self, loader: DataLoader, passed: int) -> None:
+        self._loader = loader
+        self._passed = passed
+        self._iterator: Iterator[Any] | None = None
+
+    def __iter__(self) -> EndlessBatches:
+        return self
+
+    def __next__(self) -> Any:
+        if self._passed > 0:
+            self._passed -= 1
+            return None
+        while True:
+            if self._iterator is None:
+                self._iterator = iter(self._loader)
+            batch = next(self._iterator, None)
+            if batch is not None:
+                return batch
+            self._iterator = None
+            batches = self._loader.batch_sampler
+            batches.set_epoch(batches.epoch + 1)

@@ -1,0 +1,118 @@
+"""A run that was killed and resumed ends as the run that was not."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from mmagic.registry import DATA_SAMPLERS, HOOKS
+from mmengine.dist import broadcast, get_rank
+from mmengine.hooks import CheckpointHook, Hook
+from mmengine.model import is_model_wrapper
+from mmengine.optim import OptimWrapper, OptimWrapperDict
+from mmengine.runner import EpochBasedTrainLoop, Runner, find_latest_checkpoint
+from torch.utils.data import BatchSampler
+
+from ..datasets.seeded_loading import EndlessBatches, SeededBatches, seed_everything, seeded_loader
+
+# The seeds of training steps and of samples must not meet: those of samples are five numbers.
+_STEP = 1
+
+
+@HOOKS.register_module()
+class ExactResumeHook(Hook):
+    """Makes a resumed run end with the same parameters, to the bit, as the run that was not interrupted.
+
+    MMEngine's checkpoints hold weights, optimiser and schedulers, but no state of a random generator, and its resumed
+    iteration-based runs load all the data once more that they have seen. Here all that is random is a function of
+    (seed, rank, epoch, position), for the data, and (seed, rank, iteration), for the model: there is no state to save,
+    and nothing is loaded twice. The order of the data is what the sampler of the config gives.
+
+    Three more things that a resumed run trips over:
+
+    - `--resume` with `load_from` in the config (the checkpoint to be fine-tuned) goes on from the last checkpoint in
+      the work directory, and starts from `load_from` if there is none. MMEngine would resume from `load_from`.
+      A `load_from` that lies beside the last checkpoint is resumed from as it stands.
+    - The models of the SRGAN family count their steps outside of the state dict.
+    - A checkpoint amid an accumulation of gradients would lose them: refused.
+
+    Use it with `SafeCheckpointHook`.
+    """
+
+    priority = "VERY_HIGH"
+
+    def before_run(self, runner: Runner) -> None:
+        """Says what to resume from."""
+        if not runner._resume or runner._load_from is None:
+            return
+        latest = find_latest_checkpoint(runner.work_dir)
+        if latest is None:
+            runner.logger.info(f"Nothing to resume in {runner.work_dir}: starts from {runner._load_from}.")
+            runner._resume = False
+        elif Path(latest).resolve().parent != Path(runner._load_from).resolve().parent:
+            runner.logger.info(f"Resumes {latest}, not {runner._load_from}, which the run was started from.")
+            runner._load_from = None
+
+    def before_train(self, runner: Runner) -> None:
+        """Puts seeded data loading in the place of the loop's.
+
+        Raises:
+            TypeError: If `train_dataloader` is not a config.
+            ValueError: If checkpoints would fall amid an accumulation of gradients.
+        """
+        loop: Any = runner.train_loop
+        by_epoch = isinstance(loop, EpochBasedTrainLoop)
+        self._refuse_lost_gradients(runner, len(loop.dataloader))
+        seed = torch.tensor(runner.seed)
+        broadcast(seed)  # with `diff_rank_seed` each rank has its own, while the order of the data is common
+        self._seed = int(seed)
+        skip = loop.iter - loop.epoch * len(loop.dataloader) if by_epoch else loop.iter
+        if not 0 <= skip <= max(loop.iter, len(loop.dataloader)):
+            raise ValueError(
+                f"the checkpoint was saved at iteration {loop.iter} of epoch {loop.epoch}, which does not fit epochs of "
+                f"{len(loop.dataloader)} iterations: resume with the batch size, data and number of processes it had"
+            )
+        batches = SeededBatches(_batch_sampler(runner, self._seed), self._seed, get_rank(), loop.epoch, skip)
+        loop.dataloader = seeded_loader(loop.dataloader, batches)
+        if not by_epoch:
+            loop.dataloader_iterator = EndlessBatches(loop.dataloader, loop.iter)
+        model = runner.model.module if is_model_wrapper(runner.model) else runner.model
+        if hasattr(model, "step_counter"):
+            model.step_counter.fill_(loop.iter)
+
+    def before_train_epoch(self, runner: Runner) -> None:
+        """Tells the data loading the epoch, as `DistSamplerSeedHook` does where there is one."""
+        runner.train_loop.dataloader.batch_sampler.epoch = runner.epoch
+
+    def before_train_iter(self, runner: Runner, batch_idx: int, data_batch: Any = None) -> None:
+        """Seeds what is random in the model: dropout, noise."""
+        seed_everything(self._seed, get_rank(), runner.iter, _STEP)
+
+    @staticmethod
+    def _refuse_lost_gradients(runner: Runner, epoch_length: int) -> None:
+        wrappers = runner.optim_wrapper
+        parts = list(wrappers.values()) if isinstance(wrappers, OptimWrapperDict) else [wrappers]
+        for hook in runner.hooks:
+            if not isinstance(hook, CheckpointHook):
+                continue
+            steps = hook.interval * (epoch_length if hook.by_epoch else 1)
+            for part in parts:
+                count = part._accumulative_counts if isinstance(part, OptimWrapper) else 1
+                if steps > 0 and steps % count:
+                    raise ValueError(
+                        f"a checkpoint every {steps} iterations falls amid the accumulation of {count} gradients, which "
+                        "it does not hold: make the checkpoint hook's interval a multiple of accumulative_counts"
+                    )
+
+
+def _batch_sampler(runner: Runner, seed: int) -> Any:
+    """The batch sampler of the config, anew: MMEngine's loop has already taken indices from the one it built."""
+    config, loader = runner._train_dataloader, runner.train_loop.dataloader
+    if not isinstance(config, dict):
+        raise TypeError(f"ExactResumeHook needs `train_dataloader` as a config, got {type(config).__name__}")
+    sampler = DATA_SAMPLERS.build(config["sampler"], default_args=dict(dataset=loader.dataset, seed=seed))
+    if config.get("batch_sampler") is None:
+        return BatchSampler(sampler, loader.batch_size, loader.drop_last)
+    arguments = dict(sampler=sampler, batch_size=config["batch_size"])
+    return DATA_SAMPLERS.build(config["batch_sampler"], default_args=arguments)

@@ -1,0 +1,114 @@
+"""Checkpoints that a kill at any moment cannot spoil."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from mmagic.registry import HOOKS
+from mmengine.dist import is_main_process
+from mmengine.fileio import LocalBackend, register_backend
+from mmengine.hooks import CheckpointHook
+from mmengine.runner import Runner
+
+from ..fileio import replace_when_written
+
+
+class AtomicLocalBackend(LocalBackend):
+    """MMEngine's local files, written whole or not at all, and removed only when told so."""
+
+    def __init__(self) -> None:
+        self._postponed: list[str] | None = None
+
+    def put(self, obj: bytes, filepath: str | Path) -> None:
+        """Writes bytes under a temporary name, then renames."""
+        with replace_when_written(filepath) as partial:
+            partial.write_bytes(obj)
+
+    def put_text(self, obj: str, filepath: str | Path, encoding: str = "utf-8") -> None:
+        """Writes text under a temporary name, then renames."""
+        self.put(obj.encode(encoding), filepath)
+
+    def remove(self, filepath: str | Path) -> None:
+        """Removes a file; inside `removing_last`, when that ends."""
+        if self._postponed is None:
+            super().remove(filepath)
+        else:
+            self._postponed.append(str(filepath))
+
+    @contextmanager
+    def removing_last(self) -> Iterator[None]:
+        """Inside, removals wait until all else is done; they do not happen if it fails."""
+        self._postponed = []
+        try:
+            yield
+            for path in self._postponed:
+                super().remove(path)
+        finally:
+            self._postponed = None
+
+
+register_backend("atomic_local", AtomicLocalBackend, force=True)
+
+
+@HOOKS.register_module()
+class SafeCheckpointHook(CheckpointHook):
+    """MMEngine's `CheckpointHook`, safe against a kill at any moment.
+
+    MMEngine removes old checkpoints before it writes the new one, overwrites files in place, and empties
+    `last_checkpoint` before it fills it: a run killed in between is lost. Here each file is written under a temporary
+    name and renamed, and old checkpoints go last. Arguments are those of `CheckpointHook`; with `backend_args` of your
+    own (files not on a local disk), writing is up to that backend.
+    """
+
+    def before_train(self, runner: Runner) -> None:
+        """Chooses the file backend, and clears away what a kill has left half-written."""
+        if self.backend_args is None and self.file_client_args is None:
+            self.backend_args = dict(backend="atomic_local")
+        super().before_train(runner)
+        if is_main_process() and isinstance(self.file_backend, AtomicLocalBackend):
+            for folder in {Path(self.out_dir), Path(runner.work_dir)}:
+                for partial in folder.glob(".partial_*"):
+                    partial.unlink(missing_ok=True)
+
+    def _save_checkpoint_with_step(self, runner: Runner, step: int, meta: dict) -> None:
+        # Not MMEngine's: that one removes before it writes.
+        doomed = None
+        if self.max_keep_ckpts > 0 and (not self.keep_ckpt_ids or self.keep_ckpt_ids[-1] != step):
+            # The checkpoint knows of the one to be removed, so that after a kill the next run removes it.
+            ids = [*self.keep_ckpt_ids, step]
+            runner.message_hub.update_info("keep_ckpt_ids", ids)
+            if len(ids) > self.max_keep_ckpts:
+                doomed = ids.pop(0)
+            self.keep_ckpt_ids.append(step)
+        self.last_ckpt = self.file_backend.join_path(self.out_dir, self.filename_tmpl.format(step))
+        runner.message_hub.update_info("last_ckpt", self.last_ckpt)
+        runner.save_checkpoint(
+            self.out_dir,
+            self.filename_tmpl.format(step),
+            self.file_client_args,
+            save_optimizer=self.save_optimizer,
+            save_param_scheduler=self.save_param_scheduler,
+            meta=meta,
+            by_epoch=self.by_epoch,
+            backend_args=self.backend_args,
+            **self.args,
+        )
+        if self.max_keep_ckpts > 0:
+            runner.message_hub.update_info("keep_ckpt_ids", list(self.keep_ckpt_ids))
+        if not is_main_process():
+            return
+        with replace_when_written(Path(runner.work_dir) / "last_checkpoint") as partial:
+            partial.write_text(self.last_ckpt)
+        if doomed is not None:
+            path = self.file_backend.join_path(self.out_dir, self.filename_tmpl.format(doomed))
+            if self.file_backend.isfile(path):
+                self.file_backend.remove(path)
+
+    def _save_best_checkpoint(self, runner: Runner, metrics: dict) -> None:
+        if isinstance(self.file_backend, AtomicLocalBackend):
+            with self.file_backend.removing_last():
+                super()._save_best_checkpoint(runner, metrics)
+        else:
+            super()._save_best_checkpoint(runner, metrics)

@@ -1,0 +1,150 @@
+"""What every siamese training does, whichever family of stock models it trains (paper, Eq. 1)."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from mmengine.dist import get_rank
+from mmengine.logging import MessageHub
+from mmengine.model import BaseModel
+from torch import Tensor
+
+from ...losses import RegularizationLoss, SiameseOutputs
+from ...transforms import DrawnTransform, ImageRange, TransformPair, draw_generator
+
+Predict = Callable[[Tensor], Tensor]
+
+
+@dataclass
+class Plan:
+    """What the siamese training adds. Not a module: nothing of it may enter the model's state dict."""
+
+    transform: TransformPair
+    loss: RegularizationLoss
+    alpha: float
+    seed: int
+    regularize_every: int
+    regularize_fraction: float
+    single_pass: bool
+
+
+@dataclass
+class _Passes:
+    """What the network gave for x, and how to get what it gives for T(x)."""
+
+    f_x: Tensor
+    f_tx: Callable[[], Tensor]
+    transform: DrawnTransform
+
+
+class SiameseTraining(BaseModel):
+    """A stock model's training step with a second pass, on T(x), and L = (1 - alpha) L_rec + alpha L_reg.
+
+    A family (see `families`) says where in its stock training step the prediction is made and where the losses of
+    the network are added up. It lets the prediction go through `_predict_both`, inside `_watching`, and asks
+    `_loss_reg` for the term.
+    """
+
+    _plan: Plan | None = None
+    _passes: _Passes | None = None
+    _watched = False
+
+    def train_step(self, data: Any, optim_wrapper: Any) -> dict[str, Tensor]:
+        """The stock training step; what it did not use of the two passes is dropped."""
+        try:
+            return super().train_step(data, optim_wrapper)
+        finally:
+            self._passes = None
+
+    def parse_losses(self, losses: dict[str, Any]) -> tuple[Tensor, dict[str, Tensor]]:
+        """Eq. 1 if `losses` holds `loss_reg`; the discriminator's losses are left alone."""
+        if "loss_reg" not in losses:
+            return super().parse_losses(losses)
+        stock = {name: value for name, value in losses.items() if name != "loss_reg"}
+        return self._weigh(*super().parse_losses(stock), losses["loss_reg"])
+
+    def _weigh(
+        self, rec: Tensor, log_vars: dict[str, Tensor], reg: Tensor | None
+    ) -> tuple[Tensor, dict[str, Tensor]]:
+        """Eq. 1; the log holds the stock losses, `loss_rec`, `loss_reg` and their weighted sum `loss`.
+
+        `reg` is None on steps without regularisation; it counts `regularize_every` times on the others, so that
+        its gradient is the same on average ("lazy regularization", Karras et al., StyleGAN2, appendix B).
+        """
+        plan = self._plan
+        assert plan is not None
+        log_vars = {**log_vars, "loss_rec": rec}
+        total = (1 - plan.alpha) * rec
+        if reg is not None:
+            log_vars["loss_reg"] = reg
+            total = total + plan.alpha * plan.regularize_every * reg
+        return total, {**log_vars, "loss": total}
+
+    @contextmanager
+    def _watching(self) -> Iterator[None]:
+        """Inside, the network's prediction is a training prediction."""
+        self._passes, self._watched = None, self._plan is not None
+        try:
+            yield
+        finally:
+            self._watched = False
+
+    def _predict_both(self, predict: Predict, x: Tensor, image_range: ImageRange | None = None) -> Tensor:
+        """f(x), keeping aside what `_loss_reg` needs.
+
+        Args:
+            predict: The network, (N, C, H, W) -> (N, C', H', W').
+            x: (N, C, H, W) what the network sees.
+            image_range: Black and white in the units of `x`. None: of the data preprocessor.
+        """
+        plan = self._plan
+        if not self._watched or plan is None:
+            return predict(x)
+        if x.ndim != 4:
+            raise TypeError(f"SiameseEditModel needs single images (N, C, H, W), got inputs {tuple(x.shape)}")
+        iteration = MessageHub.get_current_instance().get_info("iter", 0)
+        if iteration % plan.regularize_every:
+            return predict(x)
+        part = x[: math.ceil(plan.regularize_fraction * len(x))]
+        with torch.autocast(x.device.type, enabled=False):  # half precision would round sub-pixel motion away
+            generator = draw_generator(plan.seed, iteration, get_rank())
+            transform = plan.transform.sample(part, generator, image_range or self._image_range())
+            moved = transform.apply_input(part)
+        if plan.single_pass:
+            f_x, f_tx = predict(torch.cat([x, moved])).split([len(x), len(moved)])
+            self._passes = _Passes(f_x[: len(moved)], lambda: f_tx, transform)
+        else:
+            f_x = predict(x)
+            self._passes = _Passes(f_x[: len(moved)], lambda: predict(moved), transform)
+        return f_x
+
+    def _loss_reg(self, target: Tensor, weight: Tensor | None = None) -> Tensor | None:
+        """L_reg of the predictions that `_predict_both` has seen; None if this step is not regularised.
+
+        Args:
+            target: (N, C', H', W') ground truth in the prediction's domain.
+            weight: (N, 1 or C', H', W') how much each value counts; None: all 1.
+        """
+        plan, passes, self._passes = self._plan, self._passes, None
+        if plan is None or passes is None:
+            return None
+        n = len(passes.f_x)
+        target, weight = target[:n], None if weight is None else weight[:n]
+        f_tx = passes.f_tx()
+        moved = self.moved_target(target, passes.transform) if hasattr(self, "moved_target") else None
+        with torch.autocast(target.device.type, enabled=False):
+            outputs = SiameseOutputs(passes.f_x.float(), f_tx.float(), target, passes.transform, weight, moved)
+            return plan.loss.to(target.device)(outputs)
+
+    def _image_range(self) -> ImageRange:
+        """Black (0) and white (255) as the data preprocessor hands them to the network."""
+        preprocessor = self.data_preprocessor
+        if not getattr(preprocessor, "_enable_normalize", False):
+            return ImageRange(0.0, 255.0)
+        mean, std = (getattr(preprocessor, name).view(-1, 1, 1) for name in ("mean", "std"))
+        return ImageRange((0 - mean) / std, (255 - mean) / std)
