@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import fcntl
-import os
 from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
 from tqdm import tqdm
+
+from ..fileio import replace_when_written
 
 
 def cached_array(path: Path, shape: tuple[int, ...], dtype: str, rows: Iterable[np.ndarray]) -> np.ndarray:
@@ -39,14 +40,13 @@ def cached_array(path: Path, shape: tuple[int, ...], dtype: str, rows: Iterable[
 
 
 def _write(path: Path, shape: tuple[int, ...], dtype: str, rows: Iterable[np.ndarray]) -> None:
-    partial = path.with_suffix(".partial")
-    array = np.lib.format.open_memmap(partial, mode="w+", dtype=dtype, shape=shape)
-    count = 0
-    for row in tqdm(rows, desc=f"making {path.name}", total=shape[0], unit="image"):
-        array[count] = row
-        count += 1
-    if count != shape[0]:
-        raise ValueError(f"{path}: expected {shape[0]} rows, got {count}")
-    array.flush()
-    del array
-    os.replace(partial, path)
+    with replace_when_written(path) as partial:
+        array = np.lib.format.open_memmap(partial, mode="w+", dtype=dtype, shape=shape)
+        count = 0
+        for row in tqdm(rows, desc=f"making {path.name}", total=shape[0], unit="image"):
+            array[count] = row
+            count += 1
+        if count != shape[0]:
+            raise ValueError(f"{path}: expected {shape[0]} rows, got {count}")
+        array.flush()
+        del array

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Mapping
 from fractions import Fraction
 from pathlib import Path
@@ -11,6 +10,8 @@ from typing import Any
 import av
 import cv2
 import numpy as np
+
+from ..fileio import replace_when_written
 
 LABEL_HEIGHT = 24
 
@@ -29,12 +30,9 @@ def write_comparison_video(
     Raises:
         ValueError: If there is no frame, or panels differ in size.
     """
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".partial{path.suffix}")
-    codec = "libvpx-vp9" if path.suffix == ".webm" else "libx264"
+    codec = "libvpx-vp9" if Path(path).suffix == ".webm" else "libx264"
     stream: Any = None
-    with av.open(str(partial), "w") as container:
+    with replace_when_written(path) as partial, av.open(str(partial), "w") as container:
         for panels in frames:
             picture = _side_by_side(panels, enlarge)
             if stream is None:
@@ -46,7 +44,6 @@ def write_comparison_video(
         if stream is None:
             raise ValueError(f"{path}: there is no frame to write")
         container.mux(stream.encode())
-    os.replace(partial, path)
 
 
 def _side_by_side(panels: Mapping[str, np.ndarray], enlarge: int) -> np.ndarray:

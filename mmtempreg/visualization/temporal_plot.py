@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ..fileio import replace_when_written
 from ..functional import highpass_energy, log_radiance, saturation_mask, temporal_residual
 from .display import log_luminance, tone_map
 
@@ -88,12 +88,9 @@ def plot_temporal_comparison(
         _tile(axes, error[name], "", vmin=0, vmax=brightest_error, cmap="inferno")
         if column == 1:
             axes.set_ylabel("fast changes\nof the error")
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".partial{path.suffix}")
-    figure.savefig(partial, dpi=110)
+    with replace_when_written(path) as partial:
+        figure.savefig(partial, dpi=110)
     plt.close(figure)
-    os.replace(partial, path)
 
 
 def _tile(axes: plt.Axes, image: np.ndarray | Tensor, title: str, **kwargs: Any) -> None:

@@ -4,13 +4,13 @@ Usage: python tools/model_converters/publish_model.py IN_FILE OUT_FILE
 """
 
 import argparse
-import os
 from pathlib import Path
 
 import torch
 from mmengine.runner import CheckpointLoader
 
 import mmtempreg  # noqa: F401, allow-lists what MMEngine's checkpoints hold
+from mmtempreg.fileio import replace_when_written
 
 
 def main() -> None:
@@ -22,9 +22,8 @@ def main() -> None:
     if "state_dict" not in checkpoint:
         raise ValueError(f"{args.in_file} holds no state_dict: it is not a checkpoint of MMEngine")
     weights = {name: value.contiguous().clone() for name, value in checkpoint["state_dict"].items()}
-    partial = args.out_file.with_suffix(".partial")
-    torch.save(dict(state_dict=weights), partial)
-    os.replace(partial, args.out_file)
+    with replace_when_written(args.out_file) as partial:
+        torch.save(dict(state_dict=weights), partial)
     print(f"{args.out_file}: {len(weights)} tensors, {args.out_file.stat().st_size / 2**20:.2f} MiB")
 
 

@@ -1,0 +1,270 @@
+"""Kills training at random moments, resumes it, and compares where it ends with the run that was left alone.
+
+Usage: python benchmarks/kill_and_resume.py [--kills 20] [--loop {epoch,iter}] [--workers 2] [--seed 0]
+
+A small real training: super-resolution of photographs with random crops and flips, a network with dropout, Adam, a
+schedule of the learning rate, MMEngine's averaged weights (EMAHook), a checkpoint every second step of which one is
+kept. The run is killed (SIGKILL, with its workers) after a random time and resumed, again and again until it is done;
+then all that its last checkpoint holds of weights, averages, optimiser and schedules is compared, bit by bit, with the
+same of the uninterrupted run. New runs are started until there were as many kills as asked for.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import random
+import shutil
+import signal
+import sys
+import tempfile
+import time
+import traceback
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from mmengine.config import Config
+from torch import nn
+
+import mmtempreg  # noqa: F401, before MMagic is imported
+
+STEPS_PER_EPOCH = 4
+EPOCHS = 6
+
+
+@dataclass
+class Outcome:
+    """What one run that was killed came to.
+
+    Attributes:
+        kills: How often it was killed.
+        in_a_write: Of these, how often a half-written file was left behind.
+        differences: What differs from the run that was left alone; empty if nothing does.
+    """
+
+    kills: int
+    in_a_write: int
+    differences: list[str]
+
+
+class DropoutSRNet(nn.Module):
+    """A network with its own randomness, and a checkpoint of some size (3 MB), so that kills meet its writing."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.body = nn.Sequential(
+            *(nn.Conv2d(3, 64, 3, padding=1), nn.ReLU(), nn.Dropout2d(0.1)),
+            *(nn.Conv2d(64, 384, 3, padding=1), nn.ReLU(), nn.Conv2d(384, 12, 3, padding=1), nn.PixelShuffle(2)),
+        )
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.body(x)
+
+
+def run_config(images: Path, work_dir: Path, loop: str, workers: int) -> Config:
+    """The training to be killed."""
+    pipeline = [
+        *(dict(type="LoadImageFromFile", key=key, channel_order="rgb") for key in ("img", "gt")),
+        dict(type="SetValues", dictionary=dict(scale=2)),
+        dict(type="PairedRandomCrop", gt_patch_size=32),
+        dict(type="Flip", keys=["img", "gt"], flip_ratio=0.5, direction="horizontal"),
+        dict(type="PackInputs"),
+    ]
+    by_epoch = loop == "epoch"
+    steps = STEPS_PER_EPOCH * EPOCHS
+    schedule = dict(type="EpochBasedTrainLoop", max_epochs=EPOCHS) if by_epoch else dict(max_iters=steps)
+    return Config(
+        dict(
+            default_scope="mmagic",
+            model=dict(
+                type="SiameseEditModel",
+                model=dict(
+                    type="BaseEditModel",
+                    generator=dict(type="DropoutSRNet"),
+                    pixel_loss=dict(type="L1Loss"),
+                    data_preprocessor=dict(type="DataPreprocessor", mean=[0.0] * 3, std=[255.0] * 3),
+                ),
+                transform=dict(type="AffineTransformPair"),
+                regularization=dict(type="TransformInvarianceLoss"),
+            ),
+            train_dataloader=dict(
+                batch_size=2,
+                num_workers=workers,
+                persistent_workers=by_epoch and workers > 0,
+                sampler=dict(type="DefaultSampler" if by_epoch else "InfiniteSampler", shuffle=True),
+                dataset=dict(
+                    type="BasicImageDataset",
+                    data_root=str(images),
+                    data_prefix=dict(img="input_x2", gt="gt"),
+                    pipeline=pipeline,
+                ),
+            ),
+            train_cfg=dict(type="IterBasedTrainLoop") | schedule,
+            optim_wrapper=dict(type="OptimWrapper", optimizer=dict(type="Adam", lr=1e-3)),
+            param_scheduler=[
+                dict(type="CosineAnnealingLR", by_epoch=False, T_max=steps),
+                dict(type="StepLR", by_epoch=by_epoch, step_size=2 if by_epoch else 7),
+            ],
+            default_hooks=dict(
+                logger=dict(type="LoggerHook", interval=1),
+                checkpoint=dict(type="SafeCheckpointHook", interval=2, by_epoch=False, max_keep_ckpts=1),
+            ),
+            custom_hooks=[dict(type="ExactResumeHook"), dict(type="EMAHook", momentum=0.05)],
+            visualizer=dict(type="Visualizer", vis_backends=[]),
+            work_dir=str(work_dir),
+            experiment_name="killed",
+            log_level="ERROR",
+            resume=True,
+            launcher="none",
+        )
+    )
+
+
+def start(images: Path, work_dir: Path, loop: str, workers: int) -> int:
+    """Trains in a child process, which leads a process group with its workers; gives its id.
+
+    The child is a fork: importing MMagic takes longer than the whole training.
+    """
+    child = os.fork()
+    if child:
+        return child
+    code = 1
+    try:
+        os.setpgid(0, 0)
+        sys.stdout = sys.stderr = open(os.devnull, "w")  # noqa: SIM115, the process ends with it
+        from mmengine.runner import Runner
+
+        torch.set_num_threads(1)
+        Runner.from_cfg(run_config(images, work_dir, loop, workers)).train()
+        code = 0
+    except BaseException:  # noqa: BLE001, whatever it is: the parent must not see this process go on as itself
+        (work_dir / "error.txt").write_text(traceback.format_exc())
+    finally:
+        os._exit(code)
+
+
+def wait(child: int, seconds: float) -> bool:
+    """Whether the child is done within the time; raises if it failed."""
+    end = time.monotonic() + seconds
+    while True:
+        ended, status = os.waitpid(child, os.WNOHANG)
+        if ended:
+            if os.waitstatus_to_exitcode(status) != 0:
+                raise RuntimeError("the training failed")
+            return True
+        if time.monotonic() >= end:
+            return False
+        time.sleep(0.002)
+
+
+def kill(child: int) -> None:
+    """SIGKILL to the child and its workers."""
+    os.killpg(child, signal.SIGKILL)
+    os.waitpid(child, 0)
+
+
+def final_state(work_dir: Path) -> dict[str, Any]:
+    """What the last checkpoint holds of the training's state."""
+    path = Path((work_dir / "last_checkpoint").read_text())
+    checkpoint = torch.load(path, map_location="cpu", weights_only=True)
+    kept = sorted(p.name for p in work_dir.glob("*.pth"))
+    state = {name: checkpoint[name] for name in ("state_dict", "ema_state_dict", "optimizer", "param_schedulers")}
+    return {**state, "iteration": checkpoint["meta"]["iter"], "files": kept}
+
+
+def differences(a: Any, b: Any, where: str = "") -> Iterator[str]:
+    """Names all that is not equal to the bit."""
+    if isinstance(a, torch.Tensor):
+        if not torch.equal(a, b):
+            yield where
+    elif isinstance(a, dict):
+        if list(a) != list(b):
+            yield f"{where}: {list(a)} and {list(b)}"
+        else:
+            for key in a:
+                yield from differences(a[key], b[key], f"{where}.{key}")
+    elif isinstance(a, (list, tuple)) and len(a) == len(b):
+        for k, (x, y) in enumerate(zip(a, b)):
+            yield from differences(x, y, f"{where}[{k}]")
+    elif a != b:
+        yield f"{where}: {a} and {b}"
+
+
+def run_with_kills(
+    images: Path, root: Path, loop: str, workers: int, rng: random.Random, seconds: float, most: int
+) -> Outcome:
+    """Trains, killed at random moments of the first `seconds` each time, at most `most` times."""
+    work_dir = root / "killed"
+    shutil.rmtree(work_dir, ignore_errors=True)
+    work_dir.mkdir(parents=True)
+    kills = in_a_write = 0
+    while True:
+        child = start(images, work_dir, loop, workers)
+        try:
+            if wait(child, rng.uniform(0, seconds) if kills < most else 600):
+                break
+        except RuntimeError as error:
+            raise RuntimeError((work_dir / "error.txt").read_text()) from error
+        kill(child)
+        kills += 1
+        in_a_write += any(work_dir.glob(".partial_*"))
+    return Outcome(kills, in_a_write, list(differences(final_state(root / "alone"), final_state(work_dir))))
+
+
+def run_alone(images: Path, root: Path, loop: str, workers: int) -> float:
+    """Trains without interruption into `root/alone`; gives the seconds it took."""
+    (root / "alone").mkdir(parents=True)
+    begin = time.monotonic()
+    if not wait(start(images, root / "alone", loop, workers), 600):
+        raise TimeoutError("the uninterrupted training took more than ten minutes")
+    return time.monotonic() - begin
+
+
+def prepare() -> None:
+    """Imports what the children need, without starting threads in this process, which they could not use."""
+    import mmagic.models
+    from mmagic.registry import MODELS
+    from mmengine.registry import init_default_scope
+
+    init_default_scope("mmagic")
+    torch.set_num_threads(1)
+    if "DropoutSRNet" not in MODELS.module_dict:
+        MODELS.register_module(module=DropoutSRNet)
+    MODELS.get("SiameseEditModel")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--kills", type=int, default=20)
+    parser.add_argument("--loop", choices=("epoch", "iter"), default="iter")
+    parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--seed", type=int, default=0, help="of the moments of the kills")
+    args = parser.parse_args()
+    prepare()
+    from benchmarks.stock import real_images
+
+    rng, kills, same, runs, writes = random.Random(args.seed), 0, 0, 0, 0
+    with tempfile.TemporaryDirectory() as folder:
+        root = Path(folder)
+        real_images(root / "images")
+        seconds = run_alone(root / "images", root, args.loop, args.workers)
+        print(f"{args.loop}-based, {args.workers} workers: uninterrupted {seconds:.1f} s", flush=True)
+        while kills < args.kills:
+            outcome = run_with_kills(
+                root / "images", root, args.loop, args.workers, rng, seconds, args.kills - kills
+            )
+            runs += 1
+            kills += outcome.kills
+            writes += outcome.in_a_write
+            same += not outcome.differences
+            result = "the same to the bit" if not outcome.differences else f"differs: {outcome.differences[:3]}"
+            print(f"run {runs}: killed {outcome.kills} times, {outcome.in_a_write} amid a write; {result}", flush=True)
+    print(f"{kills} kills, {writes} amid a write; {same} of {runs} runs end the same to the bit")
+    sys.exit(same != runs)
+
+
+if __name__ == "__main__":
+    main()
