@@ -1,6 +1,6 @@
 """Kills training at random moments, resumes it, and compares where it ends with the run that was left alone.
 
-Usage: python benchmarks/kill_and_resume.py [--kills 20] [--loop {epoch,iter}] [--workers 2] [--seed 0]
+Usage: python benchmarks/kill_and_resume.py [--kills 20] [--loop {epoch,iter}] [--workers 2] [--processes 1]
 
 A small real training: super-resolution of photographs with random crops and flips, a network with dropout, Adam, a
 schedule of the learning rate, MMEngine's averaged weights (EMAHook), a checkpoint every second step of which one is
@@ -16,16 +16,18 @@ import os
 import random
 import shutil
 import signal
+import socket
 import sys
 import tempfile
 import time
 import traceback
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
+import torch.distributed
 from mmengine.config import Config
 from torch import nn
 
@@ -114,6 +116,7 @@ def run_config(images: Path, work_dir: Path, loop: str, workers: int) -> Config:
             ),
             custom_hooks=[dict(type="ExactResumeHook"), dict(type="EMAHook", momentum=0.05)],
             visualizer=dict(type="Visualizer", vis_backends=[]),
+            model_wrapper_cfg=dict(type="MMDistributedDataParallel", device_ids=None, broadcast_buffers=False),
             work_dir=str(work_dir),
             experiment_name="killed",
             log_level="ERROR",
@@ -123,27 +126,47 @@ def run_config(images: Path, work_dir: Path, loop: str, workers: int) -> Config:
     )
 
 
-def start(images: Path, work_dir: Path, loop: str, workers: int) -> int:
-    """Trains in a child process, which leads a process group with its workers; gives its id.
+def start(config: Config, processes: int = 1, first: Callable[[], None] | None = None) -> int:
+    """Trains in a child process, which leads a process group with its workers and other ranks; gives its id.
 
-    The child is a fork: importing MMagic takes longer than the whole training.
+    The child is a fork: importing MMagic takes longer than the whole training. It calls `first` before it trains.
     """
     child = os.fork()
     if child:
         return child
-    code = 1
+    code, work_dir = 1, Path(config.work_dir)
     try:
         os.setpgid(0, 0)
         sys.stdout = sys.stderr = open(os.devnull, "w")  # noqa: SIM115, the process ends with it
+        rank, others = 0, []
+        if processes > 1:
+            os.environ.update(MASTER_ADDR="127.0.0.1", MASTER_PORT=str(_free_port()), WORLD_SIZE=str(processes))
+            for other in range(1, processes):
+                pid = os.fork()
+                if not pid:
+                    rank, others = other, []
+                    break
+                others.append(pid)
+            os.environ.update(RANK=str(rank), LOCAL_RANK=str(rank))
+            torch.distributed.init_process_group("gloo")
+            config.launcher = "pytorch"
         from mmengine.runner import Runner
 
         torch.set_num_threads(1)
-        Runner.from_cfg(run_config(images, work_dir, loop, workers)).train()
-        code = 0
+        if first is not None:
+            first()
+        Runner.from_cfg(config).train()
+        code = max((os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) for pid in others), default=0)
     except BaseException:  # noqa: BLE001, whatever it is: the parent must not see this process go on as itself
         (work_dir / "error.txt").write_text(traceback.format_exc())
     finally:
         os._exit(code)
+
+
+def _free_port() -> int:
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
 
 
 def wait(child: int, seconds: float) -> bool:
@@ -194,15 +217,18 @@ def differences(a: Any, b: Any, where: str = "") -> Iterator[str]:
 
 
 def run_with_kills(
-    images: Path, root: Path, loop: str, workers: int, rng: random.Random, seconds: float, most: int
+    config: Config, alone: Path, rng: random.Random, seconds: float, most: int, processes: int = 1
 ) -> Outcome:
-    """Trains, killed at random moments of the first `seconds` each time, at most `most` times."""
-    work_dir = root / "killed"
+    """Trains, killed at random moments of the first `seconds` each time, at most `most` times.
+
+    `alone` is the work directory of the run that was left alone.
+    """
+    work_dir = Path(config.work_dir)
     shutil.rmtree(work_dir, ignore_errors=True)
     work_dir.mkdir(parents=True)
     kills = in_a_write = 0
     while True:
-        child = start(images, work_dir, loop, workers)
+        child = start(config, processes)
         try:
             if wait(child, rng.uniform(0, seconds) if kills < most else 600):
                 break
@@ -211,14 +237,14 @@ def run_with_kills(
         kill(child)
         kills += 1
         in_a_write += any(work_dir.glob(".partial_*"))
-    return Outcome(kills, in_a_write, list(differences(final_state(root / "alone"), final_state(work_dir))))
+    return Outcome(kills, in_a_write, list(differences(final_state(alone), final_state(work_dir))))
 
 
-def run_alone(images: Path, root: Path, loop: str, workers: int) -> float:
-    """Trains without interruption into `root/alone`; gives the seconds it took."""
-    (root / "alone").mkdir(parents=True)
+def run_alone(config: Config, processes: int = 1) -> float:
+    """Trains without interruption; gives the seconds it took."""
+    Path(config.work_dir).mkdir(parents=True)
     begin = time.monotonic()
-    if not wait(start(images, root / "alone", loop, workers), 600):
+    if not wait(start(config, processes), 600):
         raise TimeoutError("the uninterrupted training took more than ten minutes")
     return time.monotonic() - begin
 
@@ -241,6 +267,7 @@ def main() -> None:
     parser.add_argument("--kills", type=int, default=20)
     parser.add_argument("--loop", choices=("epoch", "iter"), default="iter")
     parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--processes", type=int, default=1, help="ranks of distributed training (gloo)")
     parser.add_argument("--seed", type=int, default=0, help="of the moments of the kills")
     args = parser.parse_args()
     prepare()
@@ -250,11 +277,18 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
         real_images(root / "images")
-        seconds = run_alone(root / "images", root, args.loop, args.workers)
-        print(f"{args.loop}-based, {args.workers} workers: uninterrupted {seconds:.1f} s", flush=True)
+        alone, killed = (
+            run_config(root / "images", root / name, args.loop, args.workers) for name in ("alone", "killed")
+        )
+        seconds = run_alone(alone, args.processes)
+        print(
+            f"{args.loop}-based, {args.processes} processes with {args.workers} workers each: uninterrupted "
+            f"{seconds:.1f} s",
+            flush=True,
+        )
         while kills < args.kills:
             outcome = run_with_kills(
-                root / "images", root, args.loop, args.workers, rng, seconds, args.kills - kills
+                killed, Path(alone.work_dir), rng, seconds, args.kills - kills, args.processes
             )
             runs += 1
             kills += outcome.kills

@@ -11,6 +11,7 @@ from typing import Any
 import torch
 from mmagic.models.editors.inst_colorization.color_utils import lab2rgb, rgb2lab
 from mmagic.registry import MODELS
+from mmengine.dist import all_reduce, get_world_size
 from mmengine.model import BaseModel
 from torch import Tensor
 
@@ -71,7 +72,16 @@ class GANFamily(SiameseTraining):
 
 
 class TranslationFamily(SiameseTraining):
-    """`Pix2Pix`: `_get_gen_loss` gives the generator's loss."""
+    """`Pix2Pix`: `_get_gen_loss` gives the generator's loss.
+
+    Two faults of the stock model are mended, since nothing could be trained otherwise: its initialisation, and that it
+    calls its networks past `DistributedDataParallel`, so that each process would train a network of its own.
+    """
+
+    def _adopt(self, config: dict) -> None:
+        """Called once, with the config of the stock model."""
+        for parameter in self.parameters():
+            parameter.register_hook(_mean_over_ranks)
 
     def init_weights(self) -> None:
         """The networks' own initialisation; the stock method fails (UnboundLocalError, MMagic issue 2109)."""
@@ -93,6 +103,14 @@ class TranslationFamily(SiameseTraining):
         if self._plan is None:
             return loss, log_vars
         return self._weigh(loss, log_vars, self._loss_reg(outputs[f"real_{self._default_domain}"]))
+
+
+def _mean_over_ranks(gradient: Tensor) -> Tensor:
+    if get_world_size() == 1:
+        return gradient
+    gradient = gradient / get_world_size()
+    all_reduce(gradient)
+    return gradient
 
 
 class ColorizationFamily(SiameseTraining):

@@ -1,0 +1,260 @@
+"""Killed and resumed, a run ends as the one that was left alone."""
+
+import os
+import random
+import signal
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from mmengine.dataset import DefaultSampler, InfiniteSampler
+from mmengine.runner import Runner
+from torch.utils.data import BatchSampler, DataLoader, Dataset
+
+from benchmarks import kill_and_resume as kill
+from benchmarks.stock import real_images
+from mmtempreg.datasets.seeded_loading import EndlessBatches, SeededBatches, seed_everything, seeded_loader
+from mmtempreg.engine.safe_checkpoint_hook import AtomicLocalBackend
+from mmtempreg.fileio import replace_when_written
+
+
+@pytest.fixture(scope="module")
+def images(tmp_path_factory):
+    kill.prepare()
+    folder = tmp_path_factory.mktemp("images")
+    real_images(folder)
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("loop", "workers", "processes"), [("iter", 2, 1), ("epoch", 2, 1), ("iter", 0, 2)], ids=str
+)
+def test_killed_at_random_moments(images, tmp_path, loop, workers, processes):
+    alone, killed = (kill.run_config(images, tmp_path / name, loop, workers) for name in ("alone", "killed"))
+    seconds = kill.run_alone(alone, processes)
+    rng = random.Random(0)
+    kills = 0
+    while kills < 3:
+        outcome = kill.run_with_kills(killed, tmp_path / "alone", rng, seconds, 3 - kills, processes)
+        assert not outcome.differences
+        kills += outcome.kills
+
+
+def die_at(operation):
+    """Kills the process amid its n-th write, rename or removal of a file of the run."""
+
+    def sabotage():
+        count = 0
+        write, replace, remove = Path.write_bytes, os.replace, os.remove
+
+        def counted(function, *arguments, half=None):
+            nonlocal count
+            count += 1
+            if count == operation:
+                if half is not None:
+                    write(arguments[0], half)
+                os.kill(os.getpid(), signal.SIGKILL)
+            return function(*arguments)
+
+        Path.write_bytes = lambda path, data: counted(write, path, data, half=data[: len(data) // 2])
+        os.replace = lambda a, b: counted(replace, a, b)
+        os.remove = lambda path: counted(remove, path)
+
+    return sabotage
+
+
+def test_killed_amid_each_file_operation_of_two_checkpoints(images, tmp_path):
+    """The first checkpoint writes, renames, and names itself the last; later ones remove the one before too."""
+    alone, killed = (kill.run_config(images, tmp_path / name, "iter", 0) for name in ("alone", "killed"))
+    kill.run_alone(alone)
+    (tmp_path / "killed").mkdir()
+    for operation in (1, 2, 3, 4, 5, 6, 7):
+        child = kill.start(killed, first=die_at(operation))
+        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == -signal.SIGKILL
+        if operation > 3:
+            torch.load((tmp_path / "killed" / "last_checkpoint").read_text(), weights_only=True)
+    assert kill.wait(kill.start(killed), 300)
+    assert not list(kill.differences(kill.final_state(tmp_path / "alone"), kill.final_state(tmp_path / "killed")))
+    assert not list((tmp_path / "killed").glob(".partial_*"))
+    assert len(list((tmp_path / "killed").glob("*.pth"))) == 1
+
+
+def train(config, **options):
+    config.merge_from_dict(options)
+    config.experiment_name = f"{config.work_dir}_{len(os.listdir(config.work_dir)) if config.resume else 0}"
+    runner = Runner.from_cfg(config)
+    runner.train()
+    return runner
+
+
+def test_resume_goes_on_from_the_last_checkpoint_not_from_the_one_fine_tuned(images, tmp_path):
+    config = kill.run_config(images, tmp_path / "first", "iter", 0)
+    train(config, **{"train_cfg.max_iters": 2, "resume": False})
+    start = str(tmp_path / "first" / "iter_2.pth")
+    # nothing to resume: begins with the weights of `load_from`, at iteration 0
+    config = kill.run_config(images, tmp_path / "second", "iter", 0)
+    (tmp_path / "second").mkdir()
+    runner = train(config, **{"train_cfg.max_iters": 2, "load_from": start})
+    assert runner.iter == 2
+    first, second = (
+        torch.load(tmp_path / name / "iter_2.pth", weights_only=True)["state_dict"] for name in ("first", "second")
+    )
+    assert not torch.equal(first["generator.body.0.weight"], second["generator.body.0.weight"])
+    # something to resume
+    config = kill.run_config(images, tmp_path / "second", "iter", 0)
+    runner = train(config, **{"train_cfg.max_iters": 4, "load_from": start})
+    assert runner._resume
+    assert runner.iter == 4
+    # a checkpoint of the run itself is resumed from as it stands
+    config = kill.run_config(images, tmp_path / "second", "iter", 0)
+    config.default_hooks.checkpoint.max_keep_ckpts = -1
+    own = str(tmp_path / "second" / "iter_4.pth")
+    runner = train(config, **{"train_cfg.max_iters": 5, "load_from": own})
+    assert runner._load_from == own
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "message"),
+    [
+        ({"optim_wrapper.accumulative_counts": 3}, ValueError, "amid the accumulation of 3 gradients"),
+        ({"train_dataloader": "built"}, TypeError, "needs `train_dataloader` as a config"),
+    ],
+    ids=["accumulation", "loader"],
+)
+def test_what_cannot_be_resumed_exactly_is_refused(images, tmp_path, options, error, message):
+    config = kill.run_config(images, tmp_path / "run", "iter", 0)
+    config.resume = False
+    if "train_dataloader" in options:
+        loader = Runner.build_dataloader(config.train_dataloader)
+        runner = Runner.from_cfg(config)
+        runner._train_dataloader = loader
+        runner._train_loop = dict(config.train_cfg)
+    else:
+        config.merge_from_dict(options)
+        runner = Runner.from_cfg(config)
+    with pytest.raises(error, match=message):
+        runner.train()
+
+
+def test_another_epoch_length_is_refused(images, tmp_path):
+    config = kill.run_config(images, tmp_path / "run", "epoch", 0)
+    config.default_hooks.checkpoint.update(interval=3, max_keep_ckpts=-1)
+    train(config, **{"train_cfg.max_epochs": 2, "resume": False})
+    config = kill.run_config(images, tmp_path / "run", "epoch", 0)
+    with pytest.raises(ValueError, match="does not fit epochs of 8 iterations"):
+        train(config, **{"train_dataloader.batch_size": 1, "load_from": str(tmp_path / "run" / "iter_6.pth")})
+
+
+class Noise(Dataset):
+    """Each sample is its index and a draw of each of the three generators."""
+
+    metainfo = dict(name="noise")
+
+    def __len__(self):
+        return 10
+
+    def __getitem__(self, index):
+        assert type(index) is int
+        return index, random.random(), np.random.rand(), float(torch.rand(()))
+
+
+def loader(workers=0, skip=0, epoch=0, persistent=False, batch_size=3):
+    sampler = DefaultSampler(Noise(), shuffle=True, seed=1)
+    batches = SeededBatches(BatchSampler(sampler, batch_size, False), seed=7, epoch=epoch, skip=skip)
+    plain = DataLoader(Noise(), num_workers=workers, persistent_workers=persistent)
+    batches.set_epoch(epoch)
+    return seeded_loader(plain, batches)
+
+
+def rounds(data, epochs, first=0):
+    result = []
+    for epoch in range(first, first + epochs):
+        data.batch_sampler.set_epoch(epoch)
+        result += [[value.tolist() for value in batch] for batch in data]
+    return result
+
+
+@pytest.mark.parametrize(("workers", "persistent"), [(1, False), (2, True)])
+def test_samples_do_not_depend_on_the_workers(workers, persistent):
+    expected = rounds(loader(), 2)
+    assert rounds(loader(workers, persistent=persistent), 2) == expected
+    assert expected[:4] != expected[4:]  # another epoch has other draws
+
+
+def test_the_order_is_that_of_the_sampler():
+    sampler = DefaultSampler(Noise(), shuffle=True, seed=1)
+    sampler.set_epoch(3)
+    seen = [i for batch in rounds(loader(), 1, first=3) for i in batch[0]]
+    assert seen == list(sampler)
+
+
+@settings(max_examples=30, deadline=None)
+@given(skip=st.integers(0, 11), batch_size=st.integers(1, 11))
+def test_passing_over_batches_gives_the_rest(skip, batch_size):
+    def first(n, data, passed):
+        stream = EndlessBatches(data, passed)
+        return [next(stream) for _ in range(n)]
+
+    torch.testing.assert_close(
+        first(skip + 4, loader(skip=skip, batch_size=batch_size), skip)[skip:],
+        first(skip + 4, loader(batch_size=batch_size), 0)[skip:],
+        rtol=0,
+        atol=0,
+    )
+
+
+def test_an_endless_sampler_is_not_restarted():
+    batches = SeededBatches(BatchSampler(InfiniteSampler(Noise(), seed=2), 4, False), seed=0)
+    stream = EndlessBatches(seeded_loader(DataLoader(Noise()), batches), 0)
+    expected = iter(InfiniteSampler(Noise(), seed=2))
+    for _ in range(8):
+        assert next(stream)[0].tolist() == [next(expected) for _ in range(4)]
+    assert batches.epoch == 0
+
+
+def test_the_dataset_inside_is_reached():
+    data = loader().dataset
+    assert data.metainfo == dict(name="noise")
+    assert len(data) == 10
+    with pytest.raises(AttributeError):
+        data.nothing  # noqa: B018
+
+
+def test_seeds_reach_all_three_generators():
+    draws = []
+    for entropy in ((1, 2), (1, 2), (2, 1)):
+        seed_everything(*entropy)
+        draws.append((random.random(), np.random.rand(), float(torch.rand(()))))
+    assert draws[0] == draws[1]
+    assert all(a != b for a, b in zip(draws[0], draws[2]))
+
+
+def test_files_are_whole_or_not_there(tmp_path):
+    path = tmp_path / "folder" / "file.txt"
+    with replace_when_written(path) as partial:
+        assert partial.suffix == ".txt"
+        partial.write_text("one")
+    with pytest.raises(KeyError), replace_when_written(path) as partial:
+        partial.write_text("tw")
+        raise KeyError
+    assert path.read_text() == "one"
+    assert [p.name for p in path.parent.iterdir()] == ["file.txt"]
+
+
+def test_removals_wait_for_the_end_and_do_not_happen_after_a_failure(tmp_path):
+    backend = AtomicLocalBackend()
+    for name in ("a", "b"):
+        backend.put_text(name, tmp_path / name)
+    with pytest.raises(KeyError), backend.removing_last():
+        backend.remove(tmp_path / "a")
+        raise KeyError
+    assert (tmp_path / "a").exists()
+    with backend.removing_last():
+        backend.remove(tmp_path / "a")
+        assert (tmp_path / "a").exists()
+    assert not (tmp_path / "a").exists()
+    backend.remove(tmp_path / "b")
+    assert not (tmp_path / "b").exists()
