@@ -1,6 +1,6 @@
 """Kills training at random moments, resumes it, and compares where it ends with the run that was left alone.
 
-Usage: python benchmarks/kill_and_resume.py [--kills 20] [--loop {epoch,iter}] [--workers 2] [--processes 1]
+Usage: python -m benchmarks.kill_and_resume [--kills 20] [--loop {epoch,iter}] [--workers 2] [--processes 1]
 
 A small real training: super-resolution of photographs with random crops and flips, a network with dropout, Adam, a
 schedule of the learning rate, MMEngine's averaged weights (EMAHook), a checkpoint every second step of which one is

@@ -15,6 +15,7 @@ LOCATIONS = {
     "DATA_SAMPLERS": ("mmtempreg.datasets",),
     "METRICS": ("mmtempreg.evaluation",),
     "HOOKS": ("mmtempreg.engine",),
+    "OPTIM_WRAPPERS": ("mmtempreg.engine",),
 }
 
 

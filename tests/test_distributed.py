@@ -2,6 +2,8 @@
 
 import copy
 
+from unittest import mock
+
 import pytest
 import torch
 from mmagic.registry import MODELS
@@ -10,6 +12,7 @@ from mmengine.dist import get_world_size
 from mmengine.logging import MessageHub
 from mmengine.model import MMDistributedDataParallel, MMSeparateDistributedDataParallel
 from mmengine.optim import OptimWrapper, OptimWrapperDict
+from mmengine.runner import turn_on_activation_checkpointing
 
 from mmtempreg.transforms import AffineTransformPair, draw_generator
 from mmtempreg.transforms.affine import AffineTransform
@@ -130,6 +133,8 @@ def gradients(config, rank=None, **options):
 def test_two_processes_have_the_gradients_of_one_with_the_double_batch(config, single_pass, tmp_path):
     results = in_processes(lambda rank: gradients(config, rank, single_pass=single_pass), 2, tmp_path)
     one = gradients(config, single_pass=single_pass)
+    largest = max(float((results[0][name] - gradient).abs().max()) for name, gradient in one.items())
+    print(f"{config['type']}: largest gradient difference {largest:.1e} of {max(g.abs().max() for g in one.values()):.2g}")
     for name, gradient in one.items():
         assert torch.equal(results[0][name], results[1][name]), name
         torch.testing.assert_close(results[0][name], gradient, rtol=1e-4, atol=1e-6)
@@ -146,3 +151,29 @@ def test_each_rank_draws_its_own_transform_again_and_again(tmp_path):
     assert not torch.equal(a[0], a[1])
     assert not torch.equal(a[0], b[0])
     assert torch.equal(draws(1)[1], b[1])
+
+
+def checkpointed_gradients(rank, **options):
+    """With MMEngine's activation checkpointing of the network's trunk."""
+
+    def checkpointed(*args, **kwargs):
+        model = build_plain(*args, **kwargs)
+        turn_on_activation_checkpointing(model, ["generator.trunk_net"])
+        return model
+
+    build_plain = build
+    with mock.patch(f"{__name__}.build", checkpointed):
+        return gradients(EDIT, rank, **options)
+
+
+def test_activation_checkpointing_in_two_processes_needs_a_single_pass(tmp_path):
+    """MMEngine's checkpointing is reentrant: DistributedDataParallel allows it once in a step."""
+    results = in_processes(lambda rank: checkpointed_gradients(rank, single_pass=True), 2, tmp_path)
+    for name, gradient in gradients(EDIT, single_pass=True).items():
+        torch.testing.assert_close(results[0][name], gradient, rtol=1e-4, atol=1e-6)
+
+    def refused(rank):
+        with pytest.raises(RuntimeError, match="ready only once"):
+            checkpointed_gradients(rank)
+
+    in_processes(refused, 2, tmp_path)

@@ -46,8 +46,8 @@ def run(log: Path, *command: str) -> None:
         raise RuntimeError(f"{' '.join(command)} failed, see {log}:\n" + "\n".join(log.read_text().splitlines()[-5:]))
 
 
-def train(config: str, seed: int, images: int, folder: Path) -> Path:
-    """Fine-tunes the baseline; gives the checkpoint."""
+def train(config: str, seed: int, images: int, folder: Path, *more: str) -> Path:
+    """Fine-tunes the baseline, with `more` options of the config; gives the checkpoint."""
     checkpoint = folder / "epoch_1.pth"
     options = [
         "train_dataloader.dataset.pipeline.0.crop_size=(64,64)",
@@ -62,14 +62,15 @@ def train(config: str, seed: int, images: int, folder: Path) -> Path:
     ]
     if config != "hdr_finetune":
         options.append(f"model.seed={seed}")
+    options += more
     if not checkpoint.exists():
         path = f"configs/tempreg/{config}.py"
         run(folder / "train.log", "tools/train.py", path, "--work-dir", str(folder), "--cfg-options", *options)
     return checkpoint
 
 
-def test(checkpoint: Path, hdr_images: Path, folder: Path) -> Path:
-    """Tests a checkpoint; gives the file of its metrics."""
+def test(checkpoint: Path, hdr_images: Path, folder: Path, *more: str) -> Path:
+    """Tests a checkpoint, with `more` options of the config; gives the file of its metrics."""
     metrics = folder / "metrics.json"
     if not metrics.exists():
         partial = folder / "partial.json"
@@ -80,6 +81,7 @@ def test(checkpoint: Path, hdr_images: Path, folder: Path) -> Path:
             "test_dataloader.0.dataset.num_frames=100",
             f"test_dataloader.1.dataset.data_root={hdr_images}",
             "test_dataloader.1.dataset.num_frames=24",
+            *more,
         )
         partial.rename(metrics)
     return metrics

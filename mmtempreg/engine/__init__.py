@@ -1,7 +1,9 @@
-"""Hooks that MMEngine lacks."""
+"""Hooks and an optimiser wrapper that MMEngine lacks."""
 
+from .acceleration_hook import AccelerationHook
+from .bfloat16_optim_wrapper import BFloat16OptimWrapper
 from .exact_resume_hook import ExactResumeHook
 from .safe_checkpoint_hook import SafeCheckpointHook
 from .strict_load_hook import StrictLoadHook
 
-__all__ = ["ExactResumeHook", "SafeCheckpointHook", "StrictLoadHook"]
+__all__ = ["AccelerationHook", "BFloat16OptimWrapper", "ExactResumeHook", "SafeCheckpointHook", "StrictLoadHook"]

@@ -28,6 +28,7 @@ class ImageRange:
     high: Tensor | float = 1.0
 
 
+@torch.compiler.disable  # MMEngine's `compile` traces the whole training step, and hashing is no matter of tensors
 def draw_generator(seed: int, iteration: int, rank: int = 0) -> torch.Generator:
     """A CPU generator that depends on (seed, iteration, rank) only.
 

@@ -1,0 +1,60 @@
+"""Faster networks: another memory layout, and torch.compile."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from mmagic.registry import HOOKS
+from mmengine.hooks import Hook
+from mmengine.model import is_model_wrapper
+from mmengine.runner import Runner
+from torch import nn
+
+NETWORKS = ("generator", "generators", "image_model")
+
+
+@HOOKS.register_module()
+class AccelerationHook(Hook):
+    """Runs a model's networks in `channels_last`, compiled, or both.
+
+    Only the networks: the warps and losses around them stay as they are. Names and values of the weights do not change,
+    so checkpoints go back to stock as ever. MMEngine's own `compile`, of the whole training step, works too.
+
+    Args:
+        channels_last: Keep weights, and thereby feature maps, with the channels innermost.
+        compile: True, or the arguments of `torch.compile`.
+        networks: Attributes of the model. Default: those of `generator`, `generators` and `image_model` that it has.
+
+    Raises:
+        ValueError: If the model has none of the networks.
+        RuntimeError: If this torch cannot compile a module in place (before 2.2).
+    """
+
+    def __init__(
+        self, channels_last: bool = False, compile: bool | dict[str, Any] = False, networks: Sequence[str] | None = None
+    ) -> None:
+        self.channels_last = channels_last
+        self.compile: dict[str, Any] | None = {} if compile is True else compile or None
+        self.networks = networks
+
+    def before_train(self, runner: Runner) -> None:
+        """Changes the networks in place; now that they are initialised, which fills memory in its order."""
+        model = _unwrapped(runner.model)
+        names = [name for name in self.networks or NETWORKS if isinstance(getattr(model, name, None), nn.Module)]
+        if not names or (self.networks is not None and len(names) < len(self.networks)):
+            raise ValueError(f"{type(model).__name__} has no network {self.networks or NETWORKS}: name its `networks`")
+        for name in names:
+            network = _unwrapped(getattr(model, name))
+            for part in network.values() if isinstance(network, nn.ModuleDict) else [network]:
+                if self.channels_last:
+                    part.to(memory_format=torch.channels_last)
+                if self.compile is not None:
+                    if not hasattr(part, "compile"):
+                        raise RuntimeError(f"compile needs torch >= 2.2, this is {torch.__version__}")
+                    part.compile(**self.compile)
+
+
+def _unwrapped(module: nn.Module) -> nn.Module:
+    return module.module if is_model_wrapper(module) else module
