@@ -1,77 +1,199 @@
-"""Time of a siamese training step against a plain one, side by side in one run.
+"""Time and peak memory of a siamese training step against a plain one, side by side in one run.
 
-Usage: python benchmarks/siamese_step.py [--size 64] [--batch 8] [--rounds 15] [--device cpu]
+Usage: python -m benchmarks.siamese_step [--families srcnn edsr ...] [--batch 2] [--rounds 7] [--device cpu] [--small]
 
-Plain and siamese steps take turns; prints the median ratio over the rounds, and its quartiles. Twice the plain step
-is the limit, since the network runs twice.
+For the HDR network and every stock family, on real photographs: a plain step, a siamese step of two network passes, one
+of a single pass over [x, T(x)], one that regularises half of each batch, and one that regularises every second step.
+They take turns; printed are the medians of the ratios to the plain step, with their quartiles for two passes. Twice the
+plain step is the limit, since the network runs twice. The peak memory is what a step takes beyond weights and optimiser
+(of the process on a CPU, of the allocator on a GPU).
 """
+
+from __future__ import annotations
 
 import argparse
 import copy
+import ctypes
+import gc
 import statistics
+import tempfile
 import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
 
 import torch
-from mmengine.optim import OptimWrapper
-from mmengine.registry import init_default_scope
 
 import mmtempreg  # noqa: F401, before MMagic is imported
 
-MODEL = dict(type="HDRReconstructionModel", generator=dict(type="HDRCNN"))
-LOSSES = ("StabilityLoss", "TransformInvarianceLoss", "SparseJacobianLoss", "AugmentationLoss")
+VARIANTS: dict[str, dict[str, Any]] = {
+    "two passes": {},
+    "single pass": {"single_pass": True},
+    "half of the batch": {"regularize_fraction": 0.5},
+    "every 2nd step": {"regularize_every": 2},
+}
+HDR = dict(type="HDRReconstructionModel", generator=dict(type="HDRCNN"))
+
+
+class Step:
+    """A model with its optimiser and a batch, ready to be stepped."""
+
+    def __init__(self, model: Any, optimiser: Any, batch: Any, device: str) -> None:
+        self.model = model.to(device).train()
+        self.optimiser = optimiser
+        self.batch = batch
+        self.device = device
+        self.iteration = 0
+
+    def __call__(self) -> float:
+        """Makes a step; gives its seconds."""
+        from mmengine.logging import MessageHub
+
+        MessageHub.get_current_instance().update_info("iter", self.iteration)
+        self.iteration += 1
+        batch = copy.deepcopy(self.batch)
+        self._wait()
+        start = time.perf_counter()
+        self.model.train_step(batch, optim_wrapper=self.optimiser)
+        self._wait()
+        return time.perf_counter() - start
+
+    def _wait(self) -> None:
+        if self.device != "cpu":
+            torch.cuda.synchronize()
+
+
+def family_steps(name: str, images: Path, batch: int, device: str, small: bool) -> dict[str, Step]:
+    """The plain step and each of `VARIANTS`, of a stock family or of `hdr`."""
+    from mmagic.registry import MODELS
+    from mmengine.runner import Runner
+
+    from benchmarks.stock import FAMILIES, family_config, untrained_vgg
+
+    if name == "hdr":
+        data, model = _hdr_batch(batch), dict(model=HDR, transform=dict(type="AffineTransformPair"))
+        model = dict(type="SiameseEditModel", regularization=dict(type="TransformInvarianceLoss"), **model)
+        optimiser: dict[str, Any] = dict(type="OptimWrapper", optimizer=dict(type="Adam", lr=1e-5))
+    else:
+        (family,) = (f for f in FAMILIES if f.name == name)
+        config = family_config(family, images, images / "none", 1, small, batch)
+        data = next(iter(Runner.build_dataloader(config.train_dataloader, seed=0)))
+        model, optimiser = config.model, config.optim_wrapper
+    steps = {}
+    for variant, options in {"plain": None, **VARIANTS}.items():
+        config_of = copy.deepcopy(dict(model))
+        with untrained_vgg():
+            built = MODELS.build(config_of["model"] if options is None else {**config_of, **options})
+        steps[variant] = Step(built, _optimiser(built, optimiser), data, device)
+    return steps
+
+
+def _optimiser(model: Any, config: dict[str, Any]) -> Any:
+    from mmengine.logging import MMLogger
+    from mmengine.optim import build_optim_wrapper
+
+    MMLogger.get_current_instance().setLevel("ERROR")
+    return build_optim_wrapper(model, copy.deepcopy(config))
+
+
+def _hdr_batch(size: int) -> dict[str, Any]:
+    from mmagic.structures import DataSample
+
+    generator = torch.Generator().manual_seed(0)
+    shape = (3, 64, 64)
+    return dict(
+        inputs=[torch.randint(0, 256, shape, generator=generator, dtype=torch.uint8) for _ in range(size)],
+        data_samples=[DataSample(gt_img=3 * torch.rand(shape, generator=generator)) for _ in range(size)],
+    )
+
+
+def time_ratios(steps: dict[str, Step], rounds: int) -> dict[str, list[float]]:
+    """For every variant, its time over that of the plain steps before and after, once a round.
+
+    "every 2nd step" is the mean of two steps in a row.
+    """
+    for step in steps.values():
+        step(), step()
+    ratios: dict[str, list[float]] = {name: [] for name in steps if name != "plain"}
+    for _ in range(rounds):
+        for name, values in ratios.items():
+            before, own = steps["plain"](), steps[name]()
+            if name == "every 2nd step":
+                own = (own + steps[name]()) / 2
+            values.append(2 * own / (before + steps["plain"]()))
+    return ratios
+
+
+def peak_memory(step: Step) -> float:
+    """MiB that a step needs beyond what is there before it."""
+    step(), step()  # makes the optimiser's state
+    gc.collect()
+    if step.device != "cpu":
+        torch.cuda.reset_peak_memory_stats()
+        before = torch.cuda.memory_allocated()
+        step(), step()
+        return (torch.cuda.max_memory_allocated() - before) / 2**20
+    Path("/proc/self/clear_refs").write_text("5")  # the peak begins anew
+    before = _status("VmRSS")
+    step(), step()  # one of them is regularised if only every second is
+    return (_status("VmHWM") - before) / 2**10
+
+
+def _status(name: str) -> int:
+    (line,) = (line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith(name))
+    return int(line.split()[1])
+
+
+@contextmanager
+def memory_returned_at_once() -> Iterator[None]:
+    """Inside, the C library gives larger blocks back to the system when they are freed, so that peaks show."""
+    mallopt, mmap_threshold = ctypes.CDLL(None).mallopt, -3  # M_MMAP_THRESHOLD of malloc.h
+    mallopt(mmap_threshold, 1 << 16)
+    try:
+        yield
+    finally:
+        mallopt(mmap_threshold, 1 << 25)  # what glibc's own rule comes to after a few steps
+
+
+def measure(names: list[str], batch: int, rounds: int, device: str, small: bool, report: Callable[[str], None]) -> None:
+    """Measures and reports a row of the table for each family."""
+    from benchmarks.stock import real_images
+
+    with tempfile.TemporaryDirectory() as folder:
+        images = Path(folder)
+        real_images(images)
+        with memory_returned_at_once():
+            for name in names:
+                steps = family_steps(name, images, batch, device, small)
+                plain, *others = (peak_memory(step) for step in steps.values())
+                cells = [f"{other / plain:.2f}" for other in others]
+                report(f"memory | {name} | " + " | ".join(cells) + f" | (plain: {plain:.0f} MiB)")
+        for name in names:
+            ratios = time_ratios(family_steps(name, images, batch, device, small), rounds)
+            low, _, high = statistics.quantiles(ratios["two passes"], n=4)
+            cells = [f"{statistics.median(values):.2f}" for values in ratios.values()]
+            cells[0] += f" ({low:.2f} - {high:.2f})"
+            report(f"time   | {name} | " + " | ".join(cells) + " |")
 
 
 def main() -> None:
+    from mmengine.registry import init_default_scope
+
+    from benchmarks.stock import FAMILIES
+
+    everything = ["hdr", *(family.name for family in FAMILIES)]
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--size", type=int, default=64)
-    parser.add_argument("--batch", type=int, default=8)
-    parser.add_argument("--rounds", type=int, default=15)
+    parser.add_argument("--families", nargs="+", default=everything, choices=everything)
+    parser.add_argument("--batch", type=int, default=2)
+    parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--device", default="cpu")
+    parser.add_argument("--small", action="store_true", help="the networks of the tests")
     args = parser.parse_args()
-
-    from mmagic.registry import MODELS
-    from mmagic.structures import DataSample
-
     init_default_scope("mmagic")
-    shape = (3, args.size, args.size)
-    batch = dict(
-        inputs=[torch.randint(0, 256, shape, dtype=torch.uint8) for _ in range(args.batch)],
-        data_samples=[DataSample(gt_img=3 * torch.rand(shape)) for _ in range(args.batch)],
-    )
-    models = {"plain": MODELS.build(copy.deepcopy(MODEL))}
-    for loss in LOSSES:
-        config = dict(
-            model=copy.deepcopy(MODEL), transform=dict(type="AffineTransformPair"), regularization=dict(type=loss)
-        )
-        models[loss] = MODELS.build(dict(type="SiameseEditModel", alpha=0.5, **config))
-    steps = {}
-    for name, model in models.items():
-        model.to(args.device).train()
-        steps[name] = (model, OptimWrapper(torch.optim.Adam(model.parameters())))
-
-    def seconds(name: str) -> float:
-        model, optimiser = steps[name]
-        data = copy.deepcopy(batch)
-        if args.device != "cpu":
-            torch.cuda.synchronize()
-        start = time.perf_counter()
-        model.train_step(data, optimiser)
-        if args.device != "cpu":
-            torch.cuda.synchronize()
-        return time.perf_counter() - start
-
-    for name in steps:
-        seconds(name)  # warm-up
-    ratios: dict = {loss: [] for loss in LOSSES}
-    for _ in range(args.rounds):
-        for loss in LOSSES:
-            before, siamese, after = seconds("plain"), seconds(loss), seconds("plain")
-            ratios[loss].append(2 * siamese / (before + after))
-    print(f"{args.batch} images of {args.size}x{args.size} on {args.device}, {torch.get_num_threads()} threads")
-    print("| | siamese / plain step, median | quartiles |\n|---|---|---|")
-    for loss, values in ratios.items():
-        low, middle, high = statistics.quantiles(values, n=4)
-        print(f"| {loss} | {middle:.3f} | {low:.3f} - {high:.3f} |")
+    print(f"batches of {args.batch} on {args.device}, {torch.get_num_threads()} threads, torch {torch.__version__}")
+    print("       | | " + " | ".join(VARIANTS) + " |", flush=True)
+    measure(args.families, args.batch, args.rounds, args.device, args.small, lambda row: print(row, flush=True))
 
 
 if __name__ == "__main__":

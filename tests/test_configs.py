@@ -2,6 +2,7 @@ import re
 import textwrap
 from pathlib import Path
 
+import mmagic
 import pytest
 import yaml
 from mmagic.registry import MODELS
@@ -11,6 +12,7 @@ from mmtempreg.models.hdr import num_variables
 
 ROOT = Path(__file__).resolve().parent.parent
 CONFIGS = sorted((ROOT / "configs" / "tempreg").glob("*.py"))
+STOCK = sorted((ROOT / "configs" / "stock").glob("*.py"))
 
 
 @pytest.mark.parametrize("path", CONFIGS, ids=lambda p: p.stem)
@@ -58,7 +60,21 @@ def test_metafiles_agree_with_the_configs():
         for model in meta["Models"]:
             assert model["In Collection"] in collections
             listed.add(ROOT / model["Config"])
-    assert listed == {path for path in CONFIGS if path.stem != "hdr_evaluation"}
+    assert listed == {path for path in [*CONFIGS, *STOCK] if path.stem != "hdr_evaluation"}
+
+
+@pytest.mark.parametrize("path", STOCK, ids=lambda p: p.stem)
+def test_stock_configs_are_short_and_start_from_released_weights(path):
+    config = Config.fromfile(path)
+    assert len(path.read_text().splitlines()) <= 14
+    assert config.model.type == "SiameseEditModel"
+    assert config.model.regularization.type == "TransformInvarianceLoss"
+    assert config.default_hooks.checkpoint.type == "SafeCheckpointHook"
+    assert config.custom_hooks[-1].type == "ExactResumeHook"
+    metafiles = (Path(mmagic.__file__).parent / ".mim" / "configs").glob("*/metafile.yml")
+    assert any(f"Weights: {config.load_from}\n" in metafile.read_text() for metafile in metafiles)
+    index = yaml.safe_load((ROOT / "configs" / "stock" / "metafile.yml").read_text())
+    assert str(path.relative_to(ROOT)) in [model["Config"] for model in index["Models"]]
 
 
 @pytest.mark.parametrize("page", ["README.md", "docs/use_your_own_config.md"])
@@ -67,7 +83,7 @@ def test_the_dozen_lines_in_the_docs_wrap_a_stock_config(page, tmp_path):
     path = tmp_path / "my_config.py"
     path.write_text(textwrap.dedent(block))
     config = Config.fromfile(path)
-    assert len(block.splitlines()) <= 12
+    assert len(block.splitlines()) <= 14
     stock = Config.fromfile(path)._cfg_dict.model.model
     wrapped, plain = MODELS.build(config.model), MODELS.build(stock)
     assert list(wrapped.state_dict()) == list(plain.state_dict())

@@ -7,15 +7,14 @@ from unittest import mock
 
 import pytest
 import torch
-from mmagic.models import BaseTranslationModel
 from mmagic.models.editors.inst_colorization.color_utils import rgb2lab
 from mmagic.registry import MODELS
 from mmengine.config import Config
 from mmengine.runner import Runner, load_checkpoint
 
-from benchmarks.stock import FAMILIES, family_config, real_images, untrained_vgg
+from benchmarks.stock import FAMILIES, family_config, real_images
+from benchmarks.stock_families import predicts_the_same, same_as_stock, train
 
-STEPS = 20
 NAMES = [family.name for family in FAMILIES]
 
 
@@ -26,65 +25,19 @@ def images(tmp_path_factory):
     return folder
 
 
-def trained(config):
-    """The model after training, and the logged losses of all steps by name."""
-    config.experiment_name = config.work_dir.replace("/", "_")
-    with untrained_vgg():
-        runner = Runner.from_cfg(config)
-        runner.train()
-    losses = {
-        name.removeprefix("train/"): torch.tensor(buffer.data[0])
-        for name, buffer in runner.message_hub.log_scalars.items()
-        if "loss" in name
-    }
-    return runner.model, losses
-
-
-def stock_init_weights(self):
-    for networks in (self.generators, self.discriminators):
-        for network in networks.values():
-            network.init_weights()
-
-
 @pytest.mark.parametrize("family", FAMILIES, ids=NAMES)
 def test_trains_and_goes_back_to_stock(family, images, tmp_path):
     config = family_config(family, images, tmp_path / "run", steps := 6, small=True)
-    stock_config = config.model.model.copy()
-    model, losses = trained(config)
+    model, losses = train(config)
     for name in ("loss_rec", "loss_reg"):
         assert len(losses[name]) == steps
         assert torch.isfinite(losses[name]).all()
-    checkpoint = torch.load(tmp_path / "run" / f"iter_{steps}.pth", weights_only=True)
-    with untrained_vgg():
-        stock = MODELS.build(stock_config)
-    stock.load_state_dict(checkpoint["state_dict"], strict=True)
-    network, again = (getattr(m, family.trained) for m in (model, stock))
-    if family.name == "pix2pix":
-        network, again = network["photo"], again["photo"]
-    size = family.crop // family.scale
-    inputs = [torch.rand(1, 3, size, size)]
-    if family.name == "inst_colorization":
-        inputs = [torch.rand(1, channels, size, size) for channels in (1, 2, 1)]
-    with torch.no_grad():
-        pair = [net.eval()(*inputs) for net in (network, again)]
-    if family.name == "inst_colorization":
-        pair = [outputs[1] for outputs in pair]
-    assert torch.equal(*pair)
+    assert predicts_the_same(family, config, model)
 
 
 @pytest.mark.parametrize("family", [f for f in FAMILIES if f.name != "inst_colorization"], ids=lambda f: f.name)
 def test_alpha_0_is_stock_training_to_the_bit(family, images, tmp_path):
-    states = []
-    for name in ("stock", "alpha_0"):
-        config = family_config(family, images, tmp_path / name, STEPS, small=True)
-        config.model.alpha = 0
-        if name == "stock":
-            config.model = config.model.model
-        # stock Pix2Pix cannot be initialised by a runner: MMagic issue 2109
-        with mock.patch.object(BaseTranslationModel, "init_weights", stock_init_weights):
-            states.append(trained(config)[0].state_dict())
-    assert list(states[0]) == list(states[1])
-    assert all(torch.equal(a, b) for a, b in zip(states[0].values(), states[1].values()))
+    assert same_as_stock(family, images, tmp_path, small=True)
 
 
 def test_alpha_0_colorization_is_training_by_hand(images, tmp_path):
@@ -143,7 +96,7 @@ def test_the_discriminator_is_trained_as_in_the_stock_model(images, tmp_path):
     for alpha in (0, 0.8):
         config = family_config(family, images, tmp_path / str(alpha), 1, small=True)
         config.model.alpha = alpha
-        model, _ = trained(config)
+        model, _ = train(config)
         states.append(model)
     a, b = ([*m.discriminator.state_dict().values()] for m in states)
     assert all(torch.equal(x, y) for x, y in zip(a, b))

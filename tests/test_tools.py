@@ -115,26 +115,34 @@ def test_compare_checkpoints_makes_picture_and_video(trained):
     assert {p.name for p in (root / "compare").iterdir()} == {"temporal.png", "side_by_side.mp4"}
 
 
-def test_two_processes_train_and_test_without_a_gpu(trained, tmp_path):
+def test_two_nodes_train_and_two_processes_test_without_a_gpu(trained, tmp_path):
     root, _ = trained
     small = [option.replace("model.model", "model") for option in SMALL_NET]
     environment = dict(os.environ, PYTHONWARNINGS="ignore", OMP_NUM_THREADS="1", PORT=str(free_port()))
     environment["PATH"] = f"{Path(sys.executable).parent}:{environment['PATH']}"
 
-    def launch(script, *arguments):
-        result = subprocess.run(
-            [str(ROOT / "tools" / script), *map(str, arguments)],
-            cwd=tmp_path, env=environment, capture_output=True, text=True, check=False,
+    def launch(script, *arguments, **variables):
+        return subprocess.Popen(
+            [str(ROOT / "tools" / script), *map(str, arguments)], cwd=tmp_path, env={**environment, **variables},
+            stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
         )  # fmt: skip
-        assert result.returncode == 0, result.stderr[-3000:]
 
-    launch("dist_train.sh", ROOT / "configs/tempreg/hdr_transinv_a0.8.py", 2, "--work-dir", tmp_path / "run",
-           "--cfg-options", *data(root), *SMALL_NET, "load_from=None", "train_cfg.max_epochs=1",
-           "train_cfg.val_interval=1")  # fmt: skip
+    def finish(process):
+        _, errors = process.communicate(timeout=600)
+        assert process.returncode == 0, errors[-3000:]
+
+    nodes = [
+        launch("dist_train.sh", ROOT / "configs/tempreg/hdr_transinv_a0.8.py", 1, "--work-dir", tmp_path / "run",
+               "--cfg-options", *data(root), *SMALL_NET, "load_from=None", "train_cfg.max_epochs=1",
+               "train_cfg.val_interval=1", NNODES="2", NODE_RANK=str(node), MASTER_ADDR="127.0.0.1")
+        for node in (0, 1)
+    ]  # fmt: skip
+    for node in nodes:
+        finish(node)
     checkpoint = tmp_path / "run" / "epoch_1.pth"
     config = ROOT / "configs/tempreg/hdr_finetune.py"
-    launch("dist_test.sh", config, checkpoint, 2, "--out", tmp_path / "two.json", "--work-dir", tmp_path / "t",
-           "--cfg-options", *data(root), *small)  # fmt: skip
+    finish(launch("dist_test.sh", config, checkpoint, 2, "--out", tmp_path / "two.json", "--work-dir", tmp_path / "t",
+           "--cfg-options", *data(root), *small))  # fmt: skip
     run("tools/test.py", config, checkpoint, "--out", tmp_path / "one.json", "--work-dir", tmp_path / "t",
         "--cfg-options", *data(root), *small)  # fmt: skip
     assert (tmp_path / "two.json").read_text() == (tmp_path / "one.json").read_text()

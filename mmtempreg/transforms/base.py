@@ -56,6 +56,7 @@ class DrawnTransform:
     def __init__(self, size: tuple[int, int], padding_mode: str | None = None) -> None:
         self.size = size
         self.padding_mode = padding_mode
+        self._read: dict[tuple, Tensor] = {}  # where maps of a shape are read: a step asks for it four times or more
 
     def map_points(self, points: Tensor) -> Tensor:
         """Where the output points (N, h, w, 2) or (h, w, 2) are read, in pixel coordinates of the image."""
@@ -82,7 +83,10 @@ class DrawnTransform:
         return inside(self._points(f), (f.shape[-2], f.shape[-1]), self.size)
 
     def _points(self, f: Tensor) -> Tensor:
-        return self.map_points(pixel_grid((f.shape[-2], f.shape[-1]), self.size, f.device))
+        shape = (f.shape[-2], f.shape[-1])
+        if (shape, f.device) not in self._read:
+            self._read[shape, f.device] = self.map_points(pixel_grid(shape, self.size, f.device))
+        return self._read[shape, f.device]
 
 
 class TransformPair:

@@ -1,0 +1,138 @@
+"""The table of stock families: trains each, and checks that it is stock where it must be.
+
+Usage: python -m benchmarks.stock_families [--families srcnn edsr ...] [--steps 20] [--small]
+
+For each family, from its config in configs/stock with its stock networks, on real photographs: trains, and looks at the
+losses; loads the checkpoint into the stock model and compares predictions to the bit; trains 20 steps with alpha=0 and
+20 steps of the stock model, and compares all weights to the bit. (`benchmarks.siamese_step` measures time and memory.)
+`falling` is the mean of the last quarter of the steps below that of the first, for L_rec and L_reg each.
+"""
+
+from __future__ import annotations
+
+import argparse
+import math
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+from unittest import mock
+
+import torch
+from mmengine.config import Config
+
+import mmtempreg  # noqa: F401, before MMagic is imported
+
+from .stock import FAMILIES, Family, family_config, real_images, untrained_vgg
+
+IDENTITY_STEPS = 20
+
+
+def train(config: Config) -> tuple[torch.nn.Module, dict[str, torch.Tensor]]:
+    """The trained model, and its losses of every step by name."""
+    from mmengine.runner import Runner
+
+    config.experiment_name = config.work_dir.replace("/", "_")  # MMEngine wants a new one for each runner
+    with untrained_vgg(), initialisable_translation():
+        runner = Runner.from_cfg(config)
+        runner.train()
+    losses = {
+        name.removeprefix("train/"): torch.tensor(buffer.data[0])
+        for name, buffer in runner.message_hub.log_scalars.items()
+        if "loss" in name
+    }
+    return runner.model, losses
+
+
+@contextmanager
+def initialisable_translation() -> Iterator[None]:
+    """Inside, a runner can initialise stock Pix2Pix, which it cannot otherwise: MMagic issue 2109."""
+    from mmagic.models import BaseTranslationModel
+
+    def init_weights(self: Any) -> None:
+        for networks in (self.generators, self.discriminators):
+            for network in networks.values():
+                network.init_weights()
+
+    with mock.patch.object(BaseTranslationModel, "init_weights", init_weights):
+        yield
+
+
+def same_as_stock(family: Family, images: Path, folder: Path, small: bool) -> bool:
+    """Whether training with alpha=0 and stock training give the same weights, to the bit."""
+    states = []
+    for name in ("stock", "alpha_0"):
+        config = family_config(family, images, folder / name, IDENTITY_STEPS, small)
+        config.model.alpha = 0
+        if name == "stock":
+            config.model = config.model.model
+        states.append(train(config)[0].state_dict())
+    a, b = states
+    return list(a) == list(b) and all(torch.equal(x, y) for x, y in zip(a.values(), b.values()))
+
+
+def predicts_the_same(family: Family, config: Config, model: torch.nn.Module) -> bool:
+    """Whether the stock model with the saved weights predicts what the trained model does, to the bit."""
+    from mmagic.registry import MODELS
+
+    path = Path(config.work_dir) / f"iter_{config.train_cfg.max_iters}.pth"
+    with untrained_vgg():
+        stock = MODELS.build(config.model.model)
+    stock.load_state_dict(torch.load(path, weights_only=True)["state_dict"], strict=True)
+    networks = [getattr(m, family.trained) for m in (model, stock)]
+    size = max(16, family.crop // family.scale)
+    generator = torch.Generator().manual_seed(0)
+    inputs = [torch.rand(1, 3, size, size, generator=generator)]
+    if family.name == "pix2pix":
+        networks = [network["photo"] for network in networks]
+    elif family.name == "inst_colorization":
+        inputs = [torch.rand(1, channels, size, size, generator=generator) for channels in (1, 2, 1)]
+    with torch.no_grad():
+        outputs = [network.eval()(*inputs) for network in networks]
+    if family.name == "inst_colorization":
+        outputs = [colour for _, colour, _ in outputs]
+    return torch.equal(*outputs)
+
+
+def falling(losses: torch.Tensor) -> str:
+    """Mean of the first and of the last quarter."""
+    quarter = math.ceil(len(losses) / 4)
+    first, last = (float(part.mean()) for part in (losses[:quarter], losses[-quarter:]))
+    return f"{first:.3g} to {last:.3g}" + ("" if last < first else " (not falling)")
+
+
+def main() -> None:
+    from mmengine.registry import init_default_scope
+
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    names = [family.name for family in FAMILIES]
+    parser.add_argument("--families", nargs="+", default=names, choices=names)
+    parser.add_argument("--steps", type=int, default=20)
+    parser.add_argument("--small", action="store_true", help="the networks of the tests")
+    args = parser.parse_args()
+    init_default_scope("mmagic")
+    print(f"| config | weights | steps | finite | L_rec | L_reg | round trip | alpha=0 is stock ({IDENTITY_STEPS} steps) |")
+    print("|---|---|---|---|---|---|---|---|", flush=True)
+    with tempfile.TemporaryDirectory() as temporary:
+        root = Path(temporary)
+        real_images(root / "images")
+        for family in FAMILIES:
+            if family.name not in args.families:
+                continue
+            config = family_config(family, root / "images", root / family.name, args.steps, args.small)
+            model, losses = train(config)
+            finite = all(bool(torch.isfinite(values).all()) for values in losses.values())
+            weights = sum(p.numel() for p in getattr(model, family.trained).parameters()) / 1e6
+            trip = predicts_the_same(family, config, model)
+            if family.name == "inst_colorization":
+                identity = "MMagic cannot train it"
+            else:
+                identity = "yes" if same_as_stock(family, root / "images", root, args.small) else "NO"
+            cells = [family.config.stem, f"{weights:.2f} M", str(args.steps), "yes" if finite else "NO"]
+            cells += [falling(losses["loss_rec"]), falling(losses["loss_reg"]), "yes" if trip else "NO", identity]
+            print("| " + " | ".join(cells) + " |", flush=True)
+
+
+if __name__ == "__main__":
+    main()
