@@ -157,7 +157,7 @@ def start(config: Config, processes: int = 1, first: Callable[[], None] | None =
             first()
         Runner.from_cfg(config).train()
         code = max((os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) for pid in others), default=0)
-    except BaseException:  # noqa: BLE001, whatever it is: the parent must not see this process go on as itself
+    except BaseException:
         (work_dir / "error.txt").write_text(traceback.format_exc())
     finally:
         os._exit(code)
@@ -251,7 +251,6 @@ def run_alone(config: Config, processes: int = 1) -> float:
 
 def prepare() -> None:
     """Imports what the children need, without starting threads in this process, which they could not use."""
-    import mmagic.models
     from mmagic.registry import MODELS
     from mmengine.registry import init_default_scope
 
@@ -287,9 +286,7 @@ def main() -> None:
             flush=True,
         )
         while kills < args.kills:
-            outcome = run_with_kills(
-                killed, Path(alone.work_dir), rng, seconds, args.kills - kills, args.processes
-            )
+            outcome = run_with_kills(killed, Path(alone.work_dir), rng, seconds, args.kills - kills, args.processes)
             runs += 1
             kills += outcome.kills
             writes += outcome.in_a_write

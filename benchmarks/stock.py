@@ -83,9 +83,9 @@ FAMILIES = (
 
 
 def real_images(folder: Path) -> None:
-    """Writes the pairs: `gt`, `input_x1` (blurred and noisy), `input_x2`, `input_x4` (smaller), `pairs` (edges | photo).
+    """Writes 8 photographs of 144x144 as PNG: `gt`, and what networks see of it.
 
-    8 photographs of 144x144, as PNG.
+    That is `input_x1` (blurred and noisy), `input_x2` and `input_x4` (smaller), `pairs` (photograph and edges).
     """
     rng = np.random.default_rng(0)
     photos = {name: getattr(skimage.data, name)() for name in ("astronaut", "cat", "coffee", "rocket")}
@@ -173,5 +173,9 @@ def _crop(pipeline: list[dict], family: Family) -> None:
 def untrained_vgg() -> Iterator[None]:
     """Inside, perceptual losses use a VGG19 of random weights: MMagic would download the trained one."""
     build = torchvision_vgg.vgg19
-    with mock.patch.object(torchvision_vgg, "vgg19", lambda pretrained: build(weights=None)):
+
+    def untrained(pretrained: bool) -> Any:
+        return build(weights=None)
+
+    with mock.patch.object(torchvision_vgg, "vgg19", untrained):
         yield

@@ -112,7 +112,8 @@ def main() -> None:
     parser.add_argument("--small", action="store_true", help="the networks of the tests")
     args = parser.parse_args()
     init_default_scope("mmagic")
-    print(f"| config | weights | steps | finite | L_rec | L_reg | round trip | alpha=0 is stock ({IDENTITY_STEPS} steps) |")
+    stock = f"alpha=0 is stock ({IDENTITY_STEPS} steps)"
+    print(f"| config | weights | steps | finite | L_rec | L_reg | round trip | {stock} |")
     print("|---|---|---|---|---|---|---|---|", flush=True)
     with tempfile.TemporaryDirectory() as temporary:
         root = Path(temporary)

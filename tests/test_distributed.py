@@ -1,7 +1,6 @@
 """Training in two processes without a GPU (gloo)."""
 
 import copy
-
 from unittest import mock
 
 import pytest
@@ -44,9 +43,7 @@ def _registered():
 
 NETWORK = dict(type="MSRResNet", in_channels=3, out_channels=3, mid_channels=8, num_blocks=1, upscale_factor=2)
 PREPROCESSOR = dict(type="DataPreprocessor", mean=[0.0] * 3, std=[255.0] * 3)
-EDIT = dict(
-    type="BaseEditModel", generator=NETWORK, pixel_loss=dict(type="L1Loss"), data_preprocessor=PREPROCESSOR
-)
+EDIT = dict(type="BaseEditModel", generator=NETWORK, pixel_loss=dict(type="L1Loss"), data_preprocessor=PREPROCESSOR)
 SRGAN = dict(
     type="SRGAN",
     generator=NETWORK,
@@ -134,7 +131,9 @@ def test_two_processes_have_the_gradients_of_one_with_the_double_batch(config, s
     results = in_processes(lambda rank: gradients(config, rank, single_pass=single_pass), 2, tmp_path)
     one = gradients(config, single_pass=single_pass)
     largest = max(float((results[0][name] - gradient).abs().max()) for name, gradient in one.items())
-    print(f"{config['type']}: largest gradient difference {largest:.1e} of {max(g.abs().max() for g in one.values()):.2g}")
+    print(
+        f"{config['type']}: largest gradient difference {largest:.1e} of {max(g.abs().max() for g in one.values()):.2g}"
+    )
     for name, gradient in one.items():
         assert torch.equal(results[0][name], results[1][name]), name
         torch.testing.assert_close(results[0][name], gradient, rtol=1e-4, atol=1e-6)

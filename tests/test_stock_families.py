@@ -3,6 +3,7 @@
 import copy
 import subprocess
 import sys
+from pathlib import Path
 from unittest import mock
 
 import pytest
@@ -174,7 +175,7 @@ def checkpoints(images, tmp_path_factory):
 def test_checkpoints_load_in_plain_mmagic_and_predict_the_same(checkpoints):
     folders = [str(checkpoints / name) for name in ("mmengine_ema", "mmagic_ema")]
     for folder in folders:
-        names = open(f"{folder}/checkpoints.txt").read()
+        names = Path(folder, "checkpoints.txt").read_text()
         assert "best_PSNR" in names
         assert "iter_4.pth" in names
         assert "iter_8.pth" in names

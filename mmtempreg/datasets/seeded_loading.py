@@ -34,7 +34,7 @@ class SeededIndex(int):
         self.entropy = entropy
         return self
 
-    def __getnewargs__(self) -> tuple[int, tuple[int, ...]]:  # how a worker gets it
+    def __getnewargs__(self) -> tuple[int, tuple[int, ...]]:  # type: ignore[override]  # how a worker gets it
         return int(self), self.entropy
 
 
@@ -64,7 +64,7 @@ class SeededBatches:
     def set_epoch(self, epoch: int) -> None:
         """Says which epoch comes next, to the sampler inside as well."""
         self.epoch = epoch
-        inner = getattr(self.batches, "sampler", None)
+        inner: Any = getattr(self.batches, "sampler", None)
         if hasattr(inner, "set_epoch"):
             inner.set_epoch(epoch)
 
@@ -142,5 +142,5 @@ class EndlessBatches:
             if batch is not None:
                 return batch
             self._iterator = None
-            batches = self._loader.batch_sampler
+            batches: Any = self._loader.batch_sampler
             batches.set_epoch(batches.epoch + 1)

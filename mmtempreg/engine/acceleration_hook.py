@@ -49,12 +49,12 @@ class AccelerationHook(Hook):
             network = _unwrapped(getattr(model, name))
             for part in network.values() if isinstance(network, nn.ModuleDict) else [network]:
                 if self.channels_last:
-                    part.to(memory_format=torch.channels_last)
+                    part.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
                 if self.compile is not None:
                     if not hasattr(part, "compile"):
                         raise RuntimeError(f"compile needs torch >= 2.2, this is {torch.__version__}")
                     part.compile(**self.compile)
 
 
-def _unwrapped(module: nn.Module) -> nn.Module:
+def _unwrapped(module: Any) -> Any:
     return module.module if is_model_wrapper(module) else module

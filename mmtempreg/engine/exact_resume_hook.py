@@ -70,8 +70,8 @@ class ExactResumeHook(Hook):
         skip = loop.iter - loop.epoch * len(loop.dataloader) if by_epoch else loop.iter
         if not 0 <= skip <= max(loop.iter, len(loop.dataloader)):
             raise ValueError(
-                f"the checkpoint was saved at iteration {loop.iter} of epoch {loop.epoch}, which does not fit epochs of "
-                f"{len(loop.dataloader)} iterations: resume with the batch size, data and number of processes it had"
+                f"the checkpoint was saved at iteration {loop.iter} of epoch {loop.epoch}, which does not fit epochs "
+                f"of {len(loop.dataloader)} iterations: resume with the batch size, data and number of processes it had"
             )
         batches = SeededBatches(_batch_sampler(runner, self._seed), self._seed, get_rank(), loop.epoch, skip)
         loop.dataloader = seeded_loader(loop.dataloader, batches)
@@ -101,8 +101,8 @@ class ExactResumeHook(Hook):
                 count = part._accumulative_counts if isinstance(part, OptimWrapper) else 1
                 if steps > 0 and steps % count:
                     raise ValueError(
-                        f"a checkpoint every {steps} iterations falls amid the accumulation of {count} gradients, which "
-                        "it does not hold: make the checkpoint hook's interval a multiple of accumulative_counts"
+                        f"a checkpoint every {steps} iterations falls amid the accumulation of {count} gradients, "
+                        "which it does not hold: make the checkpoint hook's interval a multiple of accumulative_counts"
                     )
 
 

@@ -64,8 +64,8 @@ class SafeCheckpointHook(CheckpointHook):
 
     def before_train(self, runner: Runner) -> None:
         """Chooses the file backend, and clears away what a kill has left half-written."""
-        if self.backend_args is None and self.file_client_args is None:
-            self.backend_args = dict(backend="atomic_local")
+        if (self.backend_args, self.file_client_args) == (None, None):
+            self.backend_args: dict | None = dict(backend="atomic_local")
         super().before_train(runner)
         if is_main_process() and isinstance(self.file_backend, AtomicLocalBackend):
             for folder in {Path(self.out_dir), Path(runner.work_dir)}:

@@ -66,11 +66,10 @@ class SiameseTraining(BaseModel):
         if "loss_reg" not in losses:
             return super().parse_losses(losses)
         stock = {name: value for name, value in losses.items() if name != "loss_reg"}
-        return self._weigh(*super().parse_losses(stock), losses["loss_reg"])
+        rec, log_vars = super().parse_losses(stock)
+        return self._weigh(rec, log_vars, losses["loss_reg"])
 
-    def _weigh(
-        self, rec: Tensor, log_vars: dict[str, Tensor], reg: Tensor | None
-    ) -> tuple[Tensor, dict[str, Tensor]]:
+    def _weigh(self, rec: Tensor, log_vars: dict[str, Tensor], reg: Tensor | None) -> tuple[Tensor, dict[str, Tensor]]:
         """Eq. 1; the log holds the stock losses, `loss_rec`, `loss_reg` and their weighted sum `loss`.
 
         `reg` is None on steps without regularisation; it counts `regularize_every` times on the others, so that
