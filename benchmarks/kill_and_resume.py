@@ -29,6 +29,7 @@ from typing import Any
 import torch
 import torch.distributed
 from mmengine.config import Config
+from mmengine.runner import CheckpointLoader
 from torch import nn
 
 import mmtempreg  # noqa: F401, before MMagic is imported
@@ -192,7 +193,7 @@ def kill(child: int) -> None:
 def final_state(work_dir: Path) -> dict[str, Any]:
     """What the last checkpoint holds of the training's state."""
     path = Path((work_dir / "last_checkpoint").read_text())
-    checkpoint = torch.load(path, map_location="cpu", weights_only=True)
+    checkpoint = CheckpointLoader.load_checkpoint(str(path), map_location="cpu")
     kept = sorted(p.name for p in work_dir.glob("*.pth"))
     state = {name: checkpoint[name] for name in ("state_dict", "ema_state_dict", "optimizer", "param_schedulers")}
     return {**state, "iteration": checkpoint["meta"]["iter"], "files": kept}

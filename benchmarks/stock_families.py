@@ -21,6 +21,7 @@ from unittest import mock
 
 import torch
 from mmengine.config import Config
+from mmengine.runner import CheckpointLoader
 
 import mmtempreg  # noqa: F401, before MMagic is imported
 
@@ -79,7 +80,8 @@ def predicts_the_same(family: Family, config: Config, model: torch.nn.Module) ->
     path = Path(config.work_dir) / f"iter_{config.train_cfg.max_iters}.pth"
     with untrained_vgg():
         stock = MODELS.build(config.model.model)
-    stock.load_state_dict(torch.load(path, weights_only=True)["state_dict"], strict=True)
+    checkpoint = CheckpointLoader.load_checkpoint(str(path), map_location="cpu")
+    stock.load_state_dict(checkpoint["state_dict"], strict=True)
     networks = [getattr(m, family.trained) for m in (model, stock)]
     size = max(16, family.crop // family.scale)
     generator = torch.Generator().manual_seed(0)

@@ -12,11 +12,11 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from mmengine.dataset import DefaultSampler, InfiniteSampler
-from mmengine.runner import Runner
+from mmengine.runner import CheckpointLoader, Runner
 from torch.utils.data import BatchSampler, DataLoader, Dataset
 
 from benchmarks import kill_and_resume as kill
-from benchmarks.stock import real_images
+from benchmarks.stock import FAMILIES, family_config, real_images
 from mmtempreg.datasets.seeded_loading import EndlessBatches, SeededBatches, seed_everything, seeded_loader
 from mmtempreg.engine.safe_checkpoint_hook import AtomicLocalBackend
 from mmtempreg.fileio import replace_when_written
@@ -74,11 +74,15 @@ def test_killed_amid_each_file_operation_of_two_checkpoints(images, tmp_path):
         child = kill.start(killed, first=die_at(operation))
         assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == -signal.SIGKILL
         if operation > 3:
-            torch.load((tmp_path / "killed" / "last_checkpoint").read_text(), weights_only=True)
+            kill.final_state(tmp_path / "killed")  # the last good checkpoint can be read
     assert kill.wait(kill.start(killed), 300)
     assert not list(kill.differences(kill.final_state(tmp_path / "alone"), kill.final_state(tmp_path / "killed")))
     assert not list((tmp_path / "killed").glob(".partial_*"))
     assert len(list((tmp_path / "killed").glob("*.pth"))) == 1
+
+
+def weights(path):
+    return CheckpointLoader.load_checkpoint(str(path), map_location="cpu")["state_dict"]
 
 
 def train(config, **options):
@@ -98,9 +102,7 @@ def test_resume_goes_on_from_the_last_checkpoint_not_from_the_one_fine_tuned(ima
     (tmp_path / "second").mkdir()
     runner = train(config, **{"train_cfg.max_iters": 2, "load_from": start})
     assert runner.iter == 2
-    first, second = (
-        torch.load(tmp_path / name / "iter_2.pth", weights_only=True)["state_dict"] for name in ("first", "second")
-    )
+    first, second = (weights(tmp_path / name / "iter_2.pth") for name in ("first", "second"))
     assert not torch.equal(first["generator.body.0.weight"], second["generator.body.0.weight"])
     # something to resume
     config = kill.run_config(images, tmp_path / "second", "iter", 0)
@@ -113,6 +115,33 @@ def test_resume_goes_on_from_the_last_checkpoint_not_from_the_one_fine_tuned(ima
     own = str(tmp_path / "second" / "iter_4.pth")
     runner = train(config, **{"train_cfg.max_iters": 5, "load_from": own})
     assert runner._load_from == own
+
+
+def test_a_gan_with_averaged_weights_is_resumed_amid_its_schedule(images, tmp_path):
+    """RealESRGAN: random degradations, two optimisers, and a generator that is trained every second step only."""
+    (family,) = (f for f in FAMILIES if f.name == "real_esrgan")
+
+    def config(name, steps):
+        made = family_config(family, images, tmp_path / name, steps, small=True)
+        made.model.model.update(perceptual_loss=None, train_cfg=dict(disc_steps=2, start_iter=-1))
+        made.train_dataloader.num_workers = 1
+        made.default_hooks.checkpoint.interval = 3
+        return made
+
+    train(config("alone", 5))
+    train(config("stopped", 3))
+    resumed = config("stopped", 5)
+    resumed.resume = True
+    runner = train(resumed)
+    assert int(runner.model.step_counter) == 5
+    alone, stopped = (weights(tmp_path / name / "iter_5.pth") for name in ("alone", "stopped"))
+    assert not list(kill.differences(dict(alone), dict(stopped)))
+    first = weights(tmp_path / "stopped" / "iter_3.pth")
+    for part in ("generator", "generator_ema", "discriminator"):
+        changed = [
+            name for name in first if name.startswith(f"{part}.") and not torch.equal(first[name], stopped[name])
+        ]
+        assert changed, part
 
 
 @pytest.mark.parametrize(

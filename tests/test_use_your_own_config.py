@@ -9,6 +9,7 @@ from pathlib import Path
 import torch
 from mmagic.registry import MODELS
 from mmengine.config import Config
+from mmengine.runner import CheckpointLoader
 
 from benchmarks.stock import FAMILIES, family_config, real_images
 
@@ -47,7 +48,7 @@ def test_the_page_works_word_for_word(tmp_path):
     assert "loss_reg" in log
     # step 5
     before, after = (
-        torch.load(path, weights_only=True)["state_dict"]
+        CheckpointLoader.load_checkpoint(str(path), map_location="cpu")["state_dict"]
         for path in (tmp_path / "stock" / "iter_3.pth", work_dir / "iter_3.pth")
     )
     model = MODELS.build(Config.fromfile(tmp_path / "stock.py").model)
