@@ -142,12 +142,14 @@ def test_two_processes_at_once_make_it_once(tmp_path):
 def test_a_process_killed_half_way_leaves_nothing_behind(tmp_path):
     process = multiprocessing.get_context("fork").Process(target=_make, args=(tmp_path,))
     process.start()
-    while not (tmp_path / "a.partial").exists():
+    while process.is_alive() and not list(tmp_path.glob(".partial_*")):
         time.sleep(0.01)
     os.kill(process.pid, signal.SIGKILL)
     process.join()
+    assert list(tmp_path.glob(".partial_*"))
     assert not (tmp_path / "a.npy").exists()
     np.testing.assert_array_equal(_make(tmp_path)[:, 0], np.arange(20))
+    assert not list(tmp_path.glob(".partial_*"))
 
 
 def test_a_foreign_file_is_not_taken(tmp_path):

@@ -16,7 +16,7 @@ def cached_array(path: Path, shape: tuple[int, ...], dtype: str, rows: Iterable[
     """The read-only memory-mapped array at `path`; made from `rows` first if it is not there.
 
     Of several processes that ask at once, one makes it and the others wait. It is written under a temporary
-    name: a process that is killed leaves nothing behind that could be taken for the array.
+    name: what a process that is killed leaves behind cannot be taken for the array, and is removed by the next.
 
     Args:
         path: The .npy file; folders are made.
@@ -32,6 +32,8 @@ def cached_array(path: Path, shape: tuple[int, ...], dtype: str, rows: Iterable[
         with open(path.with_suffix(".lock"), "w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)  # the system lets go of it when a process dies
             if not path.exists():
+                for abandoned in path.parent.glob(f".partial_*_{path.name}"):  # by a process that was killed
+                    abandoned.unlink()
                 _write(path, shape, dtype, rows)
     array = np.load(path, mmap_mode="r", allow_pickle=False)
     if array.shape != shape or array.dtype != np.dtype(dtype):

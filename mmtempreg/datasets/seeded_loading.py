@@ -79,15 +79,32 @@ class SeededBatches:
         return len(self.batches)  # type: ignore[arg-type]
 
 
+def _parts(dataset: Any) -> Iterator[Any]:
+    """A dataset, the datasets it wraps, and the transforms of their pipelines, also those inside others."""
+    yield dataset
+    for name in ("dataset", "datasets", "pipeline", "transforms"):
+        inner = getattr(dataset, name, None)
+        for part in inner if isinstance(inner, (list, tuple)) else [inner]:
+            if part is not None:
+                yield from _parts(part)
+
+
 class SeededDataset(Dataset):
-    """Another dataset, whose random augmentation is seeded by the `SeededIndex` it is asked for."""
+    """Another dataset, whose random augmentation is seeded by the `SeededIndex` it is asked for.
+
+    MMagic's `DegradationsWithShuffle` (RealESRGAN) shuffles its list in place, so that its order depends on every
+    sample that a worker has loaded: it gets the list of the config again before each sample.
+    """
 
     def __init__(self, dataset: Any) -> None:
         self.dataset = dataset
+        self._shuffled = [(part, list(part.degradations)) for part in _parts(dataset) if hasattr(part, "shuffle_idx")]
 
     def __getitem__(self, index: int) -> Any:
         if isinstance(index, SeededIndex):
             seed_everything(*index.entropy)
+            for transform, degradations in self._shuffled:
+                transform.degradations = list(degradations)
         return self.dataset[int(index)]
 
     def __len__(self) -> int:
