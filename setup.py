@@ -45,7 +45,7 @@ setup(
     long_description=(ROOT / "README.md").read_text(),
     long_description_content_type="text/markdown",
     license="Apache-2.0",
-    python_requires=">=3.9",
+    python_requires=">=3.10",
     packages=find_packages(include=["mmtempreg", "mmtempreg.*"]),
     install_requires=(ROOT / "requirements" / "runtime.txt").read_text().split(),
     cmdclass={"build_py": BuildWithMim},

@@ -9,6 +9,7 @@ from .camera import (
     luminance,
     saturation_mask,
 )
+from .color import lab_to_rgb, rgb_to_lab
 from .geometry import affine_matrix, inside, pixel_grid, sample_at, transform_points, warp
 from .temporal import (
     TemporalEnergies,
@@ -34,9 +35,11 @@ __all__ = [
     "illumination",
     "inside",
     "inverse_camera_curve",
+    "lab_to_rgb",
     "log_radiance",
     "luminance",
     "pixel_grid",
+    "rgb_to_lab",
     "sample_at",
     "saturation_mask",
     "smoothness",

@@ -1,0 +1,343 @@
+"""Frames into a video file or a folder: whole under the final name, or not at all.
+
+If the writing is interrupted (Ctrl-C), what there is by then becomes a playable `NAME.interrupted.SUFFIX`, or a folder
+`NAME.interrupted`; after any other error nothing is left.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator, Sequence
+from contextlib import nullcontext, suppress
+from fractions import Fraction
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import av
+import numpy as np
+
+from ..fileio import move_into_place, partial_path
+from .image_files import HDR_SUFFIXES, IMAGE_SUFFIXES, write_image
+from .reader import ACCURATE, Frame, FrameSource, VideoFile
+
+CODECS = {".webm": "libvpx-vp9"}
+"""Encoders of containers that H.264 does not belong into."""
+
+CRF = 16
+"""Default constant rate factor: hard to tell from the original, since compression must not add or hide flicker."""
+
+SUFFIXES = (".mp4", ".mkv", ".mov", ".webm")
+
+
+class FrameWriter:
+    """Takes frames in order; a context manager.
+
+    Attributes:
+        path: The final name.
+        written: Where the frames are after the context has ended; differs from `path` after an interruption.
+    """
+
+    path: Path
+    written: Path | None = None
+
+    def write(self, frame: Frame) -> None:
+        """Takes the next frame."""
+        raise NotImplementedError
+
+    def __enter__(self) -> FrameWriter:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, trace: Any) -> None:
+        raise NotImplementedError
+
+
+def open_writer(
+    path: str | Path,
+    source: FrameSource,
+    codec: str | None = None,
+    crf: int | None = None,
+    suffix: str = ".png",
+    audio: bool = True,
+    overwrite: bool = False,
+) -> FrameWriter:
+    """A writer for what becomes of `source`: of a video file if the name ends like one, else of a folder.
+
+    Args:
+        path: Video file (.mp4, .mkv, .mov, .webm) or folder.
+        source: Gives frame rate, sound track, and, if it is images, the frames' names.
+        codec: FFmpeg's encoder. Default: libx264, or libvpx-vp9 for .webm.
+        crf: Constant rate factor of the encoder, less is better. Default: 16.
+        suffix: Kind of images in a folder.
+        audio: Keep the sound track.
+        overwrite: Replace what is there.
+
+    Raises:
+        FileExistsError: If it is there, and not to be overwritten.
+        ValueError: If the name or the codec cannot be used.
+        OSError: If it cannot be written there.
+    """
+    path = Path(path)
+    if path.suffix.lower() in SUFFIXES:
+        track = source if audio and isinstance(source, VideoFile) and source.has_audio else None
+        return VideoWriter(path, source.rate, codec, crf, track, overwrite)
+    if path.suffix:
+        raise ValueError(f"{path}: videos end in {', '.join(SUFFIXES)}; a folder has no ending")
+    files = getattr(source, "files", None)
+    return FrameFolderWriter(path, suffix, [file.stem for file in files] if files else None, overwrite)
+
+
+def _make_way(path: Path, overwrite: bool) -> None:
+    occupied = any(path.iterdir()) if path.is_dir() else path.exists()
+    if occupied and not overwrite:
+        raise FileExistsError(f"{path} is there already: choose another name, or overwrite it (--overwrite)")
+    folder = path.parent
+    folder.mkdir(parents=True, exist_ok=True)
+    if not os.access(folder, os.W_OK):
+        raise PermissionError(f"{folder} may not be written to")
+
+
+def _interrupted(path: Path) -> Path:
+    return path.with_name(f"{path.stem}.interrupted{path.suffix}")
+
+
+class VideoWriter(FrameWriter):
+    """Writes a video file; times are kept, so that a varying frame rate stays as it is.
+
+    8-bit frames become 4:2:0, or 4:4:4 if a side is odd; 16-bit frames 10 bits. Colours are BT.709, and tagged so.
+
+    Args:
+        path: The file.
+        rate: Mean frames per second.
+        codec: See `open_writer`.
+        crf: See `open_writer`.
+        audio: A video whose sound track is taken over: as it is if the container can hold it, else encoded anew.
+        overwrite: Replace a file that is there.
+    """
+
+    def __init__(
+        self,
+        path: str | Path,
+        rate: float | Fraction,
+        codec: str | None = None,
+        crf: int | None = None,
+        audio: VideoFile | None = None,
+        overwrite: bool = True,
+    ) -> None:
+        self.path = Path(path)
+        suffix = self.path.suffix.lower()
+        if suffix not in SUFFIXES:
+            raise ValueError(f"{path}: videos end in {', '.join(SUFFIXES)}")
+        self._codec = codec or CODECS.get(suffix, "libx264")
+        try:
+            av.Codec(self._codec, "w")
+        except av.codec.codec.UnknownCodecError as error:
+            raise ValueError(f"this FFmpeg has no encoder {self._codec!r}; libx264, libx265, ffv1 are usual") from error
+        self._rate = Fraction(rate).limit_denominator(1001)
+        self._crf = CRF if crf is None else crf
+        self._audio_source = audio
+        _make_way(self.path, overwrite)
+        self._stream: Any = None
+        self._audio: _SoundTrack | None = None
+        self._last = -1
+
+    def __enter__(self) -> VideoWriter:
+        self._partial = partial_path(self.path)
+        self._container = av.open(str(self._partial), "w")
+        return self
+
+    def write(self, frame: Frame) -> None:
+        """Takes the next frame, (H, W, 3) uint8 or uint16.
+
+        Raises:
+            ValueError: If it differs in size from the frames before, is no display image, or is not later than they.
+        """
+        if self._stream is None:
+            self._begin(frame.image)
+        height, width, depth = self._stream.height, self._stream.width, self._dtype
+        if frame.image.shape != (height, width, 3) or frame.image.dtype != depth:
+            got = f"{frame.image.shape} {frame.image.dtype}"
+            raise ValueError(f"{self.path}: a frame is {got}, the frames before it {(height, width, 3)} {depth}")
+        pts = round(frame.time / self._base)
+        if pts <= self._last:
+            raise ValueError(f"{self.path}: the frame at {float(frame.time):.4f} s is not later than the one before it")
+        self._last = pts
+        picture = av.VideoFrame.from_ndarray(
+            np.ascontiguousarray(frame.image), format="rgb24" if depth == np.uint8 else "rgb48le"
+        ).reformat(format=self._stream.pix_fmt, dst_colorspace="ITU709", dst_color_range="MPEG", interpolation=ACCURATE)
+        picture.pts, picture.time_base = pts, self._base
+        self._container.mux(self._stream.encode(picture))
+        if self._audio:
+            self._audio.write_until(frame.time)
+
+    def _begin(self, image: np.ndarray) -> None:
+        if image.dtype not in (np.uint8, np.uint16):
+            raise ValueError(f"{self.path}: a video holds 8 or 16-bit display values, not {image.dtype}: tone-map them")
+        self._dtype = image.dtype
+        height, width = image.shape[:2]
+        self._stream = self._container.add_stream(self._codec, rate=self._rate)
+        self._stream.height, self._stream.width = height, width
+        chroma = "yuv420p" if height % 2 == width % 2 == 0 else "yuv444p"
+        self._stream.pix_fmt = chroma if image.dtype == np.uint8 else f"{chroma}10le"
+        options = {"crf": str(self._crf)}
+        if self._codec == "libvpx-vp9":
+            options |= {"b:v": "0", "row-mt": "1", "deadline": "good", "cpu-used": "4"}
+        elif self._codec == "libx264":
+            options |= {"preset": "medium"}
+        self._stream.options = options
+        # fine enough for any timing, and exact for a constant frame rate
+        numerator = self._rate.numerator
+        self._base = Fraction(1, numerator * -(-10000 // numerator))
+        context = self._stream.codec_context
+        context.time_base = self._base
+        context.colorspace = context.color_primaries = context.color_trc = 1  # BT.709
+        context.color_range = 1  # 16 to 235
+        if self._audio_source is not None:
+            self._audio = _SoundTrack(self._audio_source, self._container)
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        interrupted = kind is not None and issubclass(kind, KeyboardInterrupt)
+        try:
+            self._close(complete=kind is None, interrupted=interrupted)
+            if kind is None or (interrupted and self._stream is not None):
+                self.written = self.path if kind is None else _interrupted(self.path)
+                move_into_place(self._partial, self.written)
+        finally:
+            self._partial.unlink(missing_ok=True)
+
+    def _close(self, complete: bool, interrupted: bool) -> None:
+        """Writes what encoder and sound track still hold, and closes the file."""
+        try:
+            if complete and self._stream is None:
+                raise ValueError(f"{self.path}: there is no frame to write")
+            if self._stream is not None and (complete or interrupted):
+                self._container.mux(self._stream.encode())
+                if self._audio and complete:
+                    self._audio.write_until(None)
+        except BaseException:
+            complete = interrupted = False
+            raise
+        finally:
+            if self._audio:
+                self._audio.close()
+            with nullcontext() if complete or interrupted else suppress(av.error.FFmpegError, OSError):
+                self._container.close()
+
+
+class _SoundTrack:
+    """The sound track of a video on its way into another one."""
+
+    def __init__(self, source: VideoFile, container: Any) -> None:
+        self._input = av.open(str(source.path))
+        self._start = source.start
+        self._output = container
+        stream = self._input.streams.audio[0]
+        self._packets = self._input.demux(stream)
+        self._waiting: Any = None
+        self._resampler: Any = None
+        if stream.codec_context.name in container.supported_codecs:
+            self._stream = container.add_stream_from_template(stream)
+        else:
+            name = (
+                "libopus" if "opus" in container.supported_codecs and "aac" not in container.supported_codecs else "aac"
+            )
+            rate = 48000 if name == "libopus" else stream.codec_context.sample_rate
+            self._stream = container.add_stream(name, rate=rate)
+            self._stream.codec_context.layout = stream.codec_context.layout.name
+            self._resampler = av.AudioResampler(
+                format=self._stream.codec_context.format, layout=stream.codec_context.layout.name, rate=rate
+            )
+
+    def write_until(self, time: Fraction | None) -> None:
+        """Writes the sound that begins before `time` seconds; None: all that is left."""
+        while True:
+            packet = self._waiting or next(self._packets, None)
+            self._waiting = None
+            if packet is None:
+                break
+            if packet.pts is not None and time is not None and packet.pts * packet.time_base - self._start >= time:
+                self._waiting = packet
+                return
+            self._write(packet)
+        if time is None and self._resampler:
+            self._output.mux(self._stream.encode())
+
+    def _write(self, packet: Any) -> None:
+        if self._resampler is None:
+            if packet.size and packet.pts is not None:
+                shift = round(self._start / packet.time_base)
+                packet.pts -= shift
+                packet.dts = packet.pts if packet.dts is None else packet.dts - shift
+                packet.stream = self._stream
+                self._output.mux(packet)
+            return
+        for frame in packet.decode():
+            frame.pts -= round(self._start / frame.time_base)
+            for resampled in self._resampler.resample(frame):
+                self._output.mux(self._stream.encode(resampled))
+
+    def close(self) -> None:
+        """Closes the source."""
+        self._input.close()
+
+
+class FrameFolderWriter(FrameWriter):
+    """Writes images into a folder.
+
+    Args:
+        path: The folder.
+        suffix: Kind of images; `.exr` and `.hdr` for float32 radiance.
+        names: Of the frames, without suffix. Default: 000000, 000001, ...
+        overwrite: Replace a folder that is there.
+    """
+
+    def __init__(
+        self, path: str | Path, suffix: str = ".png", names: Sequence[str] | None = None, overwrite: bool = True
+    ) -> None:
+        if suffix not in IMAGE_SUFFIXES:
+            raise ValueError(f"images end in {', '.join(IMAGE_SUFFIXES)}, not {suffix!r}")
+        self.path, self.suffix, self._names = Path(path), suffix, names
+        _make_way(self.path, overwrite)
+        self._partial = partial_path(self.path)
+        self._count = 0
+
+    def __enter__(self) -> FrameFolderWriter:
+        self._partial.mkdir()
+        return self
+
+    def write(self, frame: Frame) -> None:
+        """Takes the next frame: uint8 or uint16, or float32 radiance."""
+        name = self._names[self._count] if self._names else f"{self._count:06d}"
+        image = frame.image
+        if (
+            self.suffix not in HDR_SUFFIXES
+            and image.dtype == np.uint16
+            and self.suffix not in (".png", ".tif", ".tiff")
+        ):
+            image = np.round(image / 257).astype(np.uint8)
+        write_image(self._partial / f"{name}{self.suffix}", image)
+        self._count += 1
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._count and (kind is None or issubclass(kind, KeyboardInterrupt)):
+            target = self.path if kind is None else _interrupted(self.path)
+            if target.exists():
+                shutil.rmtree(target)
+            os.replace(self._partial, target)
+            self.written = target
+            return
+        shutil.rmtree(self._partial, ignore_errors=True)
+        if kind is None:
+            raise ValueError(f"{self.path}: there is no frame to write")
+
+
+def write_frames(writer: FrameWriter, frames: Iterator[Frame]) -> None:
+    """Writes all frames."""
+    with writer:
+        for frame in frames:
+            writer.write(frame)
