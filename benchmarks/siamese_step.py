@@ -1,6 +1,7 @@
 """Time and peak memory of a siamese training step against a plain one, side by side in one run.
 
 Usage: python -m benchmarks.siamese_step [--families srcnn edsr ...] [--batch 2] [--rounds 7] [--device cpu] [--small]
+       [--measure memory time]
 
 For the HDR network and every stock family, on real photographs: a plain step, a siamese step of two network passes, one
 of a single pass over [x, T(x)], one that regularises half of each batch, and one that regularises every second step.
@@ -156,20 +157,22 @@ def memory_returned_at_once() -> Iterator[None]:
         mallopt(mmap_threshold, 1 << 25)  # what glibc's own rule comes to after a few steps
 
 
-def measure(names: list[str], batch: int, rounds: int, device: str, small: bool, report: Callable[[str], None]) -> None:
-    """Measures and reports a row of the table for each family."""
+def measure(
+    what: list[str], names: list[str], batch: int, rounds: int, device: str, small: bool, report: Callable[[str], None]
+) -> None:
+    """Measures memory, time or both, and reports a row of the table for each family."""
     from benchmarks.stock import real_images
 
     with tempfile.TemporaryDirectory() as folder:
         images = Path(folder)
         real_images(images)
         with memory_returned_at_once():
-            for name in names:
+            for name in names if "memory" in what else []:
                 steps = family_steps(name, images, batch, device, small)
                 plain, *others = (peak_memory(step) for step in steps.values())
                 cells = [f"{other / plain:.2f}" for other in others]
                 report(f"memory | {name} | " + " | ".join(cells) + f" | (plain: {plain:.0f} MiB)")
-        for name in names:
+        for name in names if "time" in what else []:
             ratios = time_ratios(family_steps(name, images, batch, device, small), rounds)
             low, _, high = statistics.quantiles(ratios["two passes"], n=4)
             cells = [f"{statistics.median(values):.2f}" for values in ratios.values()]
@@ -189,11 +192,13 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--small", action="store_true", help="the networks of the tests")
+    parser.add_argument("--measure", nargs="+", default=["memory", "time"], choices=["memory", "time"])
     args = parser.parse_args()
     init_default_scope("mmagic")
     print(f"batches of {args.batch} on {args.device}, {torch.get_num_threads()} threads, torch {torch.__version__}")
     print("       | | " + " | ".join(VARIANTS) + " |", flush=True)
-    measure(args.families, args.batch, args.rounds, args.device, args.small, lambda row: print(row, flush=True))
+    sizes = (args.batch, args.rounds, args.device, args.small)
+    measure(args.measure, args.families, *sizes, lambda row: print(row, flush=True))
 
 
 if __name__ == "__main__":

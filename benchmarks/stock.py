@@ -29,7 +29,7 @@ class Family:
     Attributes:
         name: Of its config, without `_transinv`.
         scale: Of its super-resolution; 1 for a network that keeps the size.
-        crop: Edge of the truth's training crops in pixels.
+        crop: Edge of the truth's training crops in pixels; `full_crop` with its full-size networks, if they need more.
         small: Options that shrink its networks for tests; keys below `model.model`.
         trained: Name of the module that is regularised.
     """
@@ -39,6 +39,11 @@ class Family:
     crop: int = 64
     small: dict[str, Any] = field(default_factory=dict)
     trained: str = "generator"
+    full_crop: int | None = None
+
+    def crop_of(self, small: bool) -> int:
+        """Edge of the truth's crops, for networks shrunk by `small` or not."""
+        return self.crop if small else self.full_crop or self.crop
 
     @property
     def config(self) -> Path:
@@ -76,7 +81,7 @@ FAMILIES = (
     ),
     Family(
         "pix2pix", 1, 64,
-        {"generator.base_channels": 4, "generator.num_down": 6, "discriminator.base_channels": 4}, "generators",
+        {"generator.base_channels": 4, "generator.num_down": 6, "discriminator.base_channels": 4}, "generators", 256,
     ),
     Family("inst_colorization", 1, 32, {}, "image_model"),
 )  # fmt: skip
@@ -120,7 +125,7 @@ def family_config(family: Family, images: Path, work_dir: Path, steps: int, smal
         del generator["init_cfg"]
     loader = config.train_dataloader
     pipeline = loader.dataset.pipeline
-    _crop(pipeline, family)
+    _crop(pipeline, family.crop_of(small), family.scale)
     kind = "gt" if family.name in ("inst_colorization", "real_esrgan") else f"input_x{family.scale}"
     if family.name == "pix2pix":
         dataset = dict(type="PairedImageDataset", data_root=str(images / "pairs"), test_dir="", test_mode=True)
@@ -152,9 +157,8 @@ def family_config(family: Family, images: Path, work_dir: Path, steps: int, smal
     return config
 
 
-def _crop(pipeline: list[dict], family: Family) -> None:
-    """Makes a stock pipeline give crops of the family's size."""
-    crop = family.crop
+def _crop(pipeline: list[dict], crop: int, scale: int) -> None:
+    """Makes a stock pipeline give crops of this size."""
     sizes: dict[str, dict[str, Any]] = {
         "PairedRandomCrop": dict(gt_patch_size=crop),
         "PairedAlbuTransForms": dict(size=crop),
@@ -166,7 +170,7 @@ def _crop(pipeline: list[dict], family: Family) -> None:
         step.update(sizes.get(step["type"], {}))
         for resize in step.get("degradations", [{}, []])[1]:
             if resize["type"] == "RandomResize":
-                resize["params"]["target_size"] = (crop // family.scale, crop // family.scale)
+                resize["params"]["target_size"] = (crop // scale, crop // scale)
 
 
 @contextmanager

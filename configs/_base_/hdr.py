@@ -56,7 +56,7 @@ default_hooks = dict(
     timer=dict(type='IterTimerHook'),
     logger=dict(type='LoggerHook', interval=50),
     param_scheduler=dict(type='ParamSchedulerHook'),
-    checkpoint=dict(type='CheckpointHook', interval=1, max_keep_ckpts=1, by_epoch=True),
+    checkpoint=dict(type='SafeCheckpointHook', interval=1, max_keep_ckpts=1, by_epoch=True),
     sampler_seed=dict(type='DistSamplerSeedHook'))
 custom_hooks = [dict(type='StrictLoadHook')]
 log_processor = dict(type='LogProcessor', window_size=50, by_epoch=True)

@@ -1,5 +1,26 @@
 """What scripts and notebooks call."""
 
-from .clips import ClipFrame, load_model, load_test_clips, predict_clip
+from importlib import import_module
+from typing import Any
 
-__all__ = ["ClipFrame", "load_model", "load_test_clips", "predict_clip"]
+# Loaded when they are asked for: measuring a video must not wait for what running a model needs.
+_HOMES = {
+    "ClipFrame": "clips",
+    "FrameModel": "frame_model",
+    "Measurement": "video_measurement",
+    "Processed": "video_processing",
+    "VideoScores": "video_measurement",
+    "load_model": "clips",
+    "load_test_clips": "clips",
+    "measure_videos": "video_measurement",
+    "predict_clip": "clips",
+    "process_video": "video_processing",
+}
+
+__all__ = list(_HOMES)
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)

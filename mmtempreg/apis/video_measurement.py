@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
 from fractions import Fraction
 from functools import lru_cache, partial
@@ -23,7 +22,6 @@ from ..functional import (
     rgb_to_lab,
     tone_map,
 )
-from ..functional.camera import LOG_EPSILON
 from ..functional.optical_flow import estimate_flow, read_flow
 from ..functional.temporal import SIGMA
 from ..functional.video_metrics import (

@@ -1,0 +1,183 @@
+"""Any image-to-image model of MMagic as a function from RGB frames to RGB frames."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import nullcontext
+
+import torch
+import torch.nn.functional as F
+from mmengine.config import Config
+from torch import Tensor
+
+from .clips import load_model
+
+PAD_MULTIPLES = (1, 2, 4, 8, 16, 32, 64, 128, 256)
+"""What frames are padded to multiples of until the network takes them."""
+
+
+class FrameModel:
+    """A model with its checkpoint, from batches of RGB frames to batches of RGB frames.
+
+    Stock configs and wrapped ones both work: `BaseEditModel` and its kin (super-resolution and GANs included),
+    `Pix2Pix`, `InstColorization`, and our own models. Frames are padded by reflection to a multiple that the network
+    takes, found on the first of them, and cut again.
+
+    Args:
+        config: Config of the model.
+        checkpoint: Its weights.
+        device: 'cpu', 'cuda', 'cuda:1', ...
+        half: Run the network in half precision (float16 on a GPU, bfloat16 on a CPU).
+        tile: Edge of the tiles in pixels that larger frames are cut into; None: frames are taken whole.
+        tile_overlap: Pixels that neighbouring tiles share; the seam is blended over them.
+
+    Attributes:
+        radiance: Whether it predicts linear radiance, and not display values.
+
+    Raises:
+        FileNotFoundError: If there is no such checkpoint.
+        RuntimeError: If the checkpoint is of another network.
+        ValueError: If the overlap does not fit the tiles; when called, if the network takes no frame of this size, or
+            returns frames that are not a whole multiple of it.
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        checkpoint: str,
+        device: str = "cpu",
+        half: bool = False,
+        tile: int | None = None,
+        tile_overlap: int = 32,
+    ) -> None:
+        if tile is not None and not 0 <= tile_overlap < tile / 2:
+            raise ValueError(f"tiles of {tile} pixels can overlap by less than half of that, not by {tile_overlap}")
+        config = config.copy()
+        if config.model.type == "InstColorization":  # the stock model needs a GPU for its own inference
+            config.model = dict(type="SiameseEditModel", model=config.model)
+        self.model = load_model(config, checkpoint, device)
+        self.device, self.half, self.tile, self.tile_overlap = torch.device(device), half, tile, tile_overlap
+        self.radiance = hasattr(self.model.data_preprocessor, "destruct_radiance")
+        self._order = _pipeline_order(config)
+        self._multiple: int | None = None
+        self.scale = 1
+
+    @torch.no_grad()
+    def __call__(self, frames: Tensor) -> Tensor:
+        """(N, 3, H, W) RGB display values in [0, 1] to (N, 3, sH, sW): display values in [0, 1], or radiance."""
+        if self.tile is None or max(frames.shape[-2:]) <= self.tile:
+            return self._padded(frames)
+        return self._tiled(frames, self.tile)
+
+    def _tiled(self, frames: Tensor, tile: int) -> Tensor:
+        height, width = frames.shape[-2:]
+        total: Tensor | None = None
+        for top, bottom in _spans(height, tile, self.tile_overlap):
+            for left, right in _spans(width, tile, self.tile_overlap):
+                out = self._padded(frames[..., top:bottom, left:right])
+                s = self.scale
+                if total is None:
+                    total = out.new_zeros(*out.shape[:2], height * s, width * s)
+                    weights = torch.zeros_like(total[:1, :1])
+                ramps = [_ramp(n, self.tile_overlap * s, out) for n in out.shape[-2:]]
+                weight = ramps[0][:, None] * ramps[1][None, :]
+                window = (..., slice(top * s, bottom * s), slice(left * s, right * s))
+                total[window] += out * weight
+                weights[window] += weight
+        assert total is not None
+        return total / weights
+
+    def _padded(self, frames: Tensor) -> Tensor:
+        if self._multiple is not None:
+            return self._run(frames, self._multiple)
+        failure: Exception | None = None
+        for multiple in PAD_MULTIPLES:
+            try:
+                out = self._run(frames, multiple)
+            except (RuntimeError, ValueError, AssertionError) as error:
+                if "out of memory" in str(error):
+                    raise
+                failure = failure or error
+            else:
+                self._multiple = multiple
+                return out
+        size = f"{frames.shape[-1]}x{frames.shape[-2]}"
+        raise ValueError(
+            f"the network takes no frame of {size} pixels, padded to multiples of up to {PAD_MULTIPLES[-1]} or not"
+        ) from failure
+
+    def _run(self, frames: Tensor, multiple: int) -> Tensor:
+        height, width = frames.shape[-2:]
+        x = _pad(frames, -height % multiple, -width % multiple)
+        precision = torch.float16 if self.device.type == "cuda" else torch.bfloat16
+        with torch.autocast(self.device.type, dtype=precision) if self.half else nullcontext():
+            out = self._predict(x.to(self.device)).float().cpu()
+        scale = out.shape[-1] // x.shape[-1]
+        if scale < 1 or out.shape[-2:] != (x.shape[-2] * scale, x.shape[-1] * scale):
+            got = tuple(out.shape[-2:])
+            raise ValueError(f"the network returns {got} for {tuple(x.shape[-2:])}, which is no whole multiple")
+        self.scale = scale
+        return out[..., : height * scale, : width * scale]
+
+    def _predict(self, frames: Tensor) -> Tensor:
+        model = self.model
+        if hasattr(model, "image_model"):  # InstColorization: RGB in [0, 1] in and out
+            return model.forward_tensor(frames)
+        flip = self._order == "BGR"
+        if hasattr(model, "translation"):  # Pix2Pix: [-1, 1] in and out
+            out = model.translation((frames.flip(1) if flip else frames) * 2 - 1, target_domain=model._default_domain)
+            return ((out.flip(1) if flip else out).float() / 2 + 0.5).clamp(0, 1)
+        from mmagic.structures import DataSample
+
+        samples = []
+        for _ in frames:
+            samples.append(DataSample())
+            samples[-1].set_metainfo(dict(img_channel_order=self._order, gt_channel_order=self._order))
+        inputs = list((frames.flip(1) if flip else frames) * 255)
+        results = model.test_step(dict(inputs=inputs, data_samples=samples))
+        # MMagic's results are in BGR
+        out = torch.stack([result.output.pred_img for result in results]).flip(1)
+        return out if self.radiance else out / 255
+
+
+def _pipeline_order(config: Config) -> str:
+    """The channel order in which the config's pipeline loads images: the network may have been trained on it."""
+    for name in ("test_dataloader", "val_dataloader", "train_dataloader"):
+        loaders = config.get(name) or []
+        for loader in loaders if isinstance(loaders, list) else [loaders]:
+            dataset = loader.dataset
+            while "dataset" in dataset:
+                dataset = dataset.dataset
+            for step in dataset.get("pipeline", []):
+                if step["type"] in ("LoadImageFromFile", "LoadPairedImageFromFile") and step.get("key") != "gt":
+                    return step.get("channel_order", "bgr").upper()
+    return "BGR"
+
+
+def _pad(x: Tensor, down: int, right: int) -> Tensor:
+    """Continues images downwards and to the right, mirrored as far as they reach and then replicated."""
+    if not (down or right):
+        return x
+    if down < x.shape[-2] and right < x.shape[-1]:
+        return F.pad(x, (0, right, 0, down), mode="reflect")
+    return F.pad(x, (0, right, 0, down), mode="replicate")
+
+
+def _spans(length: int, tile: int, overlap: int) -> Iterator[tuple[int, int]]:
+    """Begin and end of tiles over `length` pixels, all of the same size."""
+    if length <= tile:
+        yield 0, length
+        return
+    step = tile - overlap
+    for start in range(0, length - overlap, step):
+        begin = min(start, length - tile)
+        yield begin, begin + tile
+        if begin + tile == length:
+            return
+
+
+def _ramp(length: int, overlap: int, like: Tensor) -> Tensor:
+    """Weights of a tile along one axis: falling to its ends over the overlap."""
+    distance = torch.arange(length, dtype=like.dtype, device=like.device)
+    distance = torch.minimum(distance, distance.flip(0)) + 0.5
+    return (distance / max(overlap, 1)).clamp(max=1)

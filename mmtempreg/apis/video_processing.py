@@ -1,0 +1,172 @@
+"""A video through a model: frames are decoded, processed and encoded at the same time, in constant memory."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ..video import Frame, FrameSource, FrameWriter, VideoWriter, open_writer
+from ..visualization.display import tone_map
+
+T = TypeVar("T")
+Prepare = Callable[[Frame, Tensor], Frame]
+
+AHEAD = 3
+"""Batches that are decoded ahead, and encoded behind, of the one that is computed."""
+
+
+@dataclass
+class Processed:
+    """What `process_video` did.
+
+    Attributes:
+        outputs: Where the frames are.
+        num_frames: How many.
+        seconds: That it took.
+    """
+
+    outputs: list[Path]
+    num_frames: int
+    seconds: float
+
+
+def process_video(
+    model: Callable[[Tensor], Tensor],
+    source: FrameSource,
+    output: str | Path,
+    tone_mapped: str | Path | None = None,
+    stops: float = 0.0,
+    batch_size: int = 1,
+    suffix: str | None = None,
+    codec: str | None = None,
+    crf: int | None = None,
+    audio: bool = True,
+    overwrite: bool = False,
+    progress: Callable[[Iterable[Any]], Iterable[Any]] = iter,
+) -> Processed:
+    """Runs a model over every frame of a video.
+
+    Times, and with a video the sound track, are those of the source. After Ctrl-C what is done by then is kept as
+    `NAME.interrupted`; after any other error nothing is.
+
+    Args:
+        model: A `FrameModel`, or any function from (N, 3, H, W) RGB in [0, 1] to the like. If it has an attribute
+            `radiance` that is true, it gives linear radiance.
+        source: From `open_frames`; display values.
+        output: Video file (.mp4, .mkv, .mov, .webm) or folder. A video of a model that gives radiance is tone-mapped.
+        tone_mapped: For a model that gives radiance into a folder: also a video of it.
+        stops: Exposure of tone-mapped radiance, 1 is shown as white at 0.
+        batch_size: Frames that the network sees at once.
+        suffix: Kind of the images in a folder. Default: .exr for radiance, .png else.
+        codec, crf, audio, overwrite: See `open_writer`.
+        progress: Wraps the iterator over frames, to show how far it is.
+
+    Raises:
+        ValueError: If source, model and output do not fit together.
+        FileExistsError, OSError: See `open_writer`.
+        KeyboardInterrupt: After Ctrl-C; it says where the frames are that were done by then.
+    """
+    if batch_size < 1:
+        raise ValueError(f"batch_size must be at least 1, got {batch_size}")
+    radiance = bool(getattr(model, "radiance", False))
+    if tone_mapped is not None and not radiance:
+        raise ValueError("tone_mapped is for models that give radiance: this one gives display values")
+    start, count = time.perf_counter(), 0
+    options: dict[str, Any] = dict(codec=codec, crf=crf, audio=audio, overwrite=overwrite)
+    options["suffix"] = suffix or (".exr" if radiance else ".png")
+    writers = [open_writer(path, source, **options) for path in (output, tone_mapped) if path is not None]
+    prepare = [_display(stops) if radiance and isinstance(w, VideoWriter) else _plain(radiance) for w in writers]
+    try:
+        with ExitStack() as stack:
+            for writer in writers:
+                stack.enter_context(writer)
+            write = stack.enter_context(_Behind(AHEAD, lambda item: _write(writers, prepare, *item)))
+            for frames in ahead(_batches(progress(source), batch_size), AHEAD):
+                for item in zip(frames, model(_to_tensor(frames, source.name))):
+                    write(item)
+                count += len(frames)
+    except KeyboardInterrupt:
+        kept = ", ".join(str(writer.written) for writer in writers if writer.written)
+        raise KeyboardInterrupt(f"stopped after {count} frames, which are in {kept}" if kept else "stopped") from None
+    return Processed([w.written for w in writers if w.written], count, time.perf_counter() - start)
+
+
+def _to_tensor(frames: Sequence[Frame], name: str) -> Tensor:
+    images = np.stack([frame.image for frame in frames])
+    if images.dtype == np.float32:
+        raise ValueError(f"{name} holds radiance; models take display values: tone-map it first")
+    return torch.from_numpy(images.transpose(0, 3, 1, 2).astype(np.float32) / np.iinfo(images.dtype).max)
+
+
+def _write(writers: Sequence[FrameWriter], prepare: Sequence[Prepare], frame: Frame, result: Tensor) -> None:
+    for writer, prepared in zip(writers, prepare):
+        writer.write(prepared(frame, result))
+
+
+def _plain(radiance: bool) -> Prepare:
+    """Keeps the depth of the source."""
+
+    def prepare(frame: Frame, result: Tensor) -> Frame:
+        image = result.permute(1, 2, 0)
+        if radiance:
+            return Frame(np.ascontiguousarray(image.numpy(), np.float32), frame.time)
+        white = np.iinfo(frame.image.dtype).max
+        return Frame(np.rint(image.clamp(0, 1).numpy() * white).astype(frame.image.dtype), frame.time)
+
+    return prepare
+
+
+def _display(stops: float) -> Prepare:
+    return lambda frame, result: Frame(tone_map(result, stops), frame.time)
+
+
+def _batches(frames: Iterable[Frame], size: int) -> Iterator[list[Frame]]:
+    iterator = iter(frames)
+    while batch := list(islice(iterator, size)):
+        yield batch
+
+
+def ahead(items: Iterable[T], depth: int) -> Iterator[T]:
+    """The same items, made in a thread of its own and up to `depth` ahead of whoever takes them."""
+    iterator = iter(items)
+    with ThreadPoolExecutor(1, thread_name_prefix="ahead") as pool:
+        pending = deque(pool.submit(next, iterator, None) for _ in range(depth))
+        while (item := pending.popleft().result()) is not None:
+            pending.append(pool.submit(next, iterator, None))
+            yield item
+
+
+class _Behind:
+    """Calls a function in a thread of its own, up to `depth` items behind."""
+
+    def __init__(self, depth: int, function: Callable[[Any], Any]) -> None:
+        self._depth, self._function = depth, function
+        self._pool = ThreadPoolExecutor(1, thread_name_prefix="behind")
+        self._pending: deque[Future] = deque()
+
+    def __call__(self, item: Any) -> None:
+        self._pending.append(self._pool.submit(self._function, item))
+        if len(self._pending) > self._depth:
+            self._pending.popleft().result()
+
+    def __enter__(self) -> _Behind:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: Any) -> None:
+        try:
+            if kind is None or issubclass(kind, KeyboardInterrupt):
+                for future in self._pending:
+                    future.result()
+        finally:
+            self._pool.shutdown(cancel_futures=True)

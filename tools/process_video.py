@@ -1,0 +1,77 @@
+"""Runs a model over a video: a file, a folder of frames, or a pattern.
+
+Usage: python tools/process_video.py CONFIG CHECKPOINT INPUT OUTPUT [options]
+
+INPUT is a video, a folder, or a quoted pattern such as 'frames/*.png' (png, jpg, tif with 8 or 16 bits). OUTPUT is a video
+(.mp4, .mkv, .mov, .webm) or a folder. Frame times and sound stay. Models that predict radiance write .exr frames
+into a folder, and a tone-mapped video. Ctrl-C keeps what is done as OUTPUT.interrupted.
+"""
+
+import argparse
+import sys
+from functools import partial
+
+from mmengine.config import Config, DictAction
+from tqdm import tqdm
+
+import mmtempreg  # noqa: F401, before MMagic is imported
+from mmtempreg.video import open_frames
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("config")
+    parser.add_argument("checkpoint")
+    parser.add_argument("input")
+    parser.add_argument("output")
+    parser.add_argument(
+        "--fps", type=float, help="frames per second of images; of a video: takes them as evenly spaced"
+    )
+    parser.add_argument("--device", default="cpu", help="cpu, cuda, cuda:1, ... (default: cpu)")
+    parser.add_argument("--half", action="store_true", help="half precision: float16 on a GPU, bfloat16 on a CPU")
+    parser.add_argument("--batch-size", type=int, default=1)
+    parser.add_argument("--tile", type=int, help="cut larger frames into tiles of this many pixels, to save memory")
+    parser.add_argument("--tile-overlap", type=int, default=32)
+    parser.add_argument("--codec", help="FFmpeg's encoder (default: libx264, libvpx-vp9 for .webm)")
+    parser.add_argument("--crf", type=int, help="quality of the encoder, less is better (default: 16)")
+    parser.add_argument("--no-audio", action="store_true", help="leave the sound out")
+    parser.add_argument("--suffix", help="images in a folder: .png, .jpg, .tif; .exr or .hdr for radiance")
+    parser.add_argument("--tone-mapped", metavar="VIDEO", help="for radiance in a folder: also a video of it")
+    parser.add_argument("--stops", type=float, default=0.0, help="exposure of what is tone-mapped (default: 0)")
+    parser.add_argument("--overwrite", action="store_true")
+    parser.add_argument("--cfg-options", nargs="+", action=DictAction)
+    args = parser.parse_args()
+
+    try:
+        source = open_frames(args.input, args.fps)
+        from mmtempreg.apis import FrameModel, process_video
+
+        config = Config.fromfile(args.config)
+        config.merge_from_dict(args.cfg_options or {})
+        model = FrameModel(config, args.checkpoint, args.device, args.half, args.tile, args.tile_overlap)
+        done = process_video(
+            model,
+            source,
+            args.output,
+            args.tone_mapped,
+            args.stops,
+            args.batch_size,
+            args.suffix,
+            args.codec,
+            args.crf,
+            not args.no_audio,
+            args.overwrite,
+            partial(tqdm, total=source.num_frames, unit="frame", dynamic_ncols=True),
+        )
+    except (ValueError, OSError) as error:
+        sys.exit(f"error: {error}")
+    except KeyboardInterrupt as stop:
+        sys.exit(f"\n{stop}" if str(stop) else 130)
+    places = ", ".join(str(path) for path in done.outputs)
+    print(
+        f"{done.num_frames} frames in {done.seconds:.1f} s ({done.num_frames / done.seconds:.2f} per second): {places}"
+    )
+
+
+if __name__ == "__main__":
+    main()
