@@ -6,6 +6,7 @@ from mmagic.registry import METRICS
 
 from mmtempreg.functional import saturation_mask, smoothness, temporal_residual
 
+VIDEO = ["WarpError", "TemporalOpticalFlow", "ColorDistributionConsistency"]
 NAMES = ["TemporalSmoothness", "TemporalResidual", "SaturatedPSNR"]
 
 
@@ -20,6 +21,11 @@ def build(name, **kwargs):
     metric = METRICS.build(dict(type=name, **kwargs))
     metric.dataset_meta = {}
     return metric
+
+
+def build_for_two(name):
+    """For truth between 0 and 2."""
+    return build(name, per_clip=True, **(dict(white=2.0) if name in VIDEO else {}))
 
 
 def evaluate(metric, samples, batch=1):
@@ -171,7 +177,7 @@ def _rank(rank, world_size, port, truth, video, queue):
             return len(samples)
 
     sampler = ClipSampler(Dataset())
-    results = [evaluate(build(name, per_clip=True), [samples[i] for i in sampler]) for name in NAMES]
+    results = [evaluate(build_for_two(name), [samples[i] for i in sampler]) for name in NAMES + VIDEO]
     queue.put((rank, list(sampler), results))
     dist.destroy_process_group()
 
@@ -182,7 +188,7 @@ def test_two_processes_give_the_numbers_of_one():
     with socket.socket() as s:
         s.bind(("127.0.0.1", 0))
         port = s.getsockname()[1]
-    truth, video = 2 * torch.rand(2, 3, 31, 3, 4, 4)
+    truth, video = 2 * torch.rand(2, 3, 31, 3, 20, 20)
     context = torch.multiprocessing.get_context("spawn")
     queue = context.Queue()
     arguments = (2, port, truth.numpy(), video.numpy(), queue)
@@ -195,5 +201,50 @@ def test_two_processes_give_the_numbers_of_one():
     seen = outputs[0][1] + outputs[1][1]
     assert sorted(seen) == list(range(3 * 31))
     samples = [s for i in range(3) for s in clip_samples(truth[i], video[i], f"clip{i}")]
-    alone = [evaluate(build(name, per_clip=True), samples) for name in NAMES]
+    alone = [evaluate(build_for_two(name), samples) for name in NAMES + VIDEO]
     assert outputs[0][2] == outputs[1][2] == alone
+
+
+# ---------------------------------------------------------------- warping error, tOF, colours
+
+
+def moving_photo(count=9, size=64):
+    from skimage.data import astronaut
+
+    photo = torch.from_numpy(astronaut()).permute(2, 0, 1).float()
+    return torch.stack([photo[:, 100 - t : 100 - t + size, 200 - 2 * t : 200 - 2 * t + size] for t in range(count)])
+
+
+def test_video_metrics_equal_the_meters():
+    """MMagic's images are BGR in [0, 255]; the meters take RGB in [0, 1]."""
+    from mmtempreg.functional.video_metrics import ColorDistributionMeter, FlowDifferenceMeter, WarpErrorMeter
+
+    truth = moving_photo()
+    video = (truth + torch.linspace(-20, 20, 9)[torch.randperm(9)].view(9, 1, 1, 1)).clamp(0, 255)
+    samples = clip_samples(truth.flip(1), video.flip(1), "a") + clip_samples(truth.flip(1), truth.flip(1), "b")
+    meters = {"WarpError": WarpErrorMeter(), "TemporalOpticalFlow": FlowDifferenceMeter()}
+    for name, meter in meters.items():
+        for frame, guide in zip(video / 255, truth / 255):
+            meter.update(frame, guide)
+        result = evaluate(build(name, per_clip=True), samples, batch=4)
+        assert result[f"{name}/a"] == pytest.approx(meter.value(meter.finish()), rel=1e-6)
+        assert result[f"{name}/b"] < 1e-4 < result[f"{name}/a"]
+    meter = ColorDistributionMeter()
+    for frame in video / 255:
+        meter.update(frame)
+    result = evaluate(build("ColorDistributionConsistency", per_clip=True), samples)
+    assert result["ColorDistributionConsistency/a"] == pytest.approx(meter.value(meter.finish()), rel=1e-6)
+
+
+def test_radiance_is_compared_as_it_is_shown():
+    radiance = (moving_photo() / 255) ** 2.2
+    flickering = radiance * torch.tensor([1.0, 0.6] * 4 + [1.0]).view(9, 1, 1, 1)
+    as_radiance = evaluate(build("WarpError", white=1.0, domain="gamma"), clip_samples(radiance, flickering))
+    shown = [video ** (1 / 2.2) * 255 for video in (radiance, flickering)]
+    assert as_radiance["WarpError"] == pytest.approx(
+        evaluate(build("WarpError"), clip_samples(*shown))["WarpError"], rel=1e-3
+    )
+    with pytest.raises(ValueError, match="display values"):
+        build("WarpError", domain="log")
+    with pytest.raises(ValueError, match="white"):
+        build("WarpError", white=0)

@@ -2,8 +2,8 @@
 
 Usage: python tools/process_video.py CONFIG CHECKPOINT INPUT OUTPUT [options]
 
-INPUT is a video, a folder, or a quoted pattern such as 'frames/*.png' (png, jpg, tif with 8 or 16 bits). OUTPUT is a video
-(.mp4, .mkv, .mov, .webm) or a folder. Frame times and sound stay. Models that predict radiance write .exr frames
+INPUT is a video, a folder, or a quoted pattern such as 'frames/*.png' (png, jpg, tif with 8 or 16 bits). OUTPUT is a
+video (.mp4, .mkv, .mov, .webm) or a folder. Frame times and sound stay. Models that predict radiance write .exr frames
 into a folder, and a tone-mapped video. Ctrl-C keeps what is done as OUTPUT.interrupted.
 """
 

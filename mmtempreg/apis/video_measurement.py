@@ -1,9 +1,9 @@
-"""Measures how much processed videos flicker, against a reference or without one, in one pass over their frames."""
+"""How much processed videos flicker, against a reference or without one, in one pass over their frames."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from functools import lru_cache, partial
@@ -14,14 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..functional import (
-    TemporalEnergies,
-    TemporalHighpass,
-    log_radiance,
-    luminance,
-    rgb_to_lab,
-    tone_map,
-)
+from ..functional import TemporalEnergies, TemporalHighpass, log_radiance, luminance, rgb_to_lab, to_display
 from ..functional.optical_flow import estimate_flow, read_flow
 from ..functional.temporal import SIGMA
 from ..functional.video_metrics import (
@@ -44,18 +37,18 @@ METRICS = {
     "warp_error": "E_warp",
     "tof": "tOF [px]",
     "cdc": "CDC",
-    "cvvdp": "ColorVideoVDP [JOD]",
 }
 """Name -> heading in tables."""
 
 WITHOUT_REFERENCE = ("warp_error", "cdc")
 
-DEFAULT_METRICS = tuple(name for name in METRICS if name != "cvvdp")
-
 GRID = 24
-"""Pixels along either side of the grid that is remembered over time for pictures."""
+"""Pixels along either side of the grid that is remembered over time, for pictures."""
 
-_HDR_PEAK = 10.0  # as in `SaturatedPSNR`
+AB_SCALE = 110.0
+"""a and b of CIE Lab are divided by this; PSNR of them has the peak 2."""
+
+Flow = Callable[[Tensor, Tensor], Tensor]
 
 
 @dataclass
@@ -64,23 +57,20 @@ class VideoScores:
 
     Attributes:
         name: Of the video.
-        values: Metric -> value; `energy`, `reference_energy` and `error_energy` are the means of D per frame and value
-            that S and R are made of.
-        frames: How many there are.
-        flicker_over_time: (T,) root mean square over the frame of the high-pass of the error; of the video itself
-            without a reference.
-        flicker_map: (H, W) the same over time, for every pixel.
-        pixels: (T, n) luminance of a grid of pixels, for pictures.
-        positions: (n, 2) where they are, (x, y).
+        values: Name of the metric -> value.
+        energies: Sums of D over all frames and values, that S and R are made of.
+        flicker_over_time: (T,) root mean square over the picture of the high-pass: of the error, or of the video itself
+            if there is no reference or it is the reference.
+        flicker_map: (H, W), the same over time.
+        pixels: (T, n) luminance of a grid of pixels.
     """
 
     name: str
     values: dict[str, float] = field(default_factory=dict)
-    frames: int = 0
+    energies: TemporalEnergies = field(default_factory=TemporalEnergies)
     flicker_over_time: np.ndarray = field(default_factory=lambda: np.zeros(0))
     flicker_map: np.ndarray = field(default_factory=lambda: np.zeros((0, 0)))
     pixels: np.ndarray = field(default_factory=lambda: np.zeros((0, 0)))
-    positions: np.ndarray = field(default_factory=lambda: np.zeros((0, 2), int))
 
 
 @dataclass
@@ -90,44 +80,35 @@ class Measurement:
     Attributes:
         rate: Frames per second.
         size: (H, W).
+        num_frames: Length of the videos.
         channels: What S, R and PSNR were taken of.
-        reference: Pixels and flicker of the reference; None without one.
+        positions: (n, 2), the pixels that `VideoScores.pixels` are of, (x, y).
+        reference: The reference's flicker and pixels; None without one.
         videos: Scores, in the order given.
     """
 
     rate: Fraction
     size: tuple[int, int]
+    num_frames: int
     channels: str
+    positions: np.ndarray
     reference: VideoScores | None
     videos: list[VideoScores]
 
-
-class _Stream:
-    """A video, its high-pass, and what is remembered of it."""
-
-    def __init__(self, source: FrameSource, rate: Fraction, sigma: float, grid: Tensor) -> None:
-        self.name, self.frames = source.name, check_steady(iter(source), rate, source.name)
-        self.highpass = TemporalHighpass(float(rate), sigma)
-        self.grid = grid
-        self.pixels: list[Tensor] = []
-
-    def next(self) -> Frame | None:
-        return next(self.frames, None)
+    def table(self) -> tuple[list[str], list[list[str]]]:
+        """Headings and rows of a table; without a reference a last column has the root mean square of the high-pass."""
+        names = list(self.videos[0].values)
+        headings = ["video", *(METRICS[name] for name in names)]
+        rows = [[video.name, *(_number(name, video.values[name]) for name in names)] for video in self.videos]
+        if not self.reference:
+            headings.append("flicker")
+            for row, video in zip(rows, self.videos):
+                row.append(f"{np.sqrt(np.mean(video.flicker_over_time**2)):.5f}")
+        return headings, rows
 
 
-class _Flicker:
-    """Sums of high-pass energies, over time and over the picture."""
-
-    def __init__(self, size: tuple[int, int]) -> None:
-        self.total = 0.0
-        self.over_time: list[float] = []
-        self.map = torch.zeros(size, dtype=torch.float64)
-
-    def add(self, highpass: Tensor) -> None:
-        squares = highpass.square()
-        self.total += float(squares.sum(dtype=torch.float64))
-        self.over_time.append(math.sqrt(float(squares.mean(dtype=torch.float64))))
-        self.map += squares.mean(dim=0)
+def _number(name: str, value: float) -> str:
+    return f"{value:.2f}" if name == "psnr" else f"{value:.3f}" if name in ("S", "R") else f"{value:.4g}"
 
 
 def measure_videos(
@@ -138,105 +119,130 @@ def measure_videos(
     sigma: float = SIGMA,
     flow_folder: str | Path | None = None,
     stops: float = 0.0,
-    progress: Callable[[Iterator[Any]], Iterator[Any]] = iter,
+    progress: Callable[[Iterable[Any]], Iterable[Any]] = iter,
 ) -> Measurement:
-    """Measures videos, frame by frame and in constant memory.
+    """Measures videos frame by frame.
 
     Args:
         processed: Name -> a processed video.
-        reference: What they should be, or what they were made from. None: only `WITHOUT_REFERENCE` is measured.
-        metrics: Names of `METRICS`. Default: all but ColorVideoVDP, which is slow.
-        channels: What S, R, PSNR and SSIM are taken of: 'luminance' (weighted sum of display values), 'rgb', or 'ab'
-            (CIE Lab a/110 and b/110; SSIM is not defined for these and left out).
+        reference: What they should be. None: only `WITHOUT_REFERENCE` is measured, and the energy of the video.
+        metrics: Names of `METRICS`. Default: all that can be measured.
+        channels: What S, R and PSNR are taken of: 'luminance' (weighted sum of display values), 'rgb', or 'ab' (CIE Lab
+            a/110 and b/110, peak 2). SSIM is of luminance unless this is 'rgb'.
         sigma: Standard deviation of the temporal Gaussian in seconds.
-        flow_folder: .flo files of the exact flow from each frame to the next, in natural order; those of the way back in
-            the folder `backward` in it. Default: OpenCV's DIS on the reference.
+        flow_folder: .flo files of the exact flow from each frame of the reference to the next, in order of their names,
+            and of the way back in the folder `backward` in it. Default: OpenCV's DIS.
         stops: Exposure at which radiance (.hdr, .exr) is shown to the metrics of display values. S, R and PSNR of
-            radiance are taken of ln(v + 1/255).
+            radiance are taken of ln(v + 1/255), where PSNR has the peak 7.844, the width from 0 to 10.
         progress: Wraps the iterator over frames, to show how far it is.
 
     Raises:
-        ValueError: If the videos differ in size, length, rate or kind of frames, a rate varies, a metric is unknown,
-            needs a reference that is not there, or the clip is too short for anything to be measured.
+        ValueError: If the videos differ in size, length, rate or kind of frames, a rate varies, or a metric is unknown
+            or needs a reference that is not there.
     """
-    names = list(metrics or DEFAULT_METRICS)
-    unknown = sorted(set(names) - set(METRICS))
-    if unknown:
-        raise ValueError(f"unknown metrics {unknown}: there are {sorted(METRICS)}")
+    names = _metrics(metrics, reference is not None)
     if channels not in CHANNELS:
         raise ValueError(f"channels must be one of {CHANNELS}, got {channels!r}")
-    if reference is None:
-        if metrics is not None and set(names) - set(WITHOUT_REFERENCE):
-            raise ValueError(f"{sorted(set(names) - set(WITHOUT_REFERENCE))} need a reference")
-        names = [name for name in names if name in WITHOUT_REFERENCE]
-    if channels == "ab" and "ssim" in names:
-        names.remove("ssim")
     if not processed:
         raise ValueError("there is no video to measure")
-    sources = [*([reference] if reference else []), *processed.values()]
-    rate = _check_alike(sources)
-    size = sources[0].size
-    grid = _grid(size)
-    streams = [_Stream(source, rate, sigma, grid) for source in sources]
-    rows = [_Row(name, names, size, _flow(flow_folder), channels, rate, reference is not None) for name in processed]
-    reference_flicker = _Flicker(size) if reference else None
-
-    def together() -> Iterator[list[Frame]]:
-        count = 0
-        while True:
-            frames = [stream.next() for stream in streams]
-            ended = [stream.name for stream, frame in zip(streams, frames) if frame is None]
-            if len(ended) == len(frames):
-                return
-            if ended:
-                longer = next(stream.name for stream, frame in zip(streams, frames) if frame is not None)
-                raise ValueError(f"{ended[0]} ends after {count} frames, {longer} goes on: cut them to the same length")
-            count += 1
-            yield [frame for frame in frames if frame is not None]
+    sources = ([reference] if reference else []) + list(processed.values())
+    rate, size = _common(sources), sources[0].size
+    flow = _flow_estimates() if flow_folder is None else _flow_files(Path(flow_folder))
+    farneback = lru_cache(maxsize=4)(partial(estimate_flow, method="farneback"))
+    titles = (["reference"] if reference else []) + list(processed)
+    videos = [_Video(name, size, TemporalHighpass(float(rate), sigma)) for name in titles]
+    for video in videos[1 if reference else 0 :]:
+        video.make_meters(names, flow(), farneback, channels)
 
     count = 0
-    for frames in progress(together()):
-        radiance = {frame.image.dtype == np.float32 for frame in frames}
-        if len(radiance) > 1:
-            raise ValueError("radiance (.hdr, .exr) cannot be compared with display values: tone-map it first")
-        images = [_tensor(frame.image) for frame in frames]
-        shown = (
-            [torch.from_numpy(tone_map(x, stops)).permute(2, 0, 1) / 255 for x in images]
-            if radiance == {True}
-            else images
-        )
-        values = [_channels(x, channels, radiance == {True}) for x in images]
-        highs = [stream.highpass.push(value) for stream, value in zip(streams, values)]
-        for stream, x in zip(streams, shown):
-            stream.pixels.append(luminance(x).flatten()[grid])
-        _add_highs(rows, reference_flicker, highs)
-        for k, row in enumerate(rows):
-            mine = k + (reference is not None)
-            row.add(shown[mine], values[mine], *((shown[0], values[0]) if reference else (None, None)))
+    for frames in progress(_together(sources, rate)):
+        views = _views(frames, channels, stops)
+        first = views[0] if reference else None
+        for video, view in zip(videos, views):
+            video.update(view, first)
+        _add_highpass(videos, [v.highpass.push(view.value) for v, view in zip(videos, views)], reference is not None)
         count += 1
-    _add_highs(rows, reference_flicker, [stream.highpass.flush() for stream in streams])
-    positions = np.stack([(grid % size[1]).numpy(), (grid // size[1]).numpy()], axis=1)
-    scores = [row.scores(reference_flicker, count) for row in rows]
-    base = None
-    if reference_flicker:
-        base = VideoScores("reference", {"energy": reference_flicker.total}, count)
-        base.flicker_over_time = np.array(reference_flicker.over_time)
-        base.flicker_map = reference_flicker.map.div(count).sqrt().numpy()
-    for score, stream in zip([*([base] if base else []), *scores], streams):
-        score.pixels, score.positions = torch.stack(stream.pixels).numpy(), positions
-    return Measurement(rate, size, channels, base, scores)
+    _add_highpass(videos, [video.highpass.flush() for video in videos], reference is not None)
+    scores = [video.scores(names, videos[0] if reference else None) for video in videos]
+    indices = _grid(size).numpy()
+    positions = np.stack([indices % size[1], indices // size[1]], axis=1)
+    base = scores.pop(0) if reference else None
+    return Measurement(rate, size, count, channels, positions, base, scores)
 
 
-def _check_alike(sources: Sequence[FrameSource]) -> Fraction:
+def _metrics(asked: Sequence[str] | None, has_reference: bool) -> list[str]:
+    possible = list(METRICS) if has_reference else list(WITHOUT_REFERENCE)
+    if asked is None:
+        return possible
+    if unknown := sorted(set(asked) - set(METRICS)):
+        raise ValueError(f"unknown metrics {unknown}: there are {list(METRICS)}")
+    if impossible := [name for name in asked if name not in possible]:
+        raise ValueError(f"{impossible} need a reference")
+    return list(asked)
+
+
+def _common(sources: Sequence[FrameSource]) -> Fraction:
+    """The frame rate of all sources, which must be alike."""
     first = sources[0]
     for other in sources[1:]:
-        for what in ("size", "rate", "num_frames"):
-            a, b = getattr(first, what), getattr(other, what)
-            if what == "rate" and abs(float(a) - float(b)) < 1e-3 * float(a):
-                continue  # 29.97 is written in several ways
-            if a != b and None not in (a, b):
-                raise ValueError(f"{first.name} and {other.name} differ in {what.replace('_', ' ')}: {a} and {b}")
+        pair = f"{first.name} and {other.name}"
+        if first.size != other.size:
+            sizes = " and ".join(f"{width}x{height}" for height, width in (first.size, other.size))
+            raise ValueError(f"{pair} differ in size: {sizes} pixels")
+        if abs(float(first.rate / other.rate) - 1) > 1e-3:  # 29.97 is written in several ways
+            rates = f"{float(first.rate):.4g} and {float(other.rate):.4g}"
+            raise ValueError(f"{pair} differ in frame rate: {rates}; --fps takes frame by frame")
+        if None not in (first.num_frames, other.num_frames) and first.num_frames != other.num_frames:
+            raise ValueError(f"{pair} differ in length: {first.num_frames} and {other.num_frames} frames")
     return first.rate
+
+
+def _together(sources: Sequence[FrameSource], rate: Fraction) -> Iterator[list[Frame]]:
+    """Frames of all sources side by side; all must end together."""
+    streams = [check_steady(iter(source), rate, source.name) for source in sources]
+    for count in range(10**9):
+        frames = [next(stream, None) for stream in streams]
+        present = [frame for frame in frames if frame is not None]
+        if not present:
+            return
+        if len(present) < len(frames):
+            short = next(s.name for s, frame in zip(sources, frames) if frame is None)
+            long = next(s.name for s, frame in zip(sources, frames) if frame is not None)
+            raise ValueError(f"{short} ends after {count} frames, {long} goes on: cut them to one length")
+        yield present
+
+
+# ---------------------------------------------------------------- frames
+
+
+@dataclass
+class _View:
+    """A frame as display values (3, H, W) in [0, 1], and as what S, R and PSNR are taken of."""
+
+    shown: Tensor
+    value: Tensor
+    peak: float
+
+
+def _views(frames: Sequence[Frame], channels: str, stops: float) -> list[_View]:
+    radiance = {frame.image.dtype == np.float32 for frame in frames}
+    if len(radiance) > 1:
+        raise ValueError("radiance (.hdr, .exr) cannot be compared with display values: tone-map it first")
+    return [_view(frame.image, channels, stops) for frame in frames]
+
+
+def _view(image: np.ndarray, channels: str, stops: float) -> _View:
+    x = torch.from_numpy(np.ascontiguousarray(image.transpose(2, 0, 1)).astype(np.float32))
+    if image.dtype != np.float32:
+        x = x / np.iinfo(image.dtype).max
+        if channels == "ab":
+            return _View(x, rgb_to_lab(x)[1:] / AB_SCALE, 2.0)
+        return _View(x, luminance(x) if channels == "luminance" else x, 1.0)
+    if channels == "ab":
+        raise ValueError("ab is of display values, not of radiance: tone-map it first")
+    value = log_radiance((luminance(x) if channels == "luminance" else x).clamp(min=0))
+    black, white = log_radiance(torch.tensor([0.0, 10.0])).tolist()  # as in `SaturatedPSNR`
+    return _View(to_display(x, stops), value, white - black)
 
 
 def _grid(size: tuple[int, int]) -> Tensor:
@@ -245,37 +251,28 @@ def _grid(size: tuple[int, int]) -> Tensor:
     return (y[:, None] * size[1] + x[None, :]).flatten()
 
 
-def _tensor(image: np.ndarray) -> Tensor:
-    x = torch.from_numpy(np.ascontiguousarray(image.transpose(2, 0, 1)).astype(np.float32))
-    return x if image.dtype == np.float32 else x / np.iinfo(image.dtype).max
+# ---------------------------------------------------------------- flow
 
 
-def _channels(x: Tensor, channels: str, radiance: bool) -> Tensor:
-    if channels == "ab":
-        if radiance:
-            raise ValueError("ab is of display values: tone-map radiance first")
-        return rgb_to_lab(x)[1:] / 110
-    value = luminance(x) if channels == "luminance" else x
-    return log_radiance(value.clamp(min=0)) if radiance else value
+def _flow_estimates() -> Callable[[], Flow]:
+    """All videos share the estimates of a pair of the reference's frames: the cache knows tensors by identity."""
+    shared = lru_cache(maxsize=4)(estimate_flow)
+    return lambda: shared
 
 
-def _flow(folder: str | Path | None) -> Callable[[], Callable[[Tensor, Tensor], Tensor]]:
-    """Makes functions (a, b) -> flow; all rows share the estimates of a pair of frames."""
-    if folder is None:
-        shared = lru_cache(maxsize=4)(estimate_flow)  # tensors are told apart by identity
-        return lambda: shared
-    ways = [sorted(path.glob("*.flo"), key=lambda f: f.name) for path in (Path(folder), Path(folder) / "backward")]
+def _flow_files(folder: Path) -> Callable[[], Flow]:
+    ways = [sorted(path.glob("*.flo"), key=lambda file: file.name) for path in (folder, folder / "backward")]
     if not ways[0] or len(ways[0]) != len(ways[1]):
         counts = f"{len(ways[0])} and {len(ways[1])}"
-        raise ValueError(f"{folder} must hold .flo files, and as many in {folder}/backward; there are {counts}")
+        raise ValueError(f"{folder} must hold .flo files, and {folder / 'backward'} as many; there are {counts}")
 
-    def from_files() -> Callable[[Tensor, Tensor], Tensor]:
-        files = (path for pair in zip(*ways) for path in pair)  # a meter asks there, then back
+    def make() -> Flow:
+        files = (path for pair in zip(*ways) for path in pair)  # a meter asks for the way there, then for that back
 
         def flow(a: Tensor, b: Tensor) -> Tensor:
             path = next(files, None)
             if path is None:
-                raise ValueError(f"{folder} holds fewer flows than there are pairs of frames")
+                raise ValueError(f"{folder} holds {len(ways[0])} flows, which are fewer than pairs of frames")
             found = read_flow(path)
             if found.shape[1:] != a.shape[1:]:
                 raise ValueError(f"{path} is of {tuple(found.shape[1:])} pixels, the frames of {tuple(a.shape[1:])}")
@@ -283,79 +280,76 @@ def _flow(folder: str | Path | None) -> Callable[[], Callable[[Tensor, Tensor], 
 
         return flow
 
-    return from_files
+    return make
 
 
-class _Row:
-    """The meters of one processed video."""
+# ---------------------------------------------------------------- one video
 
-    def __init__(
-        self,
-        name: str,
-        metrics: Sequence[str],
-        size: tuple[int, int],
-        flow: Callable[[], Callable[[Tensor, Tensor], Tensor]],
-        channels: str,
-        rate: Fraction,
-        has_reference: bool,
-    ) -> None:
-        self.name, self.metrics, self.has_reference = name, metrics, has_reference
-        self.error, self.own = _Flicker(size), _Flicker(size)
-        self.channels = channels
-        self.meters: dict[str, Any] = {}
-        if "psnr" in metrics:
-            self.meters["psnr"] = PSNRMeter(peak=2.0 if channels == "ab" else 1.0)
-        if "ssim" in metrics:
-            self.meters["ssim"] = SSIMMeter()
-        if "warp_error" in metrics:
-            self.meters["warp_error"] = WarpErrorMeter(flow())
-        if "tof" in metrics:
-            self.meters["tof"] = FlowDifferenceMeter(_shared_farneback)
-        if "cdc" in metrics:
-            self.meters["cdc"] = ColorDistributionMeter()
-        if "cvvdp" in metrics:
-            from ..functional.video_vdp import VideoVDPMeter
 
-            self.meters["cvvdp"] = VideoVDPMeter(float(rate))
+class _Video:
+    """What is summed up of a video while its frames come."""
 
-    def add(self, shown: Tensor, value: Tensor, reference: Tensor | None, reference_value: Tensor | None) -> None:
-        for name, meter in self.meters.items():
-            if name == "psnr":
-                meter.update(value, reference_value)
-            elif name == "ssim":
-                pair = (shown, reference) if self.channels == "rgb" else (luminance(shown), luminance(reference))
-                meter.update(*pair)
-            elif name == "cdc":
-                meter.update(shown)
+    def __init__(self, name: str, size: tuple[int, int], highpass: TemporalHighpass) -> None:
+        self.name, self.highpass = name, highpass
+        self.energy = self.error_energy = 0.0
+        self._grid = _grid(size)
+        self._pixels: list[Tensor] = []
+        self._over_time: list[float] = []
+        self._map = torch.zeros(size, dtype=torch.float64)
+        self._meters: dict[str, Any] = {}
+
+    def make_meters(self, names: Sequence[str], flow: Flow, farneback: Flow, channels: str) -> None:
+        """Starts measuring: `flow` is for the warping error, `farneback` for tOF."""
+        self._rgb = channels == "rgb"
+        makers: dict[str, Callable[[], Any]] = {
+            "psnr": PSNRMeter,
+            "ssim": SSIMMeter,
+            "warp_error": lambda: WarpErrorMeter(flow),
+            "tof": lambda: FlowDifferenceMeter(farneback),
+            "cdc": ColorDistributionMeter,
+        }
+        self._meters = {name: makers[name]() for name in names if name in makers}
+
+    def update(self, view: _View, reference: _View | None) -> None:
+        """Takes the next frame."""
+        self._pixels.append(luminance(view.shown).flatten()[self._grid])
+        for name, meter in self._meters.items():
+            if name == "cdc":
+                meter.update(view.shown)
+            elif reference is None:
+                meter.update(view.shown, None)
+            elif name == "psnr":
+                meter.peak = view.peak
+                meter.update(view.value, reference.value)
+            elif name == "ssim" and not self._rgb:
+                meter.update(luminance(view.shown), luminance(reference.shown))
             else:
-                meter.update(shown, reference)
+                meter.update(view.shown, reference.shown)
 
-    def scores(self, reference: _Flicker | None, frames: int) -> VideoScores:
-        shown = self.error if self.has_reference else self.own
-        score = VideoScores(self.name, frames=frames)
-        score.flicker_over_time = np.array(shown.over_time)
-        score.flicker_map = shown.map.div(frames).sqrt().numpy()
-        score.values["energy"] = self.own.total
+    def add_highpass(self, own: Tensor, reference: Tensor | None) -> None:
+        """Takes the high-pass of a frame, and of the reference's."""
+        squares = own.square()
+        self.energy += float(squares.sum(dtype=torch.float64))
         if reference is not None:
-            energies = TemporalEnergies(reference.total, self.own.total, self.error.total)
-            found = {"S": energies.smoothness, "R": energies.residual}
-            score.values |= {name: found[name] for name in self.metrics if name in found}
-            score.values |= {"reference_energy": energies.reference, "error_energy": energies.error}
-        for name, meter in self.meters.items():
-            score.values[name] = meter.value(meter.finish())
+            squares = (own - reference).square()
+            self.error_energy += float(squares.sum(dtype=torch.float64))
+        self._over_time.append(math.sqrt(float(squares.mean(dtype=torch.float64))))
+        self._map += squares.mean(dim=0)
+
+    def scores(self, names: Sequence[str], reference: _Video | None) -> VideoScores:
+        """What there is after the last frame."""
+        score = VideoScores(self.name, flicker_over_time=np.array(self._over_time))
+        score.flicker_map = (self._map / len(self._over_time)).sqrt().numpy()
+        score.pixels = torch.stack(self._pixels).numpy()
+        score.energies = TemporalEnergies(reference.energy if reference else 0.0, self.energy, self.error_energy)
+        known = {"S": score.energies.smoothness, "R": score.energies.residual}
+        known |= {name: meter.value(meter.finish()) for name, meter in self._meters.items()}
+        if self is not reference:
+            score.values = {name: known[name] for name in names}
         return score
 
 
-_shared_farneback = lru_cache(maxsize=4)(partial(estimate_flow, method="farneback"))
-
-
-def _add_highs(rows: Sequence[_Row], reference: _Flicker | None, highs: Sequence[Sequence[Tensor]]) -> None:
+def _add_highpass(videos: Sequence[_Video], highs: Sequence[Sequence[Tensor]], has_reference: bool) -> None:
     for together in zip(*highs):
-        if reference is not None:
-            reference.add(together[0])
-            together = together[1:] if False else together
-        for k, row in enumerate(rows):
-            own = together[k + (reference is not None)]
-            row.own.add(own)
-            if reference is not None:
-                row.error.add(own - together[0])
+        for video, own in zip(videos, together):
+            video.add_highpass(own, together[0] if has_reference and video is not videos[0] else None)

@@ -16,8 +16,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ..functional import to_display
 from ..video import Frame, FrameSource, FrameWriter, VideoWriter, open_writer
-from ..visualization.display import tone_map
 
 T = TypeVar("T")
 Prepare = Callable[[Frame, Tensor], Frame]
@@ -128,7 +128,11 @@ def _plain(radiance: bool) -> Prepare:
 
 
 def _display(stops: float) -> Prepare:
-    return lambda frame, result: Frame(tone_map(result, stops), frame.time)
+    def prepare(frame: Frame, result: Tensor) -> Frame:
+        image = (to_display(result, stops) * 255).round().byte().permute(1, 2, 0).numpy()
+        return Frame(image, frame.time)
+
+    return prepare
 
 
 def _batches(frames: Iterable[Frame], size: int) -> Iterator[list[Frame]]:

@@ -3,5 +3,14 @@
 from .saturated_psnr import SaturatedPSNR
 from .sequence_metric import SequenceMetric
 from .temporal import TemporalResidual, TemporalSmoothness
+from .video import ColorDistributionConsistency, TemporalOpticalFlow, WarpError
 
-__all__ = ["SaturatedPSNR", "SequenceMetric", "TemporalResidual", "TemporalSmoothness"]
+__all__ = [
+    "ColorDistributionConsistency",
+    "SaturatedPSNR",
+    "SequenceMetric",
+    "TemporalOpticalFlow",
+    "TemporalResidual",
+    "TemporalSmoothness",
+    "WarpError",
+]

@@ -8,6 +8,7 @@ from .camera import (
     log_radiance,
     luminance,
     saturation_mask,
+    to_display,
 )
 from .color import lab_to_rgb, rgb_to_lab
 from .geometry import affine_matrix, inside, pixel_grid, sample_at, transform_points, warp
@@ -46,6 +47,7 @@ __all__ = [
     "temporal_energies",
     "temporal_highpass",
     "temporal_residual",
+    "to_display",
     "transform_points",
     "warp",
 ]

@@ -73,6 +73,11 @@ def exp_radiance(log_value: Tensor) -> Tensor:
     return (torch.exp(log_value) - LOG_EPSILON).clamp(min=0)
 
 
+def to_display(radiance: Tensor, stops: float = 0.0) -> Tensor:
+    """Linear radiance to display values in [0, 1]: `stops` brighter (negative: darker), clipped at 1, gamma 2.2."""
+    return (radiance * 2.0**stops).clamp(0, 1) ** (1 / 2.2)
+
+
 def luminance(rgb: Tensor) -> Tensor:
     """Weighted sum of R, G and B: (..., 3, H, W) to (..., 1, H, W)."""
     weights = rgb.new_tensor(LUMINANCE_WEIGHTS).view(3, 1, 1)

@@ -6,6 +6,7 @@ Flow from frame a to frame b is (2, H, W) float32, (x, y) in pixels: what is at 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -34,11 +35,11 @@ def estimate_flow(a: Tensor, b: Tensor, method: str = "dis") -> Tensor:
     if a.shape[-2:] != b.shape[-2:] or min(a.shape[-2:]) < 16:
         sizes = f"{tuple(a.shape)} and {tuple(b.shape)}"
         raise ValueError(f"optical flow needs two frames of one size, 16 pixels at least, got {sizes}")
-    grey = [_grey(frame) for frame in (a, b)]
+    opencv: Any = cv2  # its stubs know neither
     if method == "dis":
-        flow = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM).calc(*grey, None)
+        flow = opencv.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM).calc(_grey(a), _grey(b), None)
     else:
-        flow = cv2.calcOpticalFlowFarneback(*grey, None, 0.5, 3, 15, 3, 5, 1.2, 0)
+        flow = opencv.calcOpticalFlowFarneback(_grey(a), _grey(b), None, 0.5, 3, 15, 3, 5, 1.2, 0)
     return torch.from_numpy(flow).permute(2, 0, 1).contiguous()
 
 

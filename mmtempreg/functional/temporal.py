@@ -7,7 +7,7 @@ D(v) = |v - G_sigma * v|^2 is the energy above the low temporal frequencies, G_s
 
 The high-pass is linear, so that D(f(x) - y) needs no third filter. The Gaussian is that of
 `scipy.ndimage.gaussian_filter1d(mode='reflect', truncate=4)`. Everything is built on one streaming filter, which
-holds the 2r+1 frames of its window (r = 4 sigma fps) whatever the length of the clip.
+holds some 2r+8 frames (r = 4 sigma fps) whatever the length of the clip.
 """
 
 from __future__ import annotations
@@ -55,58 +55,69 @@ def _reflect(index: int, length: int) -> int:
 class TemporalHighpass:
     """v - G_sigma * v, frame by frame: `push` frames in order, then `flush`.
 
-    Frame t comes out r frames after it went in, when its window is complete; the r last come out of `flush`.
-    Arithmetic is in the dtype of the frames.
+    Frames come out in order, `BLOCK` at a time, when their windows are complete; the last come out of `flush`. A block
+    is one product of a small matrix with all frames held, which reads them once and not once for every frame. What
+    comes out is overwritten by the next block: copy what is to stay. Arithmetic is in the dtype of the frames.
 
     Args:
         fps: Frames per second.
         sigma: Standard deviation of the Gaussian in seconds.
     """
 
+    BLOCK = 8
+
     def __init__(self, fps: float, sigma: float = SIGMA) -> None:
         self.kernel = gaussian_kernel(fps, sigma).tolist()
         self.radius = len(self.kernel) // 2
-        self._window: Tensor | None = None  # ring of the last 2r+1 frames: frame i lies at i % (2r+1)
-        self._count = 0
+        self._capacity = len(self.kernel) - 1 + self.BLOCK
+        self._window: Tensor | None = None  # ring: frame i lies at i % capacity
+        self._out: Tensor | None = None
+        self._count = self._done = 0
 
-    def push(self, frame: Tensor) -> Tensor | None:
-        """Takes the next frame, any shape; gives the high-pass of the frame r before it, or None at the start.
+    def push(self, frame: Tensor) -> list[Tensor]:
+        """Takes the next frame, any shape; gives the high-passes that are complete now, mostly none.
 
         Raises:
             ValueError: If the frame's shape differs from that of the frames before.
         """
         if self._window is None:
-            self._window = frame.new_empty((len(self.kernel), *frame.shape))
+            self._window = frame.new_empty((self._capacity, *frame.shape))
         elif frame.shape != self._window.shape[1:]:
             expected, got = tuple(self._window.shape[1:]), tuple(frame.shape)
             raise ValueError(f"frame {self._count} has shape {got}, the frames before it {expected}")
-        self._window[self._count % len(self.kernel)] = frame
+        self._window[self._count % self._capacity] = frame
         self._count += 1
-        center = self._count - 1 - self.radius
-        # Mirroring at the end is not known yet, but frame `center` does not see it.
-        return None if center < 0 else self._highpass(center, self._count)
+        # Mirroring at the end is not known yet, but these frames do not see it.
+        return self._highpass(self.BLOCK) if self._count - self.radius - self._done >= self.BLOCK else []
 
     def flush(self) -> list[Tensor]:
         """The high-passes of the frames still held, in order. Ends the clip."""
-        first = max(0, self._count - self.radius)
-        rest = [self._highpass(center, self._count) for center in range(first, self._count)]
-        self._window, self._count = None, 0
+        rest = self._highpass(self._count - self._done)
+        self._window, self._out, self._count, self._done = None, None, 0, 0
         return rest
 
-    def _highpass(self, center: int, length: int) -> Tensor:
-        assert self._window is not None
-        weights = [0.0] * len(self.kernel)
-        for offset, weight in enumerate(self.kernel, start=center - self.radius):
-            weights[_reflect(offset, length) % len(self.kernel)] += weight
-        used = min(length, len(self.kernel))
-        lowpass = torch.tensordot(self._window.new_tensor(weights[:used]), self._window[:used], dims=1)
-        return self._window[center % len(self.kernel)] - lowpass
+    def _highpass(self, number: int) -> list[Tensor]:
+        """The high-passes of the next `number` frames."""
+        if number == 0 or self._window is None:
+            return []
+        centers = range(self._done, self._done + number)
+        held = self._window[: min(self._count, self._capacity)]
+        weights = torch.zeros(number, len(held), dtype=torch.float64)
+        for row, center in zip(weights, centers):
+            row[center % self._capacity] = 1.0
+            for offset, weight in enumerate(self.kernel, start=center - self.radius):
+                row[_reflect(offset, self._count) % self._capacity] -= weight
+        self._done += number
+        if self._out is None or len(self._out) != number:
+            self._out = held.new_empty((number, *held.shape[1:]))
+        torch.mm(weights.to(held), held.flatten(1), out=self._out.view(number, -1))
+        return list(self._out)
 
 
 def temporal_highpass(video: Tensor, fps: float, sigma: float = SIGMA) -> Tensor:
     """v - G_sigma * v along the first dimension of a (T, ...) video, same shape."""
     stream = TemporalHighpass(fps, sigma)
-    frames = [out for out in (stream.push(frame) for frame in video) if out is not None]
+    frames = [out.clone() for frame in video for out in stream.push(frame)]
     return torch.stack(frames + stream.flush()) if len(video) else torch.empty_like(video)
 
 
@@ -184,8 +195,7 @@ class TemporalEnergyMeter:
         if reference.shape != video.shape:
             raise ValueError(f"reference {tuple(reference.shape)} and video {tuple(video.shape)} differ in shape")
         self._masks.append(mask)
-        high_reference, high_video = self._reference.push(reference), self._video.push(video)
-        if high_reference is not None and high_video is not None:
+        for high_reference, high_video in zip(self._reference.push(reference), self._video.push(video)):
             self._accumulate(high_reference, high_video)
 
     def finish(self) -> TemporalEnergies:

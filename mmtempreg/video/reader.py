@@ -190,15 +190,16 @@ class VideoFile(FrameSource):
             raise ValueError(f"{path} cannot be read as a video: {_reason(error)}") from error
         if first is None:
             raise ValueError(f"{path} holds no frame")
-        if rate is None and not own_rate:
+        known_rate = rate or own_rate
+        if not known_rate:
             raise ValueError(f"{path} does not tell its frame rate; give it (--fps)")
-        self.rate = rate or own_rate
+        self.rate = known_rate
         self.size = _upright(first).shape[:2]
-        self.start = Fraction(0) if first.pts is None else first.pts * first.time_base
+        self.start = _time(first) or Fraction(0)
 
     def __iter__(self) -> Iterator[Frame]:
         count = packets = 0
-        start = end = Fraction(0)
+        end = Fraction(0)
         try:
             with av.open(self.name) as container:
                 stream = container.streams.video[0]
@@ -214,19 +215,20 @@ class VideoFile(FrameSource):
                             raise ValueError(
                                 f"{self.name}: frame {count} changes size from {self.size} to {image.shape[:2]}"
                             )
-                        if frame.pts is None and self._given_rate is None:
-                            raise ValueError(f"{self.name}: frame {count} has no time; give the frame rate (--fps)")
-                        if self._given_rate is None:
-                            now = frame.pts * frame.time_base
-                            start = now if count == 0 else start
-                            end = now - start
-                        else:
-                            end = count / self._given_rate
+                        end = self._time_of(frame, count)
                         yield Frame(image, end)
                         count += 1
                 self._check_complete(container, stream, count, packets, end)
         except (av.error.FFmpegError, OSError) as error:
             raise ValueError(f"{self.name}: frame {count} cannot be read: {_reason(error)}") from error
+
+    def _time_of(self, frame: Any, count: int) -> Fraction:
+        if self._given_rate is not None:
+            return count / self._given_rate
+        time = _time(frame)
+        if time is None:
+            raise ValueError(f"{self.name}: frame {count} has no time; give the frame rate (--fps)")
+        return time - self.start
 
     def _check_complete(self, container: Any, stream: Any, count: int, packets: int, end: Fraction) -> None:
         if packets < stream.frames:
@@ -235,6 +237,10 @@ class VideoFile(FrameSource):
             stated, there = container.duration / av.time_base, float(end + 1 / self.rate)
             if there < stated - max(1.0, 0.05 * stated):  # sound may go on for a little
                 raise ValueError(f"{self.name} is cut off: {there:.2f} of {stated:.2f} seconds are there")
+
+
+def _time(frame: Any) -> Fraction | None:
+    return None if frame.pts is None else frame.pts * frame.time_base
 
 
 def _upright(frame: Any) -> np.ndarray:

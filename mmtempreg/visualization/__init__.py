@@ -2,6 +2,7 @@
 
 from .comparison_video import write_comparison_video
 from .display import tone_map
+from .flicker_report import plot_measurement, write_report
 from .temporal_plot import plot_temporal_comparison
 
-__all__ = ["plot_temporal_comparison", "tone_map", "write_comparison_video"]
+__all__ = ["plot_measurement", "plot_temporal_comparison", "tone_map", "write_comparison_video", "write_report"]

@@ -51,7 +51,7 @@ def test_streaming_holds_the_window_only():
     stream = TemporalHighpass(fps=24)
     for frame in torch.rand(200, 1, 4, 4):
         stream.push(frame)
-    assert stream._window.shape[0] == 2 * stream.radius + 1 == 29
+    assert stream._window.shape[0] == 2 * stream.radius + stream.BLOCK == 36
 
 
 def test_a_still_video_is_infinitely_smooth_and_has_residual_one():

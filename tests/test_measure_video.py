@@ -1,0 +1,182 @@
+"""Measuring videos: the figures, against functions that are tested elsewhere, and what is refused."""
+
+import csv
+import json
+import subprocess
+import sys
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+import pytest
+import skimage.data
+import torch
+
+from mmtempreg.apis import measure_videos
+from mmtempreg.functional import log_radiance, luminance, rgb_to_lab, smoothness, temporal_residual
+from mmtempreg.functional.optical_flow import write_flow
+from mmtempreg.functional.video_metrics import PSNRMeter, WarpErrorMeter, ssim
+from mmtempreg.video import open_frames
+from mmtempreg.video.image_files import write_image
+
+ROOT = Path(__file__).parent.parent
+PHOTO = skimage.data.astronaut()
+RATE = Fraction(10)  # a short temporal window
+
+
+def pan(count=16, size=(48, 64)):
+    return np.stack([PHOTO[100 : 100 + size[0], 200 - 2 * t : 200 - 2 * t + size[1]] for t in range(count)])
+
+
+def flickering(video, strength=12, seed=0):
+    levels = np.random.default_rng(seed).normal(0, strength, (len(video), 1, 1, 3))
+    return np.clip(video + levels, 0, 255).astype(np.uint8)
+
+
+def clip(folder, video, suffix=".png"):
+    for t, image in enumerate(video):
+        write_image(folder / f"{t:03d}{suffix}", image)
+    return open_frames(folder, rate=RATE)
+
+
+def tensor(video):
+    return torch.from_numpy(video).permute(0, 3, 1, 2).float() / 255
+
+
+@pytest.fixture
+def clips(tmp_path):
+    truth = pan()
+    videos = {"a": flickering(truth), "b": flickering(truth, 4, seed=1)}
+    sources = {name: clip(tmp_path / name, video) for name, video in videos.items()}
+    return clip(tmp_path / "truth", truth), sources, tensor(truth), {k: tensor(v) for k, v in videos.items()}
+
+
+@pytest.mark.parametrize("channels", ["luminance", "rgb", "ab"])
+def test_values_are_those_of_the_functions(clips, channels):
+    reference, sources, truth, videos = clips
+    measure = {"luminance": luminance, "rgb": lambda x: x, "ab": lambda x: rgb_to_lab(x)[:, 1:] / 110}[channels]
+    found = measure_videos(sources, reference, channels=channels)
+    assert (found.rate, found.size, found.num_frames) == (10, (48, 64), 16)
+    for score in found.videos:
+        y, x = measure(truth), measure(videos[score.name])
+        assert score.values["S"] == pytest.approx(smoothness(y, x, 10), rel=1e-4)
+        assert score.values["R"] == pytest.approx(temporal_residual(y, x, 10), rel=1e-4)
+        meter = PSNRMeter(2.0 if channels == "ab" else 1.0)
+        meter.update(x, y)
+        assert score.values["psnr"] == pytest.approx(meter.value(meter.finish()), abs=1e-3)
+        pairs = [
+            (x, y) if channels == "rgb" else (luminance(x), luminance(y)) for x, y in zip(videos[score.name], truth)
+        ]
+        similar = [ssim(*pair) for pair in pairs]
+        assert score.values["ssim"] == pytest.approx(float(torch.stack(similar).mean()), abs=1e-5)
+        warp = WarpErrorMeter()
+        for frame, guide in zip(videos[score.name], truth):
+            warp.update(frame, guide)
+        assert score.values["warp_error"] == pytest.approx(warp.value(warp.finish()), rel=1e-9)
+    a, b = found.videos
+    for name in ("R", "warp_error", "cdc"):
+        assert a.values[name] > b.values[name]  # it flickers more
+    assert a.values["psnr"] < b.values["psnr"]
+
+
+def test_a_perfect_video(clips):
+    reference, *_ = clips
+    (score,) = measure_videos({"same": reference}, reference).videos
+    assert score.values["S"] == 1
+    assert score.values["R"] == score.values["tof"] == 0
+    assert score.values["psnr"] == np.inf
+    assert score.values["ssim"] == pytest.approx(1)
+
+
+def test_without_a_reference(clips):
+    _, sources, *_ = clips
+    found = measure_videos(sources)
+    assert found.reference is None
+    assert list(found.videos[0].values) == ["warp_error", "cdc"]
+    headings, rows = found.table()
+    assert headings[-1] == "flicker"
+    assert float(rows[0][-1]) > float(rows[1][-1])
+    with pytest.raises(ValueError, match=r"\['R'\] need a reference"):
+        measure_videos(sources, metrics=["R"])
+
+
+def test_radiance_is_measured_in_the_log_domain(tmp_path):
+    truth = (pan().astype(np.float32) / 255) ** 2.2 * 8
+    video = truth * np.random.default_rng(0).uniform(0.8, 1.2, (16, 1, 1, 1)).astype(np.float32)
+    reference, source = clip(tmp_path / "y", truth, ".exr"), clip(tmp_path / "x", video, ".exr")
+    values = measure_videos({"x": source}, reference).videos[0].values
+    y, x = (log_radiance(luminance(torch.from_numpy(v).permute(0, 3, 1, 2))) for v in (truth, video))
+    assert values["R"] == pytest.approx(temporal_residual(y, x, 10), rel=1e-3)
+    psnr = 10 * np.log10((np.log(10 + 1 / 255) - np.log(1 / 255)) ** 2 / float((x - y).square().mean()))
+    assert values["psnr"] == pytest.approx(psnr, abs=0.01)
+    with pytest.raises(ValueError, match="cannot be compared"):
+        measure_videos({"x": clip(tmp_path / "d", pan())}, reference)
+    with pytest.raises(ValueError, match="ab is of display values"):
+        measure_videos({"x": source}, reference, channels="ab")
+
+
+def test_exact_flow_from_files(clips, tmp_path):
+    reference, sources, *_ = clips
+    for t in range(15):
+        for folder, x in (("flow", 2.0), ("flow/backward", -2.0)):
+            (tmp_path / folder).mkdir(exist_ok=True)
+            write_flow(tmp_path / folder / f"{t:03d}.flo", torch.tensor([x, 0.0]).view(2, 1, 1).expand(2, 48, 64))
+    metrics = dict(metrics=["warp_error"], flow_folder=tmp_path / "flow")
+    (score,) = measure_videos({"same": reference}, reference, **metrics).videos
+    assert score.values["warp_error"] < 1e-12  # the photograph moves by 2 pixels a frame
+    found = measure_videos(sources, reference, **metrics)
+    assert found.videos[0].values["warp_error"] > found.videos[1].values["warp_error"] > 1e-5
+    (tmp_path / "flow" / "backward" / "014.flo").unlink()
+    with pytest.raises(ValueError, match=r"15 and 14"):
+        measure_videos(sources, reference, **metrics)
+    (tmp_path / "flow" / "014.flo").unlink()
+    with pytest.raises(ValueError, match="fewer than pairs"):
+        measure_videos(sources, reference, **metrics)
+
+
+def test_what_does_not_belong_together_is_refused(clips, tmp_path):
+    reference, sources, *_ = clips
+    wrong = {
+        "size": (clip(tmp_path / "s", pan(size=(48, 62))), r"differ in size: 64x48 and 62x48"),
+        "length": (clip(tmp_path / "l", pan(15)), r"differ in length: 16 and 15"),
+        "rate": (open_frames(tmp_path / "a", rate=24), r"differ in frame rate: 10 and 24"),
+    }
+    for source, message in wrong.values():
+        with pytest.raises(ValueError, match=message):
+            measure_videos({"x": source}, reference)
+    short = clip(tmp_path / "u", pan(15))
+    short.num_frames = None  # a file that does not say
+    with pytest.raises(ValueError, match=r"u ends after 15 frames, .*truth goes on"):
+        measure_videos({"x": short}, reference)
+    with pytest.raises(ValueError, match="unknown metrics"):
+        measure_videos(sources, reference, metrics=["lpips"])
+    with pytest.raises(ValueError, match="channels must be"):
+        measure_videos(sources, reference, channels="yuv")
+
+
+def test_the_command_and_its_files(clips, tmp_path):
+    names = ["truth", "mine=" + str(tmp_path / "a"), str(tmp_path / "b")]
+    names[0] = str(tmp_path / "truth")
+    files = {kind: tmp_path / "out" / f"r.{kind}" for kind in ("json", "csv")}
+    command = [sys.executable, "tools/measure_video.py", *names, "--fps", "10"]
+    command += ["--json", str(files["json"]), "--csv", str(files["csv"]), "--report", str(tmp_path / "out" / "r.html")]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert "mine" in done.stdout
+    values = json.loads(files["json"].read_text())
+    assert values["num_frames"] == 16
+    table = list(csv.reader(files["csv"].open()))
+    assert table[0][:2] == ["video", "PSNR [dB]"]
+    assert float(table[1][4]) == pytest.approx(values["videos"]["mine"]["R"], abs=1e-3)
+    page = (tmp_path / "out" / "r.html").read_text()
+    assert "data:image/png;base64," in page
+    assert "http" not in page.replace("http-equiv", "")  # it needs nothing else
+    bad = subprocess.run([*command[:2], names[0], str(tmp_path / "gone")], cwd=ROOT, capture_output=True, text=True)
+    assert bad.returncode == 1
+    assert bad.stderr.startswith("error: ")
+
+
+def test_it_does_not_wait_for_mmagic():
+    code = "import sys, mmtempreg.apis; mmtempreg.apis.measure_videos; print('mmagic.models' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
+    assert done.stdout.strip() == "False", done.stderr

@@ -1,0 +1,298 @@
+"""Videos through models: colours, sizes, tiles, order, and what is left when something goes wrong."""
+
+import os
+import subprocess
+import sys
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+import pytest
+import skimage.data
+import torch
+from mmagic.registry import MODELS
+from mmengine.config import Config
+from torch import nn
+
+from mmtempreg.apis import FrameModel, process_video
+from mmtempreg.video import Frame, VideoWriter, open_frames
+from mmtempreg.video.image_files import read_image, write_image
+
+ROOT = Path(__file__).parent.parent
+PHOTO = skimage.data.astronaut()
+
+
+class OnlyRed(nn.Module):
+    """A network that tells red from blue: keeps channel `red`, and blackens the others."""
+
+    def __init__(self, red=0, scale=1, multiple=1):
+        super().__init__()
+        self.weight = nn.Parameter(torch.eye(3)[red])
+        self.scale, self.multiple = scale, multiple
+
+    def forward(self, x):
+        if x.shape[-1] % self.multiple or x.shape[-2] % self.multiple:
+            raise RuntimeError("sizes of tensors must match")
+        x = nn.functional.interpolate(x, scale_factor=self.scale, mode="nearest")
+        return x * self.weight.view(3, 1, 1)
+
+
+class Cropping(nn.Module):
+    """A network without padding, that returns less than it gets."""
+
+    def __init__(self):
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(1))
+
+    def forward(self, x):
+        return x[..., 2:-2, 2:-2] * self.weight
+
+
+@pytest.fixture(autouse=True)
+def _registered():
+    for module in (OnlyRed, Cropping):
+        MODELS.register_module(module=module, force=True)
+    yield
+    for module in (OnlyRed, Cropping):
+        MODELS.module_dict.pop(module.__name__)
+
+
+def edit_config(generator, load_order="bgr", output_order=None, **preprocessor):
+    return Config(
+        dict(
+            model=dict(
+                type="BaseEditModel", generator=generator, pixel_loss=dict(type="L1Loss"),
+                data_preprocessor=dict(type="DataPreprocessor", mean=[0.0] * 3, std=[255.0] * 3,
+                                       output_channel_order=output_order, **preprocessor),
+            ),
+            test_dataloader=dict(
+                dataset=dict(pipeline=[dict(type="LoadImageFromFile", key="img", channel_order=load_order)])
+            ),
+        )
+    )  # fmt: skip
+
+
+def frame_model(config, tmp_path, **options):
+    state = MODELS.build(config.model).state_dict()
+    if "generator.conv3.bias" in state:
+        state["generator.conv3.bias"] += 0.5  # SRCNN: away from black, where all is clipped
+    torch.save(dict(state_dict=state), tmp_path / "model.pth")
+    return FrameModel(config, str(tmp_path / "model.pth"), **options)
+
+
+def frames_of(height=45, width=61, count=5):
+    return [np.ascontiguousarray(PHOTO[100 : 100 + height, 100 + t : 100 + t + width]) for t in range(count)]
+
+
+@pytest.fixture
+def folder(tmp_path):
+    for t, image in enumerate(frames_of()):
+        write_image(tmp_path / "in" / f"shot_{t}.png", image)
+    return open_frames(tmp_path / "in", rate=25)
+
+
+# ---------------------------------------------------------------- models
+
+
+@pytest.mark.parametrize("load_order", ["bgr", "rgb"])
+@pytest.mark.parametrize("output_order", [None, "RGB", "BGR"])
+def test_the_network_sees_the_channels_it_was_trained_on(tmp_path, load_order, output_order):
+    order = output_order or load_order.upper()
+    model = frame_model(edit_config(dict(type="OnlyRed", red=order.index("R")), load_order, output_order), tmp_path)
+    x = torch.rand(2, 3, 20, 24)
+    y = model(x)
+    torch.testing.assert_close(y[:, 0], x[:, 0], atol=1e-6, rtol=0)
+    assert not y[:, 1:].any()
+
+
+@pytest.mark.parametrize(("multiple", "scale", "divisor"), [(1, 1, 1), (8, 1, 1), (1, 4, 1), (16, 2, 1), (1, 1, 32)])
+def test_frames_of_any_size_come_back_whole(tmp_path, multiple, scale, divisor):
+    config = edit_config(dict(type="OnlyRed", scale=scale, multiple=multiple), "rgb", pad_size_divisor=divisor)
+    model = frame_model(config, tmp_path)
+    x = torch.rand(1, 3, 45, 61)
+    y = model(x)
+    assert y.shape == (1, 3, 45 * scale, 61 * scale)
+    torch.testing.assert_close(y[:, 0, ::scale, ::scale], x[:, 0], atol=1e-6, rtol=0)
+
+
+def test_a_network_of_another_size_is_refused(tmp_path):
+    with pytest.raises(ValueError, match="no frame of 61x45 pixels") as caught:
+        frame_model(edit_config(dict(type="Cropping")), tmp_path)(torch.rand(1, 3, 45, 61))
+    assert "no whole multiple" in str(caught.value.__cause__)
+
+
+@pytest.mark.parametrize(("tile", "overlap"), [(32, 8), (32, 0), (40, 19)])
+def test_tiles_are_seamless(tmp_path, tile, overlap):
+    """A convolution with a reach of 4 pixels: whole frames and overlapping tiles agree, away from their borders."""
+    generator = dict(type="SRCNNNet", channels=(3, 4, 4, 3), kernel_sizes=(3, 3, 5), upscale_factor=2)
+    config = edit_config(generator)
+    torch.manual_seed(0)
+    whole = frame_model(config, tmp_path)
+    tiled = FrameModel(config, str(tmp_path / "model.pth"), tile=tile, tile_overlap=overlap)
+    x = torch.rand(1, 3, 75, 101)
+    a, b = whole(x), tiled(x)
+    assert a.shape == b.shape == (1, 3, 150, 202)
+    assert a.std() > 0.01
+    assert (a - b).abs().mean() < (0.01 if overlap else 0.05)
+    red = frame_model(edit_config(dict(type="OnlyRed"), "rgb"), tmp_path, tile=tile, tile_overlap=overlap)
+    torch.testing.assert_close(red(x)[:, 0], x[:, 0], atol=1e-6, rtol=0)  # weights of the blending add up to 1
+
+
+def test_bad_tiles(tmp_path):
+    with pytest.raises(ValueError, match="less than half"):
+        frame_model(edit_config(dict(type="OnlyRed")), tmp_path, tile=32, tile_overlap=16)
+
+
+def test_half_precision(tmp_path):
+    generator = dict(type="SRCNNNet", channels=(3, 8, 4, 3), kernel_sizes=(3, 1, 3), upscale_factor=1)
+    full = frame_model(edit_config(generator), tmp_path)
+    half = FrameModel(edit_config(generator), str(tmp_path / "model.pth"), half=True)
+    x = torch.rand(1, 3, 32, 32)
+    difference = (full(x) - half(x)).abs()
+    assert 0 < difference.max() < 0.05
+    assert half(x).dtype == torch.float32
+
+
+def test_wrapped_and_stock_configs_give_the_same(tmp_path):
+    config = edit_config(dict(type="SRCNNNet", channels=(3, 8, 4, 3), kernel_sizes=(3, 1, 3), upscale_factor=1))
+    stock = frame_model(config, tmp_path)
+    config.model = dict(type="SiameseEditModel", model=config.model)
+    wrapped = FrameModel(config, str(tmp_path / "model.pth"))
+    x = torch.rand(2, 3, 24, 24)
+    assert torch.equal(stock(x), wrapped(x))
+
+
+@pytest.mark.parametrize("name", ["pix2pix", "inst_colorization"])
+def test_translation_and_colorization(tmp_path, name):
+    from benchmarks.stock import FAMILIES, family_config, real_images
+
+    real_images(tmp_path / "images")
+    (family,) = (f for f in FAMILIES if f.name == name)
+    config = family_config(family, tmp_path / "images", tmp_path, 1, small=True)
+    config.model = config.model.model
+    model = frame_model(config, tmp_path)
+    x = torch.from_numpy(PHOTO[100:170, 100:190]).permute(2, 0, 1)[None] / 255
+    y = model(x)
+    assert y.shape == x.shape
+    assert 0 <= y.min() <= y.max() <= 1
+    if name == "inst_colorization":  # lightness stays
+        from mmtempreg.functional import rgb_to_lab
+
+        inside = (y > 0.01).all(dim=1) & (y < 0.99).all(dim=1)
+        assert (rgb_to_lab(x)[:, 0] - rgb_to_lab(y)[:, 0])[inside].abs().max() < 1
+
+
+# ---------------------------------------------------------------- videos
+
+
+def only_red(x):
+    return x * torch.tensor([1.0, 0, 0]).view(3, 1, 1)
+
+
+@pytest.mark.parametrize("batch_size", [1, 2, 8])
+def test_every_frame_once_and_in_order(folder, tmp_path, batch_size):
+    done = process_video(only_red, folder, tmp_path / "out", batch_size=batch_size)
+    assert done.num_frames == 5
+    assert done.outputs == [tmp_path / "out"]
+    for t, image in enumerate(frames_of()):
+        result = read_image(tmp_path / "out" / f"shot_{t}.png")
+        np.testing.assert_array_equal(result[..., 0], image[..., 0])
+        assert not result[..., 1:].any()
+
+
+def test_16_bits_stay_16_bits(tmp_path):
+    image = np.random.default_rng(0).integers(0, 65536, (20, 30, 3), dtype=np.uint16)
+    write_image(tmp_path / "in" / "0.png", image)
+    process_video(lambda x: x, open_frames(tmp_path / "in", rate=25), tmp_path / "out")
+    np.testing.assert_array_equal(read_image(tmp_path / "out" / "0.png"), image)
+
+
+def test_radiance_goes_to_exr_and_to_a_tone_mapped_video(folder, tmp_path):
+    config = Config.fromfile(ROOT / "configs" / "tempreg" / "hdr_transinv_a0.8.py")
+    model = FrameModel(config, str(ROOT / "checkpoints" / "hdr_baseline.pth"))
+    assert model.radiance
+    done = process_video(model, folder, tmp_path / "hdr", tone_mapped=tmp_path / "hdr.mp4", stops=-1)
+    assert done.outputs == [tmp_path / "hdr", tmp_path / "hdr.mp4"]
+    radiance = read_image(tmp_path / "hdr" / "shot_0.exr")
+    # where the photograph is not saturated the result is its linearisation, with the channels in their places
+    image = frames_of()[0].astype(np.float64) / 255
+    dark = image.max(axis=-1) < 0.9
+    expected = (0.6 * image / (1.6 - image)) ** (1 / 0.9)
+    np.testing.assert_allclose(radiance[dark], expected[dark], rtol=2e-3, atol=1e-4)
+    shown = next(iter(open_frames(tmp_path / "hdr.mp4"))).image / 255
+    assert np.abs(shown - np.clip(radiance / 2, 0, 1) ** (1 / 2.2)).mean() < 0.02
+    with pytest.raises(ValueError, match="display values"):
+        process_video(only_red, folder, tmp_path / "x", tone_mapped=tmp_path / "x.mp4")
+    with pytest.raises(ValueError, match="holds radiance"):
+        process_video(only_red, open_frames(tmp_path / "hdr", rate=25), tmp_path / "x")
+
+
+def test_an_error_in_the_model_or_the_writer_leaves_nothing(folder, tmp_path):
+    def fails(x, count=[0]):
+        count[0] += 1
+        if count[0] == 3:
+            raise RuntimeError("out of memory")
+        return x
+
+    with pytest.raises(RuntimeError, match="out of memory"):
+        process_video(fails, folder, tmp_path / "out")
+    with pytest.raises(ValueError, match="the frames before it"):
+        sizes = iter([1, 1, 2, 1, 1])
+        process_video(lambda x: x.repeat(1, 1, next(sizes), 1), folder, tmp_path / "out.mp4")
+    assert sorted(os.listdir(tmp_path)) == ["in"]
+
+
+def test_ctrl_c_keeps_what_is_done(folder, tmp_path):
+    seen = []
+
+    def stopped(x):
+        seen.append(x)
+        if len(seen) == 4:
+            raise KeyboardInterrupt
+        return x
+
+    with pytest.raises(KeyboardInterrupt, match=r"stopped after 3 frames, which are in .*out.interrupted.mp4"):
+        process_video(stopped, folder, tmp_path / "out.mp4")
+    assert len(list(open_frames(tmp_path / "out.interrupted.mp4"))) == 3
+    assert not (tmp_path / "out.mp4").exists()
+
+
+def test_long_videos_take_constant_memory(tmp_path):
+    """No more frames are alive at once than the queues hold, however long the video is."""
+    alive, most = set(), 0
+
+    class Source:
+        name, size, rate, num_frames = "endless", (16, 16), Fraction(25), 200
+
+        def __iter__(self):
+            nonlocal most
+            for t in range(200):
+                image = np.full((16, 16, 3), t, np.uint8).view(_Counted)
+                alive.add(id(image))
+                most = max(most, len(alive))
+                yield Frame(image, t / self.rate)
+                del image
+
+    class _Counted(np.ndarray):
+        def __del__(self):
+            alive.discard(id(self))
+
+    process_video(lambda x: x, Source(), tmp_path / "out.mp4", batch_size=4)
+    assert most < 60
+
+
+def test_the_command(tmp_path):
+    with VideoWriter(tmp_path / "in.mp4", Fraction(30000, 1001)) as writer:
+        for t, image in enumerate(frames_of(46, 60)):
+            writer.write(Frame(image, t * Fraction(1001, 30000)))
+    command = [sys.executable, "tools/process_video.py", "configs/tempreg/hdr_transinv_a0.8.py"]
+    command += ["checkpoints/hdr_baseline.pth", str(tmp_path / "in.mp4"), str(tmp_path / "out.mp4")]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert "5 frames in" in done.stdout
+    result = open_frames(tmp_path / "out.mp4")
+    assert (result.size, result.rate, result.num_frames) == ((46, 60), Fraction(30000, 1001), 5)
+    again = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert again.returncode == 1
+    assert "--overwrite" in again.stderr
+    assert "Traceback" not in again.stderr
