@@ -27,6 +27,18 @@ def test_video_has_all_frames_panels_and_the_rate(tmp_path):
     assert [p.name for p in path.parent.iterdir()] == ["v.mp4"]
 
 
+def test_split_screen_shows_a_strip_of_each(tmp_path):
+    panels = {name: np.full((20, 90, 3), value, np.uint8) for name, value in (("a", 40), ("b", 120), ("c", 220))}
+    write_comparison_video(tmp_path / "v.mp4", [panels] * 3, fps=24, enlarge=1, layout="split-screen")
+    with av.open(str(tmp_path / "v.mp4")) as container:
+        frame = next(container.decode(video=0)).to_ndarray(format="rgb24")
+    assert frame.shape == (24 + 20, 90, 3)
+    for left, value in ((5, 40), (35, 120), (65, 220)):
+        np.testing.assert_allclose(frame[28:, left : left + 15], value, atol=6)
+    with pytest.raises(ValueError, match="layout"):
+        write_comparison_video(tmp_path / "v.mp4", [panels], 24, layout="stacked")
+
+
 def test_nothing_to_show(tmp_path):
     with pytest.raises(ValueError, match="no frame"):
         write_comparison_video(tmp_path / "v.mp4", [], 24)
