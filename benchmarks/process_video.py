@@ -2,7 +2,7 @@
 
 Usage: python -m benchmarks.process_video [INPUT] [--rounds 3] [--frames 60]
 
-The network is the shipped HDR baseline, the video INPUT or a pan over a photograph (426x320). The bare network runs over
+The network is the shipped HDR baseline, the video INPUT or a pan over a photograph (426x320). The bare network gets
 frames that are tensors in memory already; `process_video` decodes, runs and encodes (a tone-mapped .mp4). They take
 turns; printed is the median of the ratios.
 """
