@@ -3,7 +3,7 @@
 Usage: python -m benchmarks.smoothness [--sizes 128x128x200 1280x720x100 1920x1080x60] [--channels 3]
 
 For each size, each way in a process of its own: the seconds that S and R of two clips take (making the frames is not
-counted), and the peak memory that they need. Both compute in float32. Prints the ratio, and the difference of the results.
+counted), and the peak memory that they need. Both compute in float32. Prints the ratio, and how far results differ.
 """
 
 from __future__ import annotations
