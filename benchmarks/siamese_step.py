@@ -6,7 +6,7 @@ Usage: python -m benchmarks.siamese_step [--families srcnn edsr ...] [--batch 2]
 For the HDR network and every stock family, on real photographs: a plain step, a siamese step of two network passes, one
 of a single pass over [x, T(x)], one that regularises half of each batch, and one that regularises every second step.
 (The plain step of `inst_colorization`, which MMagic cannot train, is ours with alpha=0.) They take turns; printed are
-the medians of the ratios to the plain step, with their quartiles for two passes. Twice the plain step is the limit, since
+the medians of the ratios to the plain step, with their quartiles for two passes. Twice the plain step is the limit, as
 the network runs twice. The peak memory is what a step takes beyond weights and optimiser (of the process on a CPU, of
 the allocator on a GPU).
 """
