@@ -12,12 +12,14 @@ export PYTHONWARNINGS := ignore
 setup: .venv/installed
 
 # mmcv and mmcv-lite are built from source with pkg_resources, which newer setuptools do not have.
-.venv/installed: requirements/constraints.txt requirements/pinned.txt requirements/runtime.txt requirements/tests.txt setup.py
+.venv/installed: requirements/constraints.txt requirements/pinned.txt requirements/runtime.txt requirements/tests.txt \
+    requirements/optional.txt setup.py
 	$(PYTHON) -m venv .venv
 	$(PIP) install pip==25.0 setuptools==80.9.0 wheel
 	@echo "installing PyTorch, MMagic and what they need: about 4 minutes"
 	$(PIP) install --no-build-isolation -c requirements/constraints.txt -r requirements/pinned.txt \
 	    -r requirements/runtime.txt -r requirements/tests.txt
+	$(PIP) install --no-deps -c requirements/constraints.txt -r requirements/optional.txt
 	$(PIP) install --force-reinstall --no-deps $(NO_DISPLAY_OPENCV)  # the others need libGL
 	$(PIP) install --no-build-isolation --no-deps -e .
 	touch $@

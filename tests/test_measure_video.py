@@ -79,6 +79,20 @@ def test_values_are_those_of_the_functions(clips, channels):
     assert a.values["psnr"] < b.values["psnr"]
 
 
+def test_video_vdp_is_measured_on_request(clips):
+    pytest.importorskip("pycvvdp")
+    from mmtempreg.functional.video_vdp import VideoVDPMeter
+
+    reference, sources, truth, videos = clips
+    found = measure_videos(sources, reference, metrics=["vdp"])
+    for score in found.videos:
+        meter = VideoVDPMeter(16, 10.0)
+        for frame, guide in zip(videos[score.name], truth):
+            meter.update(frame, guide)
+        assert score.values == {"vdp": meter.value(meter.finish())}
+    assert found.videos[0].values["vdp"] < found.videos[1].values["vdp"] < 9.9
+
+
 def test_a_perfect_video(clips):
     reference, *_ = clips
     (score,) = measure_videos({"same": reference}, reference).videos

@@ -236,6 +236,41 @@ def test_video_metrics_equal_the_meters():
     assert result["ColorDistributionConsistency/a"] == pytest.approx(meter.value(meter.finish()), rel=1e-6)
 
 
+def test_video_vdp_equals_what_its_authors_say_of_the_whole_clip():
+    pycvvdp = pytest.importorskip("pycvvdp")
+    truth = moving_photo(12, 48)
+    video = (truth + 12 * torch.randn(truth.shape, generator=torch.Generator().manual_seed(0))).clamp(0, 255)
+    samples = clip_samples(truth.flip(1), video.flip(1), "a") + clip_samples(truth.flip(1), truth.flip(1), "b")
+    result = evaluate(build("VideoVDP", per_clip=True), samples, batch=5)
+    cvvdp = pycvvdp.cvvdp(display_name="standard_4k", device=torch.device("cpu"), quiet=True)
+    theirs, _ = cvvdp.predict(video / 255, truth / 255, dim_order="FCHW", frames_per_second=24.0)
+    assert result["VideoVDP/a"] == float(theirs) < 9.9
+    assert result["VideoVDP/b"] == pytest.approx(10, abs=1e-4)
+    assert result["VideoVDP"] == pytest.approx((float(theirs) + 10) / 2, abs=1e-4)
+
+
+def test_video_vdp_wants_the_frames_that_were_announced():
+    pytest.importorskip("pycvvdp")
+    from mmtempreg.functional.video_vdp import VideoVDPMeter
+
+    frame = torch.rand(3, 32, 32)
+    with pytest.raises(ValueError, match="nix"):
+        VideoVDPMeter(2, 24.0, display="nix")
+    meter = VideoVDPMeter(2, 24.0)
+    meter.update(frame, frame)
+    with pytest.raises(ValueError, match="has 1 frames, it was said to have 2"):
+        meter.finish()
+    meter.update(frame, frame)
+    with pytest.raises(ValueError, match="more than the 2"):
+        meter.update(frame, frame)
+    assert VideoVDPMeter.value(meter.finish()) == pytest.approx(10, abs=1e-4)
+    broken = VideoVDPMeter(5, 24.0)  # what fails in the thread is raised here
+    for size in (32, 31, 30, 32, 32):
+        broken.update(torch.rand(3, size, 32), torch.rand(3, size, 32))
+    with pytest.raises(RuntimeError):
+        broken.finish()
+
+
 def test_radiance_is_compared_as_it_is_shown():
     radiance = (moving_photo() / 255) ** 2.2
     flickering = radiance * torch.tensor([1.0, 0.6] * 4 + [1.0]).view(9, 1, 1, 1)

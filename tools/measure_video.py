@@ -3,8 +3,9 @@
 Usage: python tools/measure_video.py REFERENCE PROCESSED [PROCESSED ...] [options]
        python tools/measure_video.py --no-reference PROCESSED [PROCESSED ...] [options]
 
-Prints a table: PSNR, SSIM, smoothness S, temporal residual R, warping error, tOF, colour distribution consistency. A
-video is named by its path, or as NAME=PATH. All must have the same size, length and frame rate.
+Prints a table: PSNR, SSIM, smoothness S, temporal residual R, warping error, tOF, colour distribution consistency, and
+JOD of ColorVideoVDP (`vdp`) if it is asked for and installed. A video is named by its path, or as NAME=PATH. All must
+have the same size, length and frame rate.
 """
 
 import argparse
@@ -23,7 +24,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("videos", nargs="+", metavar="VIDEO", help="the reference, then what is to be measured")
     parser.add_argument("--no-reference", action="store_true", help="all videos are to be measured")
-    parser.add_argument("--metrics", nargs="+", metavar="NAME", help="psnr ssim S R warp_error tof cdc (default: all)")
+    parser.add_argument(
+        "--metrics", nargs="+", metavar="NAME", help="psnr ssim S R warp_error tof cdc vdp (default: all but vdp)"
+    )
     parser.add_argument("--channels", default="luminance", help="S, R, PSNR of luminance (default), rgb, or ab of Lab")
     parser.add_argument("--fps", type=float, help="frames per second of images; of videos: takes frame by frame")
     parser.add_argument(
@@ -39,7 +42,7 @@ def main() -> None:
 
     try:
         measure(args)
-    except (ValueError, OSError) as error:
+    except (ValueError, OSError, ImportError) as error:
         sys.exit(f"error: {error}")
     except KeyboardInterrupt:
         sys.exit(130)

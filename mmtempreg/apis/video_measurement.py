@@ -37,10 +37,14 @@ METRICS = {
     "warp_error": "E_warp",
     "tof": "tOF [px]",
     "cdc": "CDC",
+    "vdp": "JOD",
 }
 """Name -> heading in tables."""
 
 WITHOUT_REFERENCE = ("warp_error", "cdc")
+
+ON_REQUEST = ("vdp",)
+"""Not among the default: needs a package of its own, and takes longer than all others together."""
 
 GRID = 24
 """Pixels along either side of the grid that is remembered over time, for pictures."""
@@ -126,7 +130,7 @@ def measure_videos(
     Args:
         processed: Name -> a processed video.
         reference: What they should be. None: only `WITHOUT_REFERENCE` is measured, and the energy of the video.
-        metrics: Names of `METRICS`. Default: all that can be measured.
+        metrics: Names of `METRICS`. Default: all that can be measured, but for `ON_REQUEST`.
         channels: What S, R and PSNR are taken of: 'luminance' (weighted sum of display values), 'rgb', or 'ab' (CIE Lab
             a/110 and b/110, peak 2). SSIM is of luminance unless this is 'rgb'.
         sigma: Standard deviation of the temporal Gaussian in seconds.
@@ -139,6 +143,7 @@ def measure_videos(
     Raises:
         ValueError: If the videos differ in size, length, rate or kind of frames, a rate varies, or a metric is unknown
             or needs a reference that is not there.
+        ImportError: If 'vdp' is asked for and cvvdp is not installed.
     """
     names = _metrics(metrics, reference is not None)
     if channels not in CHANNELS:
@@ -152,7 +157,7 @@ def measure_videos(
     titles = (["reference"] if reference else []) + list(processed)
     videos = [_Video(name, size, TemporalHighpass(float(rate), sigma)) for name in titles]
     for video in videos[1 if reference else 0 :]:
-        video.make_meters(names, flow(), farneback, channels)
+        video.make_meters(names, flow(), farneback, channels, partial(_vdp_meter, sources[0], rate))
 
     count = 0
     for frames in progress(_together(sources, rate)):
@@ -173,7 +178,7 @@ def measure_videos(
 def _metrics(asked: Sequence[str] | None, has_reference: bool) -> list[str]:
     possible = list(METRICS) if has_reference else list(WITHOUT_REFERENCE)
     if asked is None:
-        return possible
+        return [name for name in possible if name not in ON_REQUEST]
     if unknown := sorted(set(asked) - set(METRICS)):
         raise ValueError(f"unknown metrics {unknown}: there are {list(METRICS)}")
     if impossible := [name for name in asked if name not in possible]:
@@ -283,6 +288,12 @@ def _flow_files(folder: Path) -> Callable[[], Flow]:
     return make
 
 
+def _vdp_meter(source: FrameSource, rate: Fraction) -> Any:
+    from ..functional.video_vdp import VideoVDPMeter  # takes seconds, and may be missing
+
+    return VideoVDPMeter(source.count(), float(rate))
+
+
 # ---------------------------------------------------------------- one video
 
 
@@ -298,8 +309,10 @@ class _Video:
         self._map = torch.zeros(size, dtype=torch.float64)
         self._meters: dict[str, Any] = {}
 
-    def make_meters(self, names: Sequence[str], flow: Flow, farneback: Flow, channels: str) -> None:
-        """Starts measuring: `flow` is for the warping error, `farneback` for tOF."""
+    def make_meters(
+        self, names: Sequence[str], flow: Flow, farneback: Flow, channels: str, vdp: Callable[[], Any]
+    ) -> None:
+        """Starts measuring: `flow` is for the warping error, `farneback` for tOF, `vdp` makes a meter."""
         self._rgb = channels == "rgb"
         makers: dict[str, Callable[[], Any]] = {
             "psnr": PSNRMeter,
@@ -307,6 +320,7 @@ class _Video:
             "warp_error": lambda: WarpErrorMeter(flow),
             "tof": lambda: FlowDifferenceMeter(farneback),
             "cdc": ColorDistributionMeter,
+            "vdp": vdp,
         }
         self._meters = {name: makers[name]() for name in names if name in makers}
 

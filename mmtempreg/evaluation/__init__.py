@@ -3,7 +3,7 @@
 from .saturated_psnr import SaturatedPSNR
 from .sequence_metric import SequenceMetric
 from .temporal import TemporalResidual, TemporalSmoothness
-from .video import ColorDistributionConsistency, TemporalOpticalFlow, WarpError
+from .video import ColorDistributionConsistency, TemporalOpticalFlow, VideoVDP, WarpError
 
 __all__ = [
     "ColorDistributionConsistency",
@@ -12,5 +12,6 @@ __all__ = [
     "TemporalOpticalFlow",
     "TemporalResidual",
     "TemporalSmoothness",
+    "VideoVDP",
     "WarpError",
 ]

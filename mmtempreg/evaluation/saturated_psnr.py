@@ -37,7 +37,7 @@ class SaturatedPSNR(SequenceMetric):
         black, white = to_domain(torch.tensor([0.0, max_radiance], dtype=torch.float64), domain).tolist()
         self.peak = white - black
 
-    def start_clip(self, fps: float) -> None:
+    def start_clip(self, fps: float, num_frames: int) -> None:
         self._squares = self._weight = 0.0
 
     def update(self, gt: Tensor, pred: Tensor, mask: Tensor | None) -> None:

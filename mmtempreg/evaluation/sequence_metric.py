@@ -86,8 +86,8 @@ class SequenceMetric(BaseSampleWiseMetric):
         self._open: tuple[str, int, float, tuple[int, ...]] | None = None  # clip, num_frames, fps, shape
         self._next = 0
 
-    def start_clip(self, fps: float) -> None:
-        """Begins a clip of this frame rate."""
+    def start_clip(self, fps: float, num_frames: int) -> None:
+        """Begins a clip of this frame rate and length."""
 
     def update(self, gt: Tensor, pred: Tensor, mask: Tensor | None) -> None:
         """Takes the next frame, (C, H, W) float32 in the metric's domain; `mask` is (1, H, W) or None."""
@@ -129,7 +129,7 @@ class SequenceMetric(BaseSampleWiseMetric):
         if self._open is None:
             self._next = 0
             self._open = (*now, tuple(gt.shape))
-            self.start_clip(float(sample["fps"]))
+            self.start_clip(float(sample["fps"]), int(sample["num_frames"]))
         name, _, _, shape = self._open
         if name != clip:
             raise ValueError(f"{where} came while clip {name!r} still lacks frame {self._next}")

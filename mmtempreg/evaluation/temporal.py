@@ -17,7 +17,7 @@ class _TemporalMetric(SequenceMetric):
         super().__init__(**kwargs)
         self.sigma = sigma
 
-    def start_clip(self, fps: float) -> None:
+    def start_clip(self, fps: float, num_frames: int) -> None:
         self._meter = TemporalEnergyMeter(fps, self.sigma)
         self._weight = 0.0
 

@@ -1,8 +1,7 @@
-"""Warping error, tOF and colour consistency as MMagic metrics."""
+"""Warping error, tOF, colour consistency and ColorVideoVDP as MMagic metrics."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 from mmagic.registry import METRICS
@@ -20,7 +19,7 @@ class _VideoMetric(SequenceMetric):
         kwargs: Of `SequenceMetric`. Radiance, where white is 1, is to be compared in the domain 'gamma'.
     """
 
-    meter: Callable[[], Any]
+    meter: Any
 
     def __init__(self, white: float = 255.0, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -32,7 +31,7 @@ class _VideoMetric(SequenceMetric):
             )
         self.white = white
 
-    def start_clip(self, fps: float) -> None:
+    def start_clip(self, fps: float, num_frames: int) -> None:
         self._meter = self.meter()
 
     def update(self, gt: Tensor, pred: Tensor, mask: Tensor | None) -> None:
@@ -47,7 +46,7 @@ class _VideoMetric(SequenceMetric):
         return self._meter.finish()
 
     def value(self, totals: tuple[float, ...]) -> float:
-        return self.meter().value(totals)
+        return self.meter.value(totals)
 
 
 @METRICS.register_module()
@@ -90,3 +89,25 @@ class ColorDistributionConsistency(_VideoMetric):
 
     def add(self, gt: Tensor, pred: Tensor) -> None:
         self._meter.update(pred)
+
+
+@METRICS.register_module()
+class VideoVDP(_VideoMetric):
+    """ColorVideoVDP in JOD (Mantiuk et al. 2024): `VideoVDPMeter`, which needs the package cvvdp. Higher is better.
+
+    Args:
+        display: Name of a display model of cvvdp.
+        white: The value of white, 255 in MMagic.
+        kwargs: Of `SequenceMetric`.
+    """
+
+    metric = "VideoVDP"
+
+    def __init__(self, display: str = "standard_4k", **kwargs: Any) -> None:
+        from ..functional.video_vdp import VideoVDPMeter  # takes seconds, and may be missing
+
+        super().__init__(**kwargs)
+        self.meter, self.display = VideoVDPMeter, display
+
+    def start_clip(self, fps: float, num_frames: int) -> None:
+        self._meter = self.meter(num_frames, fps, self.display)

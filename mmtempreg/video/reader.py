@@ -55,6 +55,10 @@ class FrameSource:
     def __iter__(self) -> Iterator[Frame]:
         raise NotImplementedError
 
+    def count(self) -> int:
+        """How many frames there are; goes through the file if it does not say."""
+        return self.num_frames or sum(1 for _ in self)
+
 
 def open_frames(path: str | Path, rate: float | Fraction | None = None) -> FrameSource:
     """Opens a video file, a folder of images, or a pattern such as `frames/*.png`.
@@ -221,6 +225,12 @@ class VideoFile(FrameSource):
                 self._check_complete(container, stream, count, packets, end)
         except (av.error.FFmpegError, OSError) as error:
             raise ValueError(f"{self.name}: frame {count} cannot be read: {_reason(error)}") from error
+
+    def count(self) -> int:
+        if self.num_frames:
+            return self.num_frames
+        with av.open(self.name) as container:
+            return sum(packet.size > 0 for packet in container.demux(video=0))  # without decoding them
 
     def _time_of(self, frame: Any, count: int) -> Fraction:
         if self._given_rate is not None:
