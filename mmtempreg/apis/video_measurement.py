@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -16,7 +15,7 @@ from torch import Tensor
 
 from ..functional import TemporalEnergies, TemporalHighpass, log_radiance, luminance, rgb_to_lab, to_display
 from ..functional.optical_flow import estimate_flow, read_flow
-from ..functional.temporal import SIGMA
+from ..functional.temporal import SIGMA, Piece
 from ..functional.video_metrics import (
     ColorDistributionMeter,
     FlowDifferenceMeter,
@@ -301,12 +300,12 @@ class _Video:
     """What is summed up of a video while its frames come."""
 
     def __init__(self, name: str, size: tuple[int, int], highpass: TemporalHighpass) -> None:
-        self.name, self.highpass = name, highpass
+        self.name, self._size, self.highpass = name, size, highpass
         self.energy = self.error_energy = 0.0
         self._grid = _grid(size)
         self._pixels: list[Tensor] = []
-        self._over_time: list[float] = []
-        self._map = torch.zeros(size, dtype=torch.float64)
+        self._over_time: list[Tensor] = []  # squares, summed over values; of some frames each
+        self._map = torch.zeros(0, dtype=torch.float64)  # squares, summed over frames
         self._meters: dict[str, Any] = {}
 
     def make_meters(
@@ -326,6 +325,8 @@ class _Video:
 
     def update(self, view: _View, reference: _View | None) -> None:
         """Takes the next frame."""
+        if not self._pixels:
+            self._map = torch.zeros(view.value.numel(), dtype=torch.float64)
         self._pixels.append(luminance(view.shown).flatten()[self._grid])
         for name, meter in self._meters.items():
             if name == "cdc":
@@ -340,20 +341,24 @@ class _Video:
             else:
                 meter.update(view.shown, reference.shown)
 
-    def add_highpass(self, own: Tensor, reference: Tensor | None) -> None:
-        """Takes the high-pass of a frame, and of the reference's."""
-        squares = own.square()
-        self.energy += float(squares.sum(dtype=torch.float64))
+    def add_highpass(self, piece: Piece, reference: Piece | None) -> None:
+        """Takes a piece of the high-pass, and that of the reference's."""
+        squares = piece.highpass.square()
+        self.energy += float(squares.sum())
         if reference is not None:
-            squares = (own - reference).square()
-            self.error_energy += float(squares.sum(dtype=torch.float64))
-        self._over_time.append(math.sqrt(float(squares.mean(dtype=torch.float64))))
-        self._map += squares.mean(dim=0)
+            squares = (piece.highpass - reference.highpass).square()
+            self.error_energy += float(squares.sum())
+        if piece.values.start == 0:
+            self._over_time.append(torch.zeros(len(squares), dtype=torch.float64))
+        self._over_time[-1] += squares.sum(dim=1)
+        self._map[piece.values] += squares.sum(dim=0)
 
     def scores(self, names: Sequence[str], reference: _Video | None) -> VideoScores:
         """What there is after the last frame."""
-        score = VideoScores(self.name, flicker_over_time=np.array(self._over_time))
-        score.flicker_map = (self._map / len(self._over_time)).sqrt().numpy()
+        over_time, (height, width) = torch.cat(self._over_time), self._size
+        score = VideoScores(self.name)
+        score.flicker_over_time = (over_time / len(self._map)).sqrt().numpy()
+        score.flicker_map = (self._map.view(-1, height, width).mean(dim=0) / len(over_time)).sqrt().numpy()
         score.pixels = torch.stack(self._pixels).numpy()
         score.energies = TemporalEnergies(reference.energy if reference else 0.0, self.energy, self.error_energy)
         known = {"S": score.energies.smoothness, "R": score.energies.residual}
@@ -363,7 +368,7 @@ class _Video:
         return score
 
 
-def _add_highpass(videos: Sequence[_Video], highs: Sequence[Sequence[Tensor]], has_reference: bool) -> None:
+def _add_highpass(videos: Sequence[_Video], highs: Sequence[Iterator[Piece]], has_reference: bool) -> None:
     for together in zip(*highs):
         for video, own in zip(videos, together):
             video.add_highpass(own, together[0] if has_reference and video is not videos[0] else None)

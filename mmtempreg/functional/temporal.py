@@ -7,14 +7,17 @@ D(v) = |v - G_sigma * v|^2 is the energy above the low temporal frequencies, G_s
 
 The high-pass is linear, so that D(f(x) - y) needs no third filter. The Gaussian is that of
 `scipy.ndimage.gaussian_filter1d(mode='reflect', truncate=4)`. Everything is built on one streaming filter, which
-holds some 2r+8 frames (r = 4 sigma fps) whatever the length of the clip.
+holds some 2r+16 frames (r = 4 sigma fps) whatever the length of the clip.
 """
 
 from __future__ import annotations
 
 import math
 from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -52,73 +55,108 @@ def _reflect(index: int, length: int) -> int:
     return index if index < length else 2 * length - 1 - index
 
 
+class Piece(NamedTuple):
+    """Some values of the high-pass of some frames.
+
+    Attributes:
+        frames: Which frames.
+        values: Which values of a flattened frame.
+        highpass: (number of frames, number of values).
+    """
+
+    frames: slice
+    values: slice
+    highpass: Tensor
+
+
 class TemporalHighpass:
     """v - G_sigma * v, frame by frame: `push` frames in order, then `flush`.
 
-    Frames come out in order, `BLOCK` at a time, when their windows are complete; the last come out of `flush`. A block
-    is one product of a small matrix with all frames held, which reads them once and not once for every frame. What
-    comes out is overwritten by the next block: copy what is to stay. Arithmetic is in the dtype of the frames.
+    The high-pass of `BLOCK` frames is computed at a time, when their windows are complete, as a product of a small
+    matrix with all frames held: so these are read once, and not once for every frame. It comes in pieces of
+    `PIECE_SIZE` values, which the processor's cache holds with their window: what is done with a piece at once does not
+    go through memory. Arithmetic is in the dtype of the frames.
 
     Args:
         fps: Frames per second.
         sigma: Standard deviation of the Gaussian in seconds.
     """
 
-    BLOCK = 8
+    BLOCK = 16
+    PIECE_SIZE = 2048
 
     def __init__(self, fps: float, sigma: float = SIGMA) -> None:
         self.kernel = gaussian_kernel(fps, sigma).tolist()
         self.radius = len(self.kernel) // 2
         self._capacity = len(self.kernel) - 1 + self.BLOCK
-        self._window: Tensor | None = None  # ring: frame i lies at i % capacity
-        self._out: Tensor | None = None
+        self._shape: torch.Size | None = None
+        self._window = torch.empty(0)  # (pieces, capacity, PIECE_SIZE), a ring: frame i lies at i % capacity
         self._count = self._done = 0
 
-    def push(self, frame: Tensor) -> list[Tensor]:
-        """Takes the next frame, any shape; gives the high-passes that are complete now, mostly none.
+    def push(self, frame: Tensor) -> Iterator[Piece]:
+        """Takes the next frame, any shape; gives what is complete now, mostly nothing.
+
+        Take all pieces before the next frame is pushed.
 
         Raises:
             ValueError: If the frame's shape differs from that of the frames before.
         """
-        if self._window is None:
-            self._window = frame.new_empty((self._capacity, *frame.shape))
-        elif frame.shape != self._window.shape[1:]:
-            expected, got = tuple(self._window.shape[1:]), tuple(frame.shape)
+        values, size = frame.reshape(-1), self.PIECE_SIZE
+        whole = len(values) // size
+        if self._shape is None:
+            self._shape = frame.shape
+            self._window = frame.new_zeros((-(-len(values) // size), self._capacity, size))
+        elif frame.shape != self._shape:
+            expected, got = tuple(self._shape), tuple(frame.shape)
             raise ValueError(f"frame {self._count} has shape {got}, the frames before it {expected}")
-        self._window[self._count % self._capacity] = frame
+        place = self._count % self._capacity
+        self._window[:whole, place] = values[: whole * size].view(whole, size)
+        self._window[whole:, place, : len(values) - whole * size] = values[whole * size :]
         self._count += 1
         # Mirroring at the end is not known yet, but these frames do not see it.
-        return self._highpass(self.BLOCK) if self._count - self.radius - self._done >= self.BLOCK else []
+        return self._highpass(self.BLOCK if self._count - self.radius - self._done >= self.BLOCK else 0)
 
-    def flush(self) -> list[Tensor]:
-        """The high-passes of the frames still held, in order. Ends the clip."""
-        rest = self._highpass(self._count - self._done)
-        self._window, self._out, self._count, self._done = None, None, 0, 0
-        return rest
+    def flush(self) -> Iterator[Piece]:
+        """What is complete now that the clip has ended; take all of it before another clip begins."""
+        rest = [
+            self._highpass(min(self.BLOCK, self._count - first)) for first in range(self._done, self._count, self.BLOCK)
+        ]
+        self._shape, self._count, self._done = None, 0, 0
+        return chain.from_iterable(rest)
 
-    def _highpass(self, number: int) -> list[Tensor]:
+    def _highpass(self, number: int) -> Iterator[Piece]:
         """The high-passes of the next `number` frames."""
-        if number == 0 or self._window is None:
-            return []
-        centers = range(self._done, self._done + number)
-        held = self._window[: min(self._count, self._capacity)]
-        weights = torch.zeros(number, len(held), dtype=torch.float64)
-        for row, center in zip(weights, centers):
+        if number == 0 or self._shape is None:
+            return iter(())
+        frames = slice(self._done, self._done + number)
+        held = min(self._count, self._capacity)
+        weights = torch.zeros(number, held, dtype=torch.float64)
+        for row, center in zip(weights, range(frames.start, frames.stop)):
             row[center % self._capacity] = 1.0
             for offset, weight in enumerate(self.kernel, start=center - self.radius):
                 row[_reflect(offset, self._count) % self._capacity] -= weight
         self._done += number
-        if self._out is None or len(self._out) != number:
-            self._out = held.new_empty((number, *held.shape[1:]))
-        torch.mm(weights.to(held), held.flatten(1), out=self._out.view(number, -1))
-        return list(self._out)
+        return _pieces(weights.to(self._window), self._window[:, :held], frames, self._shape.numel())
+
+
+def _pieces(weights: Tensor, window: Tensor, frames: slice, length: int) -> Iterator[Piece]:
+    for start, part in zip(range(0, length, window.shape[2]), window):
+        values = slice(start, min(start + window.shape[2], length))
+        yield Piece(frames, values, (weights @ part)[:, : values.stop - start])
 
 
 def temporal_highpass(video: Tensor, fps: float, sigma: float = SIGMA) -> Tensor:
     """v - G_sigma * v along the first dimension of a (T, ...) video, same shape."""
-    stream = TemporalHighpass(fps, sigma)
-    frames = [out.clone() for frame in video for out in stream.push(frame)]
-    return torch.stack(frames + stream.flush()) if len(video) else torch.empty_like(video)
+    stream, out = TemporalHighpass(fps, sigma), torch.empty_like(video, memory_format=torch.contiguous_format)
+    for frame in video:
+        _fill(out, stream.push(frame))
+    _fill(out, stream.flush())
+    return out
+
+
+def _fill(out: Tensor, pieces: Iterable[Piece]) -> None:
+    for frames, values, highpass in pieces:
+        out[frames].flatten(1)[:, values] = highpass
 
 
 def highpass_energy(video: Tensor, fps: float, sigma: float = SIGMA) -> Tensor:
@@ -195,26 +233,39 @@ class TemporalEnergyMeter:
         if reference.shape != video.shape:
             raise ValueError(f"reference {tuple(reference.shape)} and video {tuple(video.shape)} differ in shape")
         self._masks.append(mask)
-        for high_reference, high_video in zip(self._reference.push(reference), self._video.push(video)):
-            self._accumulate(high_reference, high_video)
+        self._add(zip(self._reference.push(reference), self._video.push(video)))
 
     def finish(self) -> TemporalEnergies:
         """Ends the clip, gives its energies, and is ready for another clip."""
-        for high_reference, high_video in zip(self._reference.flush(), self._video.flush()):
-            self._accumulate(high_reference, high_video)
+        self._add(zip(self._reference.flush(), self._video.flush()))
         energies, self._energies = self._energies, TemporalEnergies()
         return energies
 
-    def _accumulate(self, reference: Tensor, video: Tensor) -> None:
-        mask = self._masks.popleft()
+    def _add(self, pairs: Iterable[tuple[Piece, Piece]]) -> None:
+        masks: list[Tensor | None] = []
+        for (frames, values, reference), (_, _, video) in pairs:
+            if values.start == 0:
+                masks = [self._masks.popleft() for _ in range(frames.start, frames.stop)]
+            weight = _weight(masks, values)
+            self._energies += TemporalEnergies(
+                *(_energy(highpass, weight) for highpass in (reference, video, video - reference))
+            )
 
-        def energy(highpass: Tensor) -> float:
-            squared = highpass.square()
-            if mask is not None:
-                squared = squared * mask
-            return float(squared.sum(dtype=torch.float64))
 
-        self._energies += TemporalEnergies(energy(reference), energy(video), energy(video - reference))
+def _weight(masks: Sequence[Tensor | None], values: slice) -> Tensor | None:
+    """(frames, values) of (1 or C, H, W) masks, of which the first stands for all channels; None: all 1."""
+    given = [mask for mask in masks if mask is not None]
+    if not given:
+        return None
+    indices = torch.arange(values.start, values.stop) % given[0].numel()
+    return torch.stack([torch.ones(len(indices)).to(given[0]) if m is None else m.flatten()[indices] for m in masks])
+
+
+def _energy(highpass: Tensor, weight: Tensor | None) -> float:
+    squares = highpass.square()
+    if weight is not None:
+        squares = squares * weight
+    return float(squares.sum())  # of so few values that torch adds them in the same order with any number of threads
 
 
 def temporal_energies(

@@ -29,9 +29,11 @@ def test_highpass_energy_equals_scipy(fps, frames):
     np.testing.assert_allclose(highpass_energy(video, fps).numpy(), scipy_energy(video, fps), rtol=0, atol=1e-9)
 
 
-def test_smoothness_and_residual_equal_the_formula():
-    truth, video = torch.rand(2, 40, 3, 6, 5, dtype=torch.float64)
-    mask = torch.rand(40, 1, 6, 5, dtype=torch.float64)
+@pytest.mark.parametrize("size", [(6, 5), (45, 37)], ids=str)  # one piece of the filter, and several
+@pytest.mark.parametrize("mask_channels", [1, 3])
+def test_smoothness_and_residual_equal_the_formula(size, mask_channels):
+    truth, video = torch.rand(2, 40, 3, *size, dtype=torch.float64)
+    mask = torch.rand(40, mask_channels, *size, dtype=torch.float64)
     weight = mask.numpy()
     d_truth, d_video, d_error = (float((scipy_energy(v, 24) * weight).sum()) for v in (truth, video, video - truth))
     assert smoothness(truth, video, 24, mask=mask) == pytest.approx(math.sqrt(d_truth / d_video), rel=1e-9)
@@ -50,8 +52,8 @@ def test_a_sinusoid_passes_as_the_gaussian_says():
 def test_streaming_holds_the_window_only():
     stream = TemporalHighpass(fps=24)
     for frame in torch.rand(200, 1, 4, 4):
-        stream.push(frame)
-    assert stream._window.shape[0] == 2 * stream.radius + stream.BLOCK == 36
+        list(stream.push(frame))
+    assert stream._window.shape[1] == 2 * stream.radius + stream.BLOCK == 44
 
 
 def test_a_still_video_is_infinitely_smooth_and_has_residual_one():

@@ -87,7 +87,7 @@ class SiameseTraining(BaseModel):
     @contextmanager
     def _watching(self) -> Iterator[None]:
         """Inside, the network's prediction is a training prediction."""
-        self._passes, self._watched = None, self._plan is not None
+        self._passes, self._watched = None, True
         try:
             yield
         finally:
