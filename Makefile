@@ -48,13 +48,13 @@ DEMO_TEST := test_dataloader.dataset.num_frames=60
 
 # Two runs at a time, a core each: half the time of one run on both cores.
 demo: .venv/installed
-	OMP_NUM_THREADS=1 $(MAKE) --no-print-directory -j2 $(DEMO)/temporal.png $(DEMO)/baseline.json $(DEMO)/finetune.json \
-	    $(DEMO)/transinv.json
+	OMP_NUM_THREADS=1 $(MAKE) --no-print-directory -j2 $(DEMO)/temporal.png $(DEMO)/report.html $(DEMO)/baseline.json \
+	    $(DEMO)/finetune.json $(DEMO)/transinv.json
 	@echo
 	@$(BIN)/python tools/analysis_tools/metrics_table.py baseline=$(DEMO)/baseline.json \
 	    "plain fine-tuning=$(DEMO)/finetune.json" "transform invariance=$(DEMO)/transinv.json"
 	@echo
-	@echo "See $(DEMO)/temporal.png and $(DEMO)/side_by_side.mp4"
+	@echo "See $(DEMO)/temporal.png, $(DEMO)/side_by_side.mp4 and $(DEMO)/report.html"
 
 $(DEMO)/transinv/epoch_1.pth:
 	$(BIN)/python tools/train.py configs/tempreg/hdr_transinv_a0.8.py --work-dir $(DEMO)/transinv \
@@ -72,6 +72,19 @@ $(DEMO)/%.json: $(DEMO)/%/epoch_1.pth
 $(DEMO)/temporal.png: $(DEMO)/baseline/epoch_1.pth $(DEMO)/finetune/epoch_1.pth $(DEMO)/transinv/epoch_1.pth
 	$(BIN)/python tools/analysis_tools/compare_checkpoints.py $(DEMO_CLIPS) baseline=$(word 1,$^) \
 	    fine-tuned=$(word 2,$^) "transform invariance=$(word 3,$^)" --clip 2 --out-dir $(DEMO) --cfg-options $(DEMO_TEST)
+
+# The same clip as files: exported, processed as anyone's video, measured and drawn.
+$(DEMO)/clip/input $(DEMO)/clip/truth &:
+	$(BIN)/python tools/analysis_tools/export_clip.py $(DEMO_CLIPS) $(DEMO)/clip --clip 2 --cfg-options $(DEMO_TEST)
+
+$(DEMO)/clip/%: $(DEMO)/%/epoch_1.pth | $(DEMO)/clip/input
+	$(BIN)/python tools/process_video.py $(DEMO_CLIPS) $< $(DEMO)/clip/input $@ --fps 24 --stops -2 --tone-mapped $@.mp4
+
+$(DEMO)/report.html: $(DEMO)/clip/baseline $(DEMO)/clip/finetune $(DEMO)/clip/transinv
+	$(BIN)/python tools/measure_video.py $(DEMO)/clip/truth baseline=$(DEMO)/clip/baseline \
+	    fine-tuned=$(DEMO)/clip/finetune "transform invariance=$(DEMO)/clip/transinv" --fps 24 --stops -2 --report $@
+	$(BIN)/python tools/analysis_tools/compare_videos.py $(DEMO)/split_screen.mp4 --layout split-screen \
+	    baseline=$(DEMO)/clip/baseline.mp4 "transform invariance=$(DEMO)/clip/transinv.mp4"
 
 clean:
 	rm -rf work_dirs build *.egg-info .pytest_cache .mypy_cache .ruff_cache

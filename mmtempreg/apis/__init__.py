@@ -10,6 +10,7 @@ _HOMES = {
     "Measurement": "video_measurement",
     "Processed": "video_processing",
     "VideoScores": "video_measurement",
+    "clip_indices": "clips",
     "load_model": "clips",
     "load_test_clips": "clips",
     "measure_videos": "video_measurement",

@@ -50,6 +50,18 @@ def load_test_clips(config: Config) -> Any:
     return DATASETS.build(config.test_dataloader.dataset)
 
 
+def clip_indices(dataset: Any, clip: int) -> list[int]:
+    """Where in a dataset of clips the frames of its n-th clip are.
+
+    Raises:
+        IndexError: If the dataset has no such clip.
+    """
+    names = list(dict.fromkeys(entry["clip"] for entry in dataset.data_list))
+    if not 0 <= clip < len(names):
+        raise IndexError(f"there is no clip {clip}: the dataset has {len(names)}")
+    return [i for i, entry in enumerate(dataset.data_list) if entry["clip"] == names[clip]]
+
+
 def predict_clip(model: Any, dataset: Any, clip: int = 0) -> Iterator[ClipFrame]:
     """Runs a model over a clip, frame by frame.
 
@@ -61,11 +73,7 @@ def predict_clip(model: Any, dataset: Any, clip: int = 0) -> Iterator[ClipFrame]
     Raises:
         IndexError: If the dataset has no such clip.
     """
-    names = list(dict.fromkeys(entry["clip"] for entry in dataset.data_list))
-    if not 0 <= clip < len(names):
-        raise IndexError(f"there is no clip {clip}: the dataset has {len(names)}")
-    indices = [i for i, entry in enumerate(dataset.data_list) if entry["clip"] == names[clip]]
-    for index in indices:
+    for index in clip_indices(dataset, clip):
         batch = pseudo_collate([dataset[index]])
         image = batch["inputs"][0].float() / 255
         with torch.no_grad():

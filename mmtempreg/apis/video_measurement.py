@@ -344,13 +344,15 @@ class _Video:
     def add_highpass(self, piece: Piece, reference: Piece | None) -> None:
         """Takes a piece of the high-pass, and that of the reference's."""
         squares = piece.highpass.square()
-        self.energy += float(squares.sum())
+        sums = squares.sum(dim=1)
+        self.energy += float(sums.sum())
         if reference is not None:
             squares = (piece.highpass - reference.highpass).square()
-            self.error_energy += float(squares.sum())
+            sums = squares.sum(dim=1)
+            self.error_energy += float(sums.sum())
         if piece.values.start == 0:
-            self._over_time.append(torch.zeros(len(squares), dtype=torch.float64))
-        self._over_time[-1] += squares.sum(dim=1)
+            self._over_time.append(torch.zeros(len(sums), dtype=torch.float64))
+        self._over_time[-1] += sums
         self._map[piece.values] += squares.sum(dim=0)
 
     def scores(self, names: Sequence[str], reference: _Video | None) -> VideoScores:

@@ -73,9 +73,9 @@ class TemporalHighpass:
     """v - G_sigma * v, frame by frame: `push` frames in order, then `flush`.
 
     The high-pass of `BLOCK` frames is computed at a time, when their windows are complete, as a product of a small
-    matrix with all frames held: so these are read once, and not once for every frame. It comes in pieces of
-    `PIECE_SIZE` values, which the processor's cache holds with their window: what is done with a piece at once does not
-    go through memory. Arithmetic is in the dtype of the frames.
+    matrix with all frames held: so these are read once, and not once for every frame. It comes in pieces
+    that the processor's cache holds: what is done with a piece at once does not go through memory. Arithmetic is in the
+    dtype of the frames.
 
     Args:
         fps: Frames per second.
@@ -83,14 +83,17 @@ class TemporalHighpass:
     """
 
     BLOCK = 16
-    PIECE_SIZE = 2048
+    STRIP = 2048
+    """Values that lie together in memory for all frames held."""
+    STRIPS = 8
+    """In a piece: some for each core."""
 
     def __init__(self, fps: float, sigma: float = SIGMA) -> None:
         self.kernel = gaussian_kernel(fps, sigma).tolist()
         self.radius = len(self.kernel) // 2
         self._capacity = len(self.kernel) - 1 + self.BLOCK
         self._shape: torch.Size | None = None
-        self._window = torch.empty(0)  # (pieces, capacity, PIECE_SIZE), a ring: frame i lies at i % capacity
+        self._window = torch.empty(0)  # (strips, capacity, STRIP), a ring: frame i lies at i % capacity
         self._count = self._done = 0
 
     def push(self, frame: Tensor) -> Iterator[Piece]:
@@ -101,7 +104,7 @@ class TemporalHighpass:
         Raises:
             ValueError: If the frame's shape differs from that of the frames before.
         """
-        values, size = frame.reshape(-1), self.PIECE_SIZE
+        values, size = frame.reshape(-1), self.STRIP
         whole = len(values) // size
         if self._shape is None:
             self._shape = frame.shape
@@ -140,9 +143,12 @@ class TemporalHighpass:
 
 
 def _pieces(weights: Tensor, window: Tensor, frames: slice, length: int) -> Iterator[Piece]:
-    for start, part in zip(range(0, length, window.shape[2]), window):
-        values = slice(start, min(start + window.shape[2], length))
-        yield Piece(frames, values, (weights @ part)[:, : values.stop - start])
+    start = 0
+    for strips in window.split(TemporalHighpass.STRIPS):
+        values = slice(start, min(start + strips.shape[0] * strips.shape[2], length))
+        highpass = torch.bmm(weights.expand(len(strips), *weights.shape), strips).transpose(0, 1).flatten(1)
+        yield Piece(frames, values, highpass[:, : values.stop - start])
+        start = values.stop
 
 
 def temporal_highpass(video: Tensor, fps: float, sigma: float = SIGMA) -> Tensor:
@@ -265,7 +271,7 @@ def _energy(highpass: Tensor, weight: Tensor | None) -> float:
     squares = highpass.square()
     if weight is not None:
         squares = squares * weight
-    return float(squares.sum())  # of so few values that torch adds them in the same order with any number of threads
+    return float(squares.sum(dim=1).sum())  # each frame's by one thread, so that their number does not matter
 
 
 def temporal_energies(

@@ -1,0 +1,61 @@
+"""Writes a test clip of a config as frames: OUT_DIR/input (.png) and OUT_DIR/truth (.exr for radiance).
+
+Usage: python tools/analysis_tools/export_clip.py CONFIG OUT_DIR [--clip N] [--cfg-options ...]
+
+Then `tools/process_video.py` runs any model over it, and `tools/measure_video.py` measures what came out.
+"""
+
+import argparse
+import sys
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from mmengine.config import Config, DictAction
+from torch import Tensor
+from tqdm import tqdm
+
+import mmtempreg  # noqa: F401, before MMagic is imported
+from mmtempreg.apis import clip_indices, load_test_clips
+from mmtempreg.video import Frame, FrameFolderWriter
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("config")
+    parser.add_argument("out_dir", type=Path)
+    parser.add_argument("--clip", type=int, default=0, help="number of the test clip")
+    parser.add_argument("--overwrite", action="store_true")
+    parser.add_argument("--cfg-options", nargs="+", action=DictAction)
+    args = parser.parse_args()
+    config = Config.fromfile(args.config)
+    config.merge_from_dict(args.cfg_options or {})
+    try:
+        export(load_test_clips(config), args.clip, args.out_dir, args.overwrite)
+    except (IndexError, OSError) as error:
+        sys.exit(f"error: {error}")
+
+
+def export(dataset: Any, clip: int, out_dir: Path, overwrite: bool) -> None:
+    """Writes both folders; the rate of the frames is printed."""
+    indices = clip_indices(dataset, clip)
+    rate = Fraction(dataset.data_list[indices[0]]["fps"]).limit_denominator(1001)
+    radiance = dataset[indices[0]]["data_samples"].gt_img.is_floating_point()
+    images = FrameFolderWriter(out_dir / "input", overwrite=overwrite)
+    truths = FrameFolderWriter(out_dir / "truth", ".exr" if radiance else ".png", overwrite=overwrite)
+    with images, truths:
+        for number, index in enumerate(tqdm(indices, unit="frame")):
+            item = dataset[index]
+            about = item["data_samples"].metainfo
+            images.write(Frame(_rgb(item["inputs"], about.get("img_channel_order")), number / rate))
+            truths.write(Frame(_rgb(item["data_samples"].gt_img, about.get("gt_channel_order")), number / rate))
+    print(f"{images.path} and {truths.path}: {len(indices)} frames, --fps {float(rate):g}")
+
+
+def _rgb(image: Tensor, order: str | None) -> np.ndarray:
+    return np.ascontiguousarray((image if order == "rgb" else image.flip(0)).permute(1, 2, 0).numpy())
+
+
+if __name__ == "__main__":
+    main()
