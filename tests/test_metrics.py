@@ -6,7 +6,7 @@ from mmagic.registry import METRICS
 
 from mmtempreg.functional import saturation_mask, smoothness, temporal_residual
 
-VIDEO = ["WarpError", "TemporalOpticalFlow", "ColorDistributionConsistency"]
+VIDEO = ["WarpError", "TemporalOpticalFlow", "ColorDistributionConsistency", "VideoVDP"]
 NAMES = ["TemporalSmoothness", "TemporalResidual", "SaturatedPSNR"]
 
 
