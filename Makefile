@@ -54,7 +54,7 @@ demo: .venv/installed
 	@$(BIN)/python tools/analysis_tools/metrics_table.py baseline=$(DEMO)/baseline.json \
 	    "plain fine-tuning=$(DEMO)/finetune.json" "transform invariance=$(DEMO)/transinv.json"
 	@echo
-	@echo "See $(DEMO)/temporal.png, $(DEMO)/side_by_side.mp4 and $(DEMO)/report.html"
+	@echo "See $(DEMO)/temporal.png, $(DEMO)/side_by_side.mp4, $(DEMO)/split_screen.mp4 and $(DEMO)/report.html"
 
 $(DEMO)/transinv/epoch_1.pth:
 	$(BIN)/python tools/train.py configs/tempreg/hdr_transinv_a0.8.py --work-dir $(DEMO)/transinv \
@@ -83,7 +83,7 @@ $(DEMO)/clip/%: $(DEMO)/%/epoch_1.pth | $(DEMO)/clip/input
 $(DEMO)/report.html: $(DEMO)/clip/baseline $(DEMO)/clip/finetune $(DEMO)/clip/transinv
 	$(BIN)/python tools/measure_video.py $(DEMO)/clip/truth baseline=$(DEMO)/clip/baseline \
 	    fine-tuned=$(DEMO)/clip/finetune "transform invariance=$(DEMO)/clip/transinv" --fps 24 --stops -2 --report $@
-	$(BIN)/python tools/analysis_tools/compare_videos.py $(DEMO)/split_screen.mp4 --layout split-screen \
+	$(BIN)/python tools/analysis_tools/compare_videos.py $(DEMO)/split_screen.mp4 --layout split-screen --enlarge 4 \
 	    baseline=$(DEMO)/clip/baseline.mp4 "transform invariance=$(DEMO)/clip/transinv.mp4"
 
 clean:
