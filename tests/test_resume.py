@@ -234,6 +234,18 @@ def test_passing_over_batches_gives_the_rest(skip, batch_size):
     )
 
 
+def test_each_round_of_an_endless_run_is_an_epoch_of_the_sampler():
+    batches = SeededBatches(BatchSampler(DefaultSampler(Noise(), seed=2), 5, False), seed=0)
+    stream = EndlessBatches(seeded_loader(DataLoader(Noise()), batches), 0)
+    sampler, noise = DefaultSampler(Noise(), seed=2), []
+    for epoch in range(3):
+        two = [next(stream), next(stream)]
+        sampler.set_epoch(epoch)
+        assert torch.cat([indices for indices, *_ in two]).tolist() == list(sampler)
+        noise.append(torch.cat([draws for _, draws, *_ in two]).flatten())
+    assert len(torch.cat(noise).unique()) == sum(len(draws) for draws in noise)  # other augmentation in each
+
+
 def test_an_endless_sampler_is_not_restarted():
     batches = SeededBatches(BatchSampler(InfiniteSampler(Noise(), seed=2), 4, False), seed=0)
     stream = EndlessBatches(seeded_loader(DataLoader(Noise()), batches), 0)
