@@ -205,6 +205,30 @@ def test_two_processes_give_the_numbers_of_one():
     assert outputs[0][2] == outputs[1][2] == alone
 
 
+@pytest.mark.parametrize("world_size", [1, 2, 3])
+def test_clips_are_dealt_whole_and_evenly(world_size, monkeypatch):
+    from mmtempreg.datasets import ClipSampler, clip_sampler
+
+    lengths = [1, 2, 1, 2, 6]  # the longest last: dealt in this order it would come on top of others
+    clips = [name for name, length in zip("abcde", lengths) for _ in range(length)]
+
+    class Dataset:
+        data_list = [dict(clip=name) for name in clips]
+
+    dealt = []
+    for rank in range(world_size):
+        monkeypatch.setattr(clip_sampler, "get_dist_info", lambda rank=rank: (rank, world_size))
+        sampler = ClipSampler(Dataset())
+        assert list(sampler) == sorted(sampler)
+        assert len(sampler) == len(list(sampler))
+        dealt.append(list(sampler))
+    assert sorted(i for mine in dealt for i in mine) == list(range(12))
+    assert sum(len({clips[i] for i in mine}) for mine in dealt) == 5  # no clip is on two ranks
+    assert max(len(mine) for mine in dealt) == {1: 12, 2: 6, 3: 6}[world_size]
+    with pytest.raises(ValueError, match="shuffle"):
+        ClipSampler(Dataset(), shuffle=True)
+
+
 # ---------------------------------------------------------------- warping error, tOF, colours
 
 
