@@ -9,14 +9,11 @@ What is finished already is not done again, so that it may be interrupted. Print
 
 import argparse
 import os
-import subprocess
-import sys
-from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
-from tqdm import tqdm
+from experiment import ROOT, print_table, run, run_all, test
 
-ROOT = Path(__file__).resolve().parent.parent
 BASELINE = ROOT / "checkpoints" / "hdr_baseline.pth"
 ROWS = {
     "plain fine-tuning": "hdr_finetune",
@@ -28,22 +25,6 @@ ROWS = {
     "sparse Jacobian 0.95": "hdr_jacobian_a0.95",
     "sparse Jacobian 0.5, local motion, noise": "hdr_jacobian_a0.5_local",
 }
-
-
-def run(log: Path, *command: str) -> None:
-    """Runs a tool on one thread; its output goes to `log`.
-
-    Raises:
-        RuntimeError: If it fails; with the end of the log.
-    """
-    log.parent.mkdir(parents=True, exist_ok=True)
-    environment = dict(os.environ, OMP_NUM_THREADS="1", PYTHONWARNINGS="ignore")
-    with open(log, "w") as file:
-        code = subprocess.run(
-            [sys.executable, *command], cwd=ROOT, env=environment, stdout=file, stderr=file
-        ).returncode
-    if code:
-        raise RuntimeError(f"{' '.join(command)} failed, see {log}:\n" + "\n".join(log.read_text().splitlines()[-5:]))
 
 
 def train(config: str, seed: int, images: int, folder: Path, *more: str) -> Path:
@@ -69,22 +50,17 @@ def train(config: str, seed: int, images: int, folder: Path, *more: str) -> Path
     return checkpoint
 
 
-def test(checkpoint: Path, hdr_images: Path, folder: Path, *more: str) -> Path:
-    """Tests a checkpoint, with `more` options of the config; gives the file of its metrics."""
-    metrics = folder / "metrics.json"
-    if not metrics.exists():
-        partial = folder / "partial.json"
-        run(
-            folder / "test.log",
-            *("tools/test.py", "configs/tempreg/hdr_evaluation.py", str(checkpoint), "--out", str(partial)),
-            *("--work-dir", str(folder / "test"), "--cfg-options", "test_dataloader.0.dataset.num_clips=10"),
-            "test_dataloader.0.dataset.num_frames=100",
-            f"test_dataloader.1.dataset.data_root={hdr_images}",
-            "test_dataloader.1.dataset.num_frames=24",
-            *more,
-        )
-        partial.rename(metrics)
-    return metrics
+def evaluate(checkpoint: Path, hdr_images: Path, folder: Path) -> Path:
+    """Tests a checkpoint on both kinds of clips; gives the file of its metrics."""
+    return test(
+        "configs/tempreg/hdr_evaluation.py",
+        checkpoint,
+        folder,
+        "test_dataloader.0.dataset.num_clips=10",
+        "test_dataloader.0.dataset.num_frames=100",
+        f"test_dataloader.1.dataset.data_root={hdr_images}",
+        "test_dataloader.1.dataset.num_frames=24",
+    )
 
 
 def main() -> None:
@@ -97,26 +73,16 @@ def main() -> None:
     args = parser.parse_args()
     out, images = args.out_dir.resolve(), args.hdr_images.resolve()
 
-    def baseline() -> Path:
-        return test(BASELINE, images, out / "baseline")
-
     def fine_tuned(config: str, seed: int) -> Path:
         folder = out / config / f"seed{seed}"
-        return test(train(config, seed, args.images, folder), images, folder)
+        return evaluate(train(config, seed, args.images, folder), images, folder)
 
-    with ThreadPoolExecutor(args.jobs) as pool:
-        files = {"baseline": [pool.submit(baseline)]}
-        for seed in args.seeds:
-            for name, config in ROWS.items():
-                files.setdefault(name, []).append(pool.submit(fine_tuned, config, seed))
-        runs = [run for row in files.values() for run in row]
-        for result in tqdm(runs, desc="runs", unit="run"):
-            result.result()
-    rows = [f"{name}={','.join(str(run.result()) for run in row)}" for name, row in files.items()]
+    runs = {"baseline": [partial(evaluate, BASELINE, images, out / "baseline")]}
+    runs |= {name: [partial(fine_tuned, config, seed) for seed in args.seeds] for name, config in ROWS.items()}
+    files = run_all(runs, args.jobs)
     for prefix, title in (("procedural", "procedural clips"), ("pans", "pans over real HDR images")):
         print(f"\n{title}\n", flush=True)
-        table = [sys.executable, str(ROOT / "tools/analysis_tools/metrics_table.py"), "--prefix", prefix, *rows]
-        subprocess.run(table, check=True)
+        print_table(files, "--prefix", prefix)
 
 
 if __name__ == "__main__":

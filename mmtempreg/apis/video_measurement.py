@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from ..functional import TemporalEnergies, TemporalHighpass, log_radiance, luminance, rgb_to_lab, to_display
+from ..functional.color import AB_SCALE
 from ..functional.optical_flow import estimate_flow, read_flow
 from ..functional.temporal import SIGMA, Piece
 from ..functional.video_metrics import (
@@ -47,9 +48,6 @@ ON_REQUEST = ("vdp",)
 
 GRID = 24
 """Pixels along either side of the grid that is remembered over time, for pictures."""
-
-AB_SCALE = 110.0
-"""a and b of CIE Lab are divided by this; PSNR of them has the peak 2."""
 
 Flow = Callable[[Tensor, Tensor], Tensor]
 

@@ -1,7 +1,21 @@
-"""HDR images and clips, and the sampler that keeps clips whole."""
+"""HDR images, photographs and clips, and the sampler that keeps clips whole."""
 
 from .clip_sampler import ClipSampler
+from .clips import ClipDataset, ClipEntry, find_clips, read_clip_list, write_clip_list
 from .hdr_images import HDRImageDataset, HDRPanDataset, read_hdr
+from .photographs import PhotographDataset
 from .procedural_hdr import ProceduralHDRDataset
 
-__all__ = ["ClipSampler", "HDRImageDataset", "HDRPanDataset", "ProceduralHDRDataset", "read_hdr"]
+__all__ = [
+    "ClipDataset",
+    "ClipEntry",
+    "ClipSampler",
+    "HDRImageDataset",
+    "HDRPanDataset",
+    "PhotographDataset",
+    "ProceduralHDRDataset",
+    "find_clips",
+    "read_clip_list",
+    "read_hdr",
+    "write_clip_list",
+]

@@ -12,18 +12,25 @@ from mmengine.dist import all_gather_object
 from mmengine.logging import print_log
 from torch import Tensor
 
-from ..functional import log_radiance, saturation_mask
+from ..functional import log_radiance, rgb_to_lab, saturation_mask
 from ..functional.camera import SATURATION_THRESHOLD
+from ..functional.color import AB_SCALE
 
-DOMAINS = ("linear", "log", "gamma")
+DOMAINS = ("linear", "log", "gamma", "ab")
 
 GAMMA = 2.2
 
 
 def to_domain(values: Tensor, domain: str) -> Tensor:
-    """Linear values >= 0 as they are ('linear'), ln(v + 1/255) ('log'), or v^(1/2.2) ('gamma')."""
+    """Values as they are ('linear'), ln(v + 1/255) ('log'), v^(1/2.2) ('gamma'), or a and b over 110 ('ab').
+
+    The first three take any shape, 'log' and 'gamma' linear radiance >= 0; 'ab' takes MMagic's images, (3, H, W) BGR in
+    [0, 255], and leaves (2, H, W) as they are: those are a / 110 and b / 110 already.
+    """
     if domain == "linear":
         return values
+    if domain == "ab":
+        return values if values.shape[-3] == 2 else rgb_to_lab(values.flip(-3) / 255)[..., 1:, :, :] / AB_SCALE
     return log_radiance(values) if domain == "log" else values.clamp(min=0) ** (1 / GAMMA)
 
 
@@ -53,7 +60,7 @@ class SequenceMetric(BaseSampleWiseMetric):
 
     Args:
         domain: In what values are compared: 'linear' (as they come), 'log' (natural, of v + 1/255) or 'gamma'
-            (v^(1/2.2)). The last two are for linear radiance.
+            (v^(1/2.2)), both for linear radiance; or 'ab', the colour channels of CIE Lab over 110.
         mask: None: every pixel counts; 'saturated': as much as it is saturated in the ground truth,
             `functional.saturation_mask`, where 1 in `gt_key` is where the sensor saturates.
         threshold: Of that mask.
@@ -105,9 +112,9 @@ class SequenceMetric(BaseSampleWiseMetric):
         """Takes the frames of a batch, in order."""
         for sample in data_samples:
             gt, pred = _image(sample, self.gt_key), _image(sample["output"], self.pred_key)
-            clip, frame = self._check_order(sample, gt, pred)
             mask = saturation_mask(gt, self.threshold) if self.mask else None
             gt, pred = to_domain(gt, self.domain), to_domain(pred, self.domain)
+            clip, frame = self._check_order(sample, gt, pred)
             if not torch.isfinite(pred).all():
                 raise ValueError(f"clip {clip!r}, frame {frame}: the prediction holds NaN or infinite values")
             self.update(gt, pred, mask)

@@ -25,9 +25,9 @@ class _VideoMetric(SequenceMetric):
         super().__init__(**kwargs)
         if not white > 0:
             raise ValueError(f"white must be positive, got {white}")
-        if self.mask or self.domain == "log":
+        if self.mask or self.domain in ("log", "ab"):
             raise ValueError(
-                f"{self.metric} is of whole pictures and of display values: without mask, not of logarithms"
+                f"{self.metric} is of whole pictures and of display values: no mask, and no domain 'log' or 'ab'"
             )
         self.white = white
 

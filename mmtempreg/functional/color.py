@@ -10,6 +10,9 @@ RGB_TO_XYZ = ((0.412453, 0.357580, 0.180423), (0.212671, 0.715160, 0.072169), (0
 WHITE = (0.95047, 1.0, 1.08883)
 """XYZ of D65."""
 
+AB_SCALE = 110.0
+"""a and b of Lab are divided by this for networks and metrics, and then lie in [-1, 1]."""
+
 # the line below the cube root, rounded as in scikit-image
 _KNEE, _SLOPE, _OFFSET = 0.008856, 7.787, 16 / 116
 

@@ -10,16 +10,26 @@ import json
 import statistics
 from pathlib import Path
 
-COLUMNS = {"SaturatedPSNR": "PSNR [dB]", "TemporalSmoothness": "S", "TemporalResidual": "R"}
-DECIMALS = {"SaturatedPSNR": 2, "TemporalSmoothness": 3, "TemporalResidual": 3}
+COLUMNS = {
+    "SaturatedPSNR": ("PSNR [dB]", 2),
+    "ClipPSNR": ("PSNR [dB]", 2),
+    "TemporalSmoothness": ("S", 3),
+    "TemporalResidual": ("R", 3),
+    "WarpError": ("E_warp", 6),
+    "TemporalOpticalFlow": ("tOF", 3),
+    "ColorDistributionConsistency": ("CDC", 5),
+    "VideoVDP": ("JOD", 2),
+}
+"""Metrics that have a column if they were measured, with its title and decimals."""
 
 
 def read_metrics(path: str, prefix: str = "") -> dict:
-    """A file of tools/test.py --out; raises ValueError if it lacks one of the three metrics."""
+    """A file of tools/test.py --out; raises ValueError if it lacks PSNR, S or R, which stand together."""
     metrics = json.loads(Path(path).read_text())
     if prefix:
         metrics = {key.removeprefix(f"{prefix}/"): v for key, v in metrics.items() if key.startswith(f"{prefix}/")}
-    missing = [key for key in COLUMNS if key not in metrics]
+    titles = {COLUMNS[key][0] for key in metrics if key in COLUMNS}
+    missing = [title for title in ("PSNR [dB]", "S", "R") if title not in titles]
     if missing:
         raise ValueError(f"{path} lacks {missing}: test with a config whose evaluator has them")
     return metrics
@@ -37,11 +47,12 @@ def main() -> None:
     parser.add_argument("--prefix", default="", help="of the metrics' names, if the evaluator gives them one")
     args = parser.parse_args()
     rows = [row.partition("=")[::2] for row in args.rows]
-    print("| | " + " | ".join(COLUMNS.values()) + " |")
-    print("|---" + "|---" * len(COLUMNS) + "|")
-    for name, files in rows:
-        metrics = [read_metrics(file, args.prefix) for file in files.split(",")]
-        cells = [cell([m[key] for m in metrics], DECIMALS[key]) for key in COLUMNS]
+    metrics = {name: [read_metrics(file, args.prefix) for file in files.split(",")] for name, files in rows}
+    measured = [key for key in COLUMNS if all(key in values for row in metrics.values() for values in row)]
+    print("| | " + " | ".join(COLUMNS[key][0] for key in measured) + " |")
+    print("|---" + "|---" * len(measured) + "|")
+    for name, row in metrics.items():
+        cells = [cell([values[key] for values in row], COLUMNS[key][1]) for key in measured]
         print(f"| {name} | " + " | ".join(cells) + " |")
 
 

@@ -11,6 +11,7 @@ from typing import Any
 import torch
 from mmagic.models.editors.inst_colorization.color_utils import lab2rgb, rgb2lab
 from mmagic.registry import MODELS
+from mmagic.structures import DataSample
 from mmengine.dist import all_reduce, get_world_size
 from mmengine.model import BaseModel
 from torch import Tensor
@@ -162,6 +163,15 @@ class ColorizationFamily(SiameseTraining):
         lightness = rgb2lab(inputs, self.color_data_opt)[:, :1]
         lab = torch.cat([lightness, self._colorize(lightness)], dim=1)
         return lab2rgb(lab, self.color_data_opt).clamp(0.0, 1.0)
+
+    def forward_inference(self, inputs: Tensor, data_samples: Any = None, **kwargs: Any) -> list[DataSample]:
+        """The coloured images; of a stacked batch too, which the stock model has no way with."""
+        images = self.data_preprocessor.destruct(self.forward_tensor(inputs, data_samples, **kwargs), data_samples)
+        return [DataSample(pred_img=image.cpu()) for image in images]
+
+    def convert_to_datasample(self, inputs: Any, data_samples: list[DataSample]) -> list[DataSample]:
+        """Adds the predictions to the samples of the batch, here named `data_samples` and `inputs` as in MMagic."""
+        return super().convert_to_datasample(inputs.split() if isinstance(inputs, DataSample) else inputs, data_samples)
 
     def _colorize(self, lightness: Tensor) -> Tensor:
         no_colour = lightness.new_zeros(len(lightness), 2, *lightness.shape[-2:])

@@ -1,0 +1,6 @@
+# Plain fine-tuning of the large network.
+_base_ = '../_base_/color_places.py'
+experiment_name = 'color_vgg_finetune'
+work_dir = './work_dirs/color_vgg_finetune'
+# The baseline has no published weights: train it first.
+load_from = 'work_dirs/color_vgg_baseline/epoch_15.pth'
