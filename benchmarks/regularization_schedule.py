@@ -11,24 +11,25 @@ over real HDR images, 24 frames each. What is finished already is not done again
 from __future__ import annotations
 
 import argparse
-import subprocess
 import sys
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from tqdm import tqdm
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT / "tools" / "experiments"))
+from grid import TASKS, Strategy, cells
+from results import read_results
+from sweep import Sweep, hardware, revision, run_all
+from table import markdown
 
-from tools import hdr_table
-
-BATCH = 8
+TASK = TASKS["hdr"]
 # name: (config, options of the wrapper, share of the images that is regularised)
 ROWS: dict[str, tuple[str, dict[str, float], float]] = {
-    "no regularisation": ("hdr_finetune", {}, 0.0),
-    "every step": ("hdr_transinv_a0.95", {}, 1.0),
-    "every 2nd step": ("hdr_transinv_a0.95", {"regularize_every": 2}, 1 / 2),
-    "every 4th step": ("hdr_transinv_a0.95", {"regularize_every": 4}, 1 / 4),
-    "half of each batch": ("hdr_transinv_a0.95", {"regularize_fraction": 0.5}, 1 / 2),
-    "a quarter of each batch": ("hdr_transinv_a0.95", {"regularize_fraction": 0.25}, 1 / 4),
+    "no regularisation": ("finetune", {}, 0.0),
+    "every step": ("transinv_a0.95", {}, 1.0),
+    "every 2nd step": ("transinv_a0.95", {"model.regularize_every": 2}, 1 / 2),
+    "every 4th step": ("transinv_a0.95", {"model.regularize_every": 4}, 1 / 4),
+    "half of each batch": ("transinv_a0.95", {"model.regularize_fraction": 0.5}, 1 / 2),
+    "a quarter of each batch": ("transinv_a0.95", {"model.regularize_fraction": 0.25}, 1 / 4),
 }
 
 
@@ -37,27 +38,23 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--passes", type=int, default=300, help="network passes of a batch that each run may take")
     parser.add_argument("--jobs", type=int, default=1, help="runs at the same time, a core each")
-    parser.add_argument("--out-dir", type=Path, default=hdr_table.ROOT / "work_dirs" / "regularization_schedule")
+    parser.add_argument("--out-dir", type=Path, default=ROOT / "work_dirs" / "regularization_schedule")
     args = parser.parse_args()
 
-    def run(name: str, seed: int) -> Path:
-        config, options, share = ROWS[name]
-        folder = args.out_dir.resolve() / name.replace(" ", "_") / f"seed{seed}"
+    schedule, tests = TASK.schedules["short"], TASK.tests["short"]
+    images = "train_dataloader.dataset.indices"
+    strategies = {}
+    for name, (config, options, share) in ROWS.items():
         steps = round(args.passes / (1 + share))
-        more = [f"model.{key}={value}" for key, value in options.items()]
-        more += ["optim_wrapper.optimizer.lr=1e-4", "param_scheduler.gamma=1.0"]
-        checkpoint = hdr_table.train(config, seed, steps * BATCH, folder, *more)
-        # of the procedural clips only a few frames: this benchmark looks at the pans
-        few = ("test_dataloader.0.dataset.num_clips=1", "test_dataloader.0.dataset.num_frames=30")
-        return hdr_table.test(checkpoint, hdr_table.ROOT / "resources" / "hdr", folder, *few)
-
-    with ThreadPoolExecutor(args.jobs) as pool:
-        files = {name: [pool.submit(run, name, seed) for seed in args.seeds] for name in ROWS}
-        for result in tqdm([one for row in files.values() for one in row], desc="runs", unit="run"):
-            result.result()
-    rows = [f"{name}={','.join(str(run.result()) for run in row)}" for name, row in files.items()]
-    table = [sys.executable, str(hdr_table.ROOT / "tools/analysis_tools/metrics_table.py"), "--prefix", "pans", *rows]
-    subprocess.run(table, check=True)
+        more = {**options, images: steps * schedule["train_dataloader.batch_size"]}
+        strategies[name.replace(" ", "_")] = Strategy(name, config, options=more)
+    # of the procedural clips only a few frames: this benchmark looks at the pans
+    tests = {**tests, "test_dataloader.0.dataset.num_clips": 1, "test_dataloader.0.dataset.num_frames": 30}
+    out = args.out_dir.resolve()
+    schedule = {key: value for key, value in schedule.items() if key != images}
+    sweep = Sweep(out, out / "results.csv", strategies, schedule, tests, hardware(), revision())
+    run_all(sweep, cells("hdr", strategies, list(strategies), None, args.seeds), args.jobs)
+    print(markdown(read_results(sweep.results), strategies, "pans"))
 
 
 if __name__ == "__main__":

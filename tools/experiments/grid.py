@@ -1,0 +1,183 @@
+"""What a sweep can run: tasks, strategies, and the cells that they make with strengths and seeds.
+
+A cell is a config of `configs/tempreg` with some options, fine-tuned from the task's baseline and tested.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from mmengine.config import Config
+
+ROOT = Path(__file__).resolve().parents[2]
+
+ALPHAS = (0.5, 0.8, 0.9, 0.95, 0.98, 0.99, 0.995)
+"""The strengths of the paper's Figures 4 and 5."""
+
+Options = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Strategy:
+    """A way to fine-tune.
+
+    Attributes:
+        title: In tables and plots.
+        config: Name in `configs/tempreg`, without the task. None: the baseline, which is not trained.
+        alphas: Strengths to run it with; empty: the strength is not a parameter of it.
+        options: What differs from the config, as in `Config.merge_from_dict`.
+    """
+
+    title: str
+    config: str | None
+    alphas: tuple[float, ...] = ()
+    options: Options = field(default_factory=dict)
+
+
+STRATEGIES = {
+    "baseline": Strategy("baseline", None),
+    "finetune": Strategy("plain fine-tuning", "finetune"),
+    "augment": Strategy("augmentation", "augment"),
+    "stability_noise": Strategy("stability, noise", "stability_noise_a0.8", ALPHAS),
+    "stability": Strategy("stability, motion", "stability_a0.8", ALPHAS),
+    "transinv": Strategy("transform invariance", "transinv_a0.8", ALPHAS),
+    "jacobian": Strategy("sparse Jacobian", "jacobian_a0.95", ALPHAS),
+}
+"""The paper's (section 4.2)."""
+
+
+@dataclass(frozen=True)
+class Task:
+    """An application of the paper.
+
+    Attributes:
+        test_config: Config that tests a checkpoint.
+        prefixes: Of its metrics, one for each set of clips, with its title.
+        schedules: Name -> options of the training. 'full' is what the configs say.
+        tests: The same of the test.
+        crop: Option that is the training crop's edge.
+    """
+
+    test_config: str
+    prefixes: Mapping[str, str]
+    schedules: Mapping[str, Options]
+    tests: Mapping[str, Options]
+
+    @staticmethod
+    def baseline(name: str) -> Path:
+        """The checkpoint that all is fine-tuned from."""
+        return ROOT / "checkpoints" / f"{name}_baseline.pth"
+
+
+TASKS = {
+    "hdr": Task(
+        "hdr_evaluation",
+        {"procedural": "procedural clips", "pans": "pans over HDR panoramas"},
+        dict(
+            full={},
+            short={  # 200 iterations of 8 crops of 64x64
+                "train_dataloader.dataset.pipeline.0.crop_size": (64, 64),
+                "train_dataloader.dataset.indices": 1600,
+                "train_dataloader.batch_size": 8,
+                "train_dataloader.num_workers": 1,
+                "train_cfg.max_epochs": 1,
+                "train_cfg.val_interval": 2,
+                "optim_wrapper.optimizer.lr": 1e-4,
+                "param_scheduler.gamma": 1.0,
+            },
+        ),
+        dict(
+            full={},
+            short={
+                "test_dataloader.0.dataset.num_clips": 6,
+                "test_dataloader.0.dataset.num_frames": 100,
+                "test_dataloader.1.dataset.num_frames": 24,
+            },
+        ),
+    ),
+    "color": Task(
+        "color_finetune",
+        {"": "clips of faces"},
+        dict(
+            full={},
+            short={  # 3 passes over the photographs, in batches of 4 crops of 96x96
+                "train_dataloader.dataset.pipeline.0.crop_size": 96,
+                "train_dataloader.num_workers": 1,
+                "train_cfg.max_epochs": 3,
+                "train_cfg.val_interval": 4,
+            },
+        ),
+        dict(full={}, short={}),
+    ),
+}
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One point of the grid: what is trained and tested once."""
+
+    task: str
+    strategy: str
+    alpha: float | None
+    seed: int
+
+    @property
+    def name(self) -> str:
+        """Of its folder."""
+        strength = "" if self.alpha is None else f"_a{self.alpha:g}"
+        return f"{self.strategy}{strength}/seed{self.seed}"
+
+    def train_config(self, strategy: Strategy, options: Options) -> Config:
+        """The config that it is trained with."""
+        config = Config.fromfile(ROOT / "configs" / "tempreg" / f"{self.task}_{strategy.config}.py")
+        merged = {**strategy.options, **options, "randomness.seed": self.seed}
+        if config.model.type == "SiameseEditModel":
+            merged["model.seed"] = self.seed
+        if self.alpha is not None:
+            merged["model.alpha"] = self.alpha
+        merged["load_from"] = str(TASKS[self.task].baseline(self.task))
+        config.merge_from_dict(merged)
+        # training is all that a cell does with it, so that its data for validation need not be there
+        config.merge_from_dict(dict(val_dataloader=None, val_cfg=None, val_evaluator=None))
+        return config
+
+
+def config_hash(config: Config) -> str:
+    """Twelve digits that change with anything in a config but its work directory."""
+    content = {name: value for name, value in config.to_dict().items() if name != "work_dir"}
+    return hashlib.sha256(Config(content).pretty_text.encode()).hexdigest()[:12]
+
+
+def cells(
+    task: str,
+    strategies: Mapping[str, Strategy],
+    names: Sequence[str],
+    alphas: Iterable[float] | None,
+    seeds: Sequence[int],
+) -> list[Cell]:
+    """The grid, all of it for one seed before the next: so that a sweep that is stopped has whole curves.
+
+    Args:
+        task: Name of the task.
+        strategies: By name.
+        names: Which of them.
+        alphas: Strengths of those that have one; None: each one's own.
+        seeds: The baseline, which is not trained, is tested with the first only.
+
+    Raises:
+        ValueError: If a strategy is unknown.
+    """
+    if unknown := [name for name in names if name not in strategies]:
+        raise ValueError(f"there is no strategy {unknown[0]!r}: choose from {', '.join(strategies)}")
+    wanted = None if alphas is None else tuple(alphas)
+    return [
+        Cell(task, name, alpha, seed)
+        for seed in seeds
+        for name in names
+        for alpha in ((wanted or strategies[name].alphas) if strategies[name].alphas else (None,))
+        if strategies[name].config is not None or seed == seeds[0]
+    ]
