@@ -14,9 +14,8 @@ import argparse
 import sys
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT / "tools" / "experiments"))
-from grid import TASKS, Strategy, cells
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tools" / "experiments"))
+from grid import ROOT, TASKS, Strategy, cells
 from results import read_results
 from sweep import Sweep, hardware, revision, run_all
 from table import markdown

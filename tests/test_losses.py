@@ -1,10 +1,12 @@
+import numpy as np
 import pytest
 import torch
 from mmagic.registry import MODELS
+from scipy.ndimage import gaussian_filter1d
 
 from mmtempreg.functional import illumination
 from mmtempreg.losses import SiameseOutputs
-from mmtempreg.transforms import AffineTransformPair, draw_generator
+from mmtempreg.transforms import AffineTransformPair, PathStep, draw_generator
 
 LOSSES = ["StabilityLoss", "TransformInvarianceLoss", "SparseJacobianLoss", "AugmentationLoss"]
 
@@ -66,6 +68,82 @@ def test_gradients(name, outputs):
 
         small = getattr(outputs, part).clone().requires_grad_()
         assert torch.autograd.gradcheck(value, (small,), fast_mode=True)
+
+
+# ---------------------------------------------------------------- several transforms, several losses
+
+
+@pytest.fixture
+def clip():
+    """Of a pseudo-clip of five frames, what the losses see."""
+    f_x, target, *f_tx = torch.rand(6, 2, 3, 24, 32, dtype=torch.float64)
+    weight = torch.rand(2, 1, 24, 32, dtype=torch.float64)
+    drawn = AffineTransformPair().sample(f_x, draw_generator(0, 0))
+    return [
+        SiameseOutputs(f_x, f, target, PathStep(drawn, drawn, k), weight) for k, f in enumerate(f_tx, start=1)
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", LOSSES)
+def test_several_transforms_give_the_mean(name, clip):
+    loss = MODELS.build(dict(type=name))
+    torch.testing.assert_close(loss(*clip), torch.stack([loss(one) for one in clip]).mean())
+
+
+@pytest.mark.parametrize("valid_only", [True, False])
+def test_temporal_residual_loss_is_scipys_highpass_of_the_errors(clip, valid_only):
+    errors = [clip[0].f_x - clip[0].target] + [o.f_tx - o.transform.apply_output(o.target) for o in clip]
+    errors = torch.stack(errors).numpy()
+    highpass = errors - gaussian_filter1d(errors, 0.15 * 24, axis=0, mode="reflect", truncate=4)
+    weight = np.stack([clip[0].weight] + [o.transform.apply_output(o.weight) for o in clip]).max(axis=0)
+    if valid_only:
+        weight = weight * np.stack([o.transform.valid(o.f_tx) for o in clip]).min(axis=0)
+    expected = 2 * 5 / 4 * ((highpass * weight) ** 2).mean()
+    loss = MODELS.build(dict(type="TemporalResidualLoss", valid_only=valid_only))
+    assert float(loss(*clip)) == pytest.approx(expected, rel=1e-6)
+
+
+def test_temporal_residual_loss_of_two_frames_is_sparse_jacobian(outputs):
+    pair, jacobian = (MODELS.build(dict(type=name)) for name in ("TemporalResidualLoss", "SparseJacobianLoss"))
+    assert float(pair(outputs)) == pytest.approx(float(jacobian(outputs)), rel=1e-3)
+
+
+def test_temporal_residual_loss_without_weights_and_for_a_steady_error(clip):
+    steady = [
+        SiameseOutputs(o.target + 0.3, o.transform.apply_output(o.target) + 0.3, o.target, o.transform) for o in clip
+    ]
+    loss = MODELS.build(dict(type="TemporalResidualLoss"))
+    assert float(loss(*steady)) < 1e-20
+    assert float(loss(*(SiameseOutputs(o.f_x, o.f_tx, o.target, o.transform) for o in clip))) > 0
+
+
+def test_gradients_of_the_temporal_residual_loss(clip):
+    loss = MODELS.build(dict(type="TemporalResidualLoss"))
+
+    def value(f_tx):
+        return loss(*clip[:-1], SiameseOutputs(**{**vars(clip[-1]), "f_tx": f_tx}))
+
+    assert torch.autograd.gradcheck(value, (clip[-1].f_tx.clone().requires_grad_(),), fast_mode=True)
+
+
+def test_combined_losses_are_weighted_sums(outputs):
+    parts = [dict(type="TransformInvarianceLoss"), dict(type="SparseJacobianLoss", distance=dict(type="L1Loss"))]
+    first, second = (MODELS.build(part)(outputs) for part in parts)
+    combined = dict(type="CombinedRegularizationLoss", losses=parts)
+    torch.testing.assert_close(MODELS.build(combined)(outputs), (first + second) / 2)
+    torch.testing.assert_close(MODELS.build(dict(combined, weights=[3, 0.5]))(outputs), 3 * first + 0.5 * second)
+    with pytest.raises(ValueError, match="a weight for each"):
+        MODELS.build(dict(combined, weights=[1]))
+
+
+def test_a_distance_of_several_values_counts_their_sum(outputs):
+    @MODELS.register_module(force=True)
+    class TwoValues(torch.nn.Module):
+        def forward(self, pred, target):
+            return (pred - target).abs().mean(), None  # as PerceptualLoss without a style loss
+
+    two, one = (MODELS.build(dict(type="StabilityLoss", distance=dict(type=name))) for name in ("TwoValues", "L1Loss"))
+    torch.testing.assert_close(two(outputs), one(outputs))
 
 
 def test_l2_norm_as_printed():

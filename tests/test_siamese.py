@@ -11,7 +11,7 @@ from mmengine.model import BaseModel
 from mmengine.optim import OptimWrapper
 
 from mmtempreg.models.siamese.siamese_edit_model import family_of
-from mmtempreg.transforms import AffineTransformPair, ImageRange, draw_generator
+from mmtempreg.transforms import AffineTransformPair, ImageRange, PathStep, draw_generator
 
 SRCNN = dict(
     type="BaseEditModel",
@@ -94,6 +94,28 @@ def test_regularisation_equals_the_formula_written_out():
     f_tx, t_fx = model.generator(drawn.apply_input(x)), drawn.apply_output(model.generator(x))
     torch.testing.assert_close(log["loss_reg"], (((f_tx - t_fx) * valid) ** 2).mean().detach(), rtol=1e-5, atol=0)
     MessageHub.get_current_instance().update_info("iter", 0)
+
+
+@pytest.mark.parametrize("single_pass", [False, True])
+@pytest.mark.parametrize("motion", ["independent", "path"])
+def test_several_transforms_equal_the_formula_written_out(motion, single_pass):
+    options = dict(num_transforms=3, motion=motion, single_pass=single_pass, seed=4)
+    model, batch = siamese(regularization=dict(type="StabilityLoss", valid_only=False), **options), photo_batch()
+    (log,) = train(copy.deepcopy(model), [batch])
+    x = model.data_preprocessor(batch, True)["inputs"]
+    generator = draw_generator(4, 0)
+    drawn = [AffineTransformPair().sample(x, generator) for _ in range(3)]
+    if motion == "path":
+        drawn = [PathStep(drawn[0], one, k) for k, one in enumerate(drawn, start=1)]
+    f_x = model.generator(x)
+    losses = [((model.generator(one.apply_input(x)) - f_x) ** 2).mean() for one in drawn]
+    torch.testing.assert_close(log["loss_reg"], torch.stack(losses).mean().detach(), rtol=1e-5, atol=0)
+
+
+@pytest.mark.parametrize("options", [dict(num_transforms=0), dict(num_transforms=1.5), dict(motion="random")])
+def test_bad_numbers_of_transforms(options):
+    with pytest.raises(ValueError, match=next(iter(options))):
+        siamese(**options)
 
 
 @pytest.mark.parametrize(("config", "batch"), CASES, ids=ids)

@@ -8,9 +8,11 @@ from mmtempreg.functional import pixel_grid
 from mmtempreg.transforms import (
     AffineTransformPair,
     ComposeTransformPair,
+    ExposureTransformPair,
     ImageRange,
     LocalMotionPair,
     NoiseTransformPair,
+    PathStep,
     draw_generator,
 )
 
@@ -18,6 +20,7 @@ PAIRS = [
     dict(type="AffineTransformPair"),
     dict(type="NoiseTransformPair"),
     dict(type="LocalMotionPair"),
+    dict(type="ExposureTransformPair"),
     dict(
         type="ComposeTransformPair",
         transforms=[
@@ -106,6 +109,32 @@ def test_local_motion_moves_by_what_was_drawn():
     torch.testing.assert_close(drawn.map_points(corner)[0, 0, 0], drawn.displacement[0, :, 0, 0])
 
 
+def test_exposure_is_a_gain_within_the_stops_and_moves_nothing():
+    x = torch.full((400, 1, 4, 4), 0.25)
+    drawn = ExposureTransformPair(stops=0.5).sample(x, draw_generator(2, 2))
+    stops = torch.log2(drawn.apply_input(x)[:, 0, 0, 0] / 0.25)
+    assert -0.5 <= float(stops.min()) < -0.45
+    assert 0.45 < float(stops.max()) <= 0.5
+    assert torch.equal(drawn.apply_output(x), x)
+    assert float(drawn.apply_input(torch.full_like(x, 0.9)).max()) == 1  # clipped at white
+    black = ImageRange(-1.0, 1.0)  # what is black stays black, whatever its value
+    drawn = ExposureTransformPair(stops=0.5).sample(x, draw_generator(2, 2), black)
+    assert torch.equal(drawn.apply_input(torch.full_like(x, -1)), torch.full_like(x, -1))
+
+
+def test_steps_of_a_path_move_as_far_as_they_say():
+    x = torch.rand(2, 3, 24, 24)
+    drawn = AffineTransformPair().sample(x, draw_generator(0, 1))
+    noise = NoiseTransformPair().sample(x, draw_generator(0, 2))
+    points = pixel_grid((24, 24), (24, 24))
+    for distance in (0, 1, 3):
+        step = PathStep(drawn, noise, distance)
+        expected = points + distance * (drawn.map_points(points) - points)
+        torch.testing.assert_close(step.map_points(points), expected)
+    assert torch.equal(PathStep(drawn, noise, 1).apply_output(x), drawn.apply_output(x))
+    assert torch.equal(PathStep(drawn, noise, 0).apply_input(x), noise.perturb(x))
+
+
 @pytest.mark.parametrize(
     ("build", "message"),
     [
@@ -114,6 +143,7 @@ def test_local_motion_moves_by_what_was_drawn():
         (lambda: AffineTransformPair(rotate=90), "below 90 degrees"),
         (lambda: AffineTransformPair(padding_mode="wrap"), "padding_mode"),
         (lambda: NoiseTransformPair((0.04, 0.01)), "sigma must be"),
+        (lambda: ExposureTransformPair(-0.1), "stops"),
         (lambda: LocalMotionPair(control_points=1), "control_points"),
         (lambda: ComposeTransformPair([]), "at least one"),
         (lambda: ComposeTransformPair([AffineTransformPair(), LocalMotionPair(padding_mode="zeros")]), "agree"),

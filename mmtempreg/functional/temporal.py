@@ -55,6 +55,24 @@ def _reflect(index: int, length: int) -> int:
     return index if index < length else 2 * length - 1 - index
 
 
+def _highpass_rows(kernel: Sequence[float], centers: Iterable[int], length: int, width: int) -> Tensor:
+    """Rows of the high-pass: what each of `width` frames (frame i stands at i % width) gives to those at `centers`."""
+    radius, rows = len(kernel) // 2, []
+    for center in centers:
+        row = torch.zeros(width, dtype=torch.float64)
+        row[center % width] = 1.0
+        for offset, weight in enumerate(kernel, start=center - radius):
+            row[_reflect(offset, length) % width] -= weight
+        rows.append(row)
+    return torch.stack(rows)
+
+
+def highpass_matrix(num_frames: int, fps: float, sigma: float = SIGMA) -> Tensor:
+    """The high-pass v - G_sigma * v of a whole clip as a matrix, (num_frames, num_frames) float64."""
+    kernel = gaussian_kernel(fps, sigma).tolist()
+    return _highpass_rows(kernel, range(num_frames), num_frames, num_frames)
+
+
 class Piece(NamedTuple):
     """Some values of the high-pass of some frames.
 
@@ -133,11 +151,7 @@ class TemporalHighpass:
             return iter(())
         frames = slice(self._done, self._done + number)
         held = min(self._count, self._capacity)
-        weights = torch.zeros(number, held, dtype=torch.float64)
-        for row, center in zip(weights, range(frames.start, frames.stop)):
-            row[center % self._capacity] = 1.0
-            for offset, weight in enumerate(self.kernel, start=center - self.radius):
-                row[_reflect(offset, self._count) % self._capacity] -= weight
+        weights = _highpass_rows(self.kernel, range(frames.start, frames.stop), self._count, self._capacity)[:, :held]
         self._done += number
         return _pieces(weights.to(self._window), self._window[:, :held], frames, self._shape.numel())
 

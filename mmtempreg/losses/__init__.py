@@ -4,15 +4,18 @@ from .illumination import IlluminationReflectanceLoss
 from .masked import L2NormLoss, MaskedLoss
 from .regularization import (
     AugmentationLoss,
+    CombinedRegularizationLoss,
     RegularizationLoss,
     SiameseOutputs,
     SparseJacobianLoss,
     StabilityLoss,
+    TemporalResidualLoss,
     TransformInvarianceLoss,
 )
 
 __all__ = [
     "AugmentationLoss",
+    "CombinedRegularizationLoss",
     "IlluminationReflectanceLoss",
     "L2NormLoss",
     "MaskedLoss",
@@ -20,5 +23,6 @@ __all__ = [
     "SiameseOutputs",
     "SparseJacobianLoss",
     "StabilityLoss",
+    "TemporalResidualLoss",
     "TransformInvarianceLoss",
 ]

@@ -15,7 +15,8 @@ class MaskedLoss(nn.Module):
     stands inside the square, and nothing is divided by its sum.
 
     Args:
-        distance: Config of any MMagic pixel loss; called as `distance(pred, target)`.
+        distance: Config of any MMagic pixel loss, called as `distance(pred, target)`; of several values that it gives,
+            such as `PerceptualLoss`, the sum counts.
     """
 
     def __init__(self, distance: dict | None = None) -> None:
@@ -26,7 +27,8 @@ class MaskedLoss(nn.Module):
         """Args: pred, target: (N, C, H, W); weight: (N, 1 or C, H, W) in [0, 1], or None for 1."""
         if weight is not None:
             pred, target = pred * weight, target * weight
-        return self.distance(pred, target)
+        value = self.distance(pred, target)
+        return sum(part for part in value if part is not None) if isinstance(value, tuple) else value
 
 
 @MODELS.register_module()

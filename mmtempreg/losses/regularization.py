@@ -1,13 +1,16 @@
-"""The regularisation terms L_reg of the paper (section 3), over what the two siamese passes gave."""
+"""The regularisation terms L_reg: the paper's (section 3) and ours, over what the siamese passes gave."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from mmagic.registry import MODELS
 from torch import Tensor, nn
 
+from ..functional.temporal import SIGMA, highpass_matrix
 from ..transforms.base import DrawnTransform
 from .masked import MaskedLoss
 
@@ -65,8 +68,12 @@ class RegularizationLoss(nn.Module):
         """The two maps to compare, and their weight or None."""
         raise NotImplementedError
 
-    def forward(self, outputs: SiameseOutputs) -> Tensor:
-        """The scalar loss."""
+    def forward(self, *outputs: SiameseOutputs) -> Tensor:
+        """The scalar loss; of several T, the mean over them."""
+        return torch.stack([self.of_one(one) for one in outputs]).mean()
+
+    def of_one(self, outputs: SiameseOutputs) -> Tensor:
+        """The loss for one T."""
         first, second, weight = self.terms(outputs)
         if self.valid_only:
             valid = outputs.transform.valid(first).to(first.dtype)
@@ -105,3 +112,74 @@ class AugmentationLoss(RegularizationLoss):
 
     def terms(self, outputs: SiameseOutputs) -> tuple[Tensor, Tensor, Tensor | None]:
         return outputs.f_tx, outputs.moved_target(), outputs.moved_weight()
+
+
+@MODELS.register_module()
+class TemporalResidualLoss(RegularizationLoss):
+    """The high-pass of the error over a pseudo-clip: what the temporal residual R measures (`functional.temporal`).
+
+    x and its K - 1 moved copies are taken as consecutive frames, and e_k = f(T_k(x)) - T_k(y) is the error of each:
+
+        2K / (K - 1) mean_k | e_k - (G_sigma * e)_k |^2
+
+    The factor makes it the mean of the squared differences of two frames, as long as the clip is shorter than the
+    Gaussian; with a single T it is sparse Jacobian (Eq. 7-8). Meant for `num_transforms=K-1, motion='path'`.
+
+    Args:
+        fps: Frames per second of the pseudo-clip.
+        sigma: Standard deviation of the Gaussian in seconds.
+        kwargs: Of `RegularizationLoss`.
+    """
+
+    def __init__(self, fps: float = 24.0, sigma: float = SIGMA, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.fps, self.sigma = fps, sigma
+
+    def forward(self, *outputs: SiameseOutputs) -> Tensor:
+        first = outputs[0]
+        errors = torch.stack([first.f_x - first.target, *(one.f_tx - one.moved_target() for one in outputs)])
+        matrix = highpass_matrix(len(errors), self.fps, self.sigma).to(errors)
+        scale = (2 * len(errors) / (len(errors) - 1)) ** 0.5
+        highpass = scale * torch.einsum("kj,j...->k...", matrix, errors)
+        weight = self._weight(outputs)
+        if weight is not None:
+            highpass = highpass * weight
+        highpass = highpass.flatten(0, 1)
+        return self.masked_loss(highpass, torch.zeros_like(highpass))
+
+    def _weight(self, outputs: Sequence[SiameseOutputs]) -> Tensor | None:
+        """What counts in any frame, of what all frames see."""
+        weight = None
+        if outputs[0].weight is not None:
+            weight = torch.stack(
+                [outputs[0].weight, *(moved for o in outputs if (moved := o.moved_weight()) is not None)]
+            )
+            weight = weight.amax(dim=0)
+        if self.valid_only:
+            seen = torch.stack([one.transform.valid(one.f_tx) for one in outputs]).amin(dim=0).to(outputs[0].f_x)
+            weight = seen if weight is None else weight * seen
+        return weight
+
+
+@MODELS.register_module()
+class CombinedRegularizationLoss(nn.Module):
+    """Several regularisation terms at once: their weighted sum.
+
+    Args:
+        losses: Configs of regularisation losses.
+        weights: How much each counts; None: 1 / their number.
+
+    Raises:
+        ValueError: If there is no loss, or not one weight for each.
+    """
+
+    def __init__(self, losses: Sequence[dict], weights: Sequence[float] | None = None) -> None:
+        super().__init__()
+        if not losses or (weights is not None and len(weights) != len(losses)):
+            raise ValueError(f"give losses, and a weight for each or none: got {losses} and {weights}")
+        self.losses = nn.ModuleList(MODELS.build(loss) for loss in losses)
+        self.weights = [1 / len(losses)] * len(losses) if weights is None else list(weights)
+
+    def forward(self, *outputs: SiameseOutputs) -> Tensor:
+        """The scalar loss."""
+        return torch.stack([weight * loss(*outputs) for weight, loss in zip(self.weights, self.losses)]).sum()

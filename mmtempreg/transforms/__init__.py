@@ -1,8 +1,9 @@
 """Transform pairs: draw T for a batch, apply the same T to input, prediction, target and mask."""
 
 from .affine import AffineTransformPair
-from .base import DrawnTransform, ImageRange, TransformPair, draw_generator
+from .base import DrawnTransform, ImageRange, PathStep, TransformPair, draw_generator
 from .compose import ComposeTransformPair
+from .exposure import ExposureTransformPair
 from .local_motion import LocalMotionPair
 from .noise import NoiseTransformPair
 
@@ -10,9 +11,11 @@ __all__ = [
     "AffineTransformPair",
     "ComposeTransformPair",
     "DrawnTransform",
+    "ExposureTransformPair",
     "ImageRange",
     "LocalMotionPair",
     "NoiseTransformPair",
+    "PathStep",
     "TransformPair",
     "draw_generator",
 ]

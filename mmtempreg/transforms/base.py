@@ -27,6 +27,16 @@ class ImageRange:
     low: Tensor | float = 0.0
     high: Tensor | float = 1.0
 
+    def bounds(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Black and white as tensors that go with `x`."""
+        low, high = (torch.as_tensor(v, dtype=x.dtype, device=x.device) for v in (self.low, self.high))
+        return low, high
+
+    def clip(self, x: Tensor) -> Tensor:
+        """`x`, cut off at black and white."""
+        low, high = self.bounds(x)
+        return torch.maximum(torch.minimum(x, high), low)
+
 
 @torch.compiler.disable  # MMEngine's `compile` traces the whole training step, and hashing is no matter of tensors
 def draw_generator(seed: int, iteration: int, rank: int = 0) -> torch.Generator:
@@ -87,6 +97,26 @@ class DrawnTransform:
         if (shape, f.device) not in self._read:
             self._read[shape, f.device] = self.map_points(pixel_grid(shape, self.size, f.device))
         return self._read[shape, f.device]
+
+
+class PathStep(DrawnTransform):
+    """A frame of a clip that moves along a drawn T: each point is moved `distance` times as far as T moves it.
+
+    Args:
+        motion: The drawn T.
+        appearance: Whose noise or exposure change the frame has: that of the path would be the same in all frames.
+        distance: 0 stands still, 1 is T, 2 is twice as far. Of an affine T the result is affine too.
+    """
+
+    def __init__(self, motion: DrawnTransform, appearance: DrawnTransform, distance: float) -> None:
+        super().__init__(motion.size, motion.padding_mode)
+        self.motion, self.appearance, self.distance = motion, appearance, distance
+
+    def map_points(self, points: Tensor) -> Tensor:
+        return points + self.distance * (self.motion.map_points(points) - points)
+
+    def perturb(self, x: Tensor) -> Tensor:
+        return self.appearance.perturb(x)
 
 
 class TransformPair:

@@ -18,10 +18,8 @@ class NoiseTransform(DrawnTransform):
         self.image_range = image_range
 
     def perturb(self, x: Tensor) -> Tensor:
-        low = torch.as_tensor(self.image_range.low, dtype=x.dtype, device=x.device)
-        high = torch.as_tensor(self.image_range.high, dtype=x.dtype, device=x.device)
-        noisy = x + self.noise.to(x.device, x.dtype) * (high - low)
-        return torch.maximum(torch.minimum(noisy, high), low)
+        low, high = self.image_range.bounds(x)
+        return self.image_range.clip(x + self.noise.to(x.device, x.dtype) * (high - low))
 
 
 @MODELS.register_module()

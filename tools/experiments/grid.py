@@ -49,6 +49,81 @@ STRATEGIES = {
 }
 """The paper's (section 4.2)."""
 
+_AFFINE = dict(type="AffineTransformPair")
+_NOISE = dict(type="NoiseTransformPair", sigma=(0, 0.02))
+_LOCAL = dict(type="LocalMotionPair", displacement=4)
+
+
+def _pair(*transforms: dict) -> Options:
+    return {"model.transform": dict(_delete_=True, type="ComposeTransformPair", transforms=list(transforms))}
+
+
+def _losses(*names: str) -> Options:
+    losses = [dict(type=name) for name in names]
+    return {"model.regularization": dict(_delete_=True, type="CombinedRegularizationLoss", losses=losses)}
+
+
+def _clip(num_frames: int) -> Options:
+    return {
+        "model.regularization": dict(_delete_=True, type="TemporalResidualLoss"),
+        "model.num_transforms": num_frames - 1,
+        "model.motion": "path",
+    }
+
+
+_L1 = {"model.regularization.distance": dict(type="L1Loss")}
+_CHARBONNIER = {"model.regularization.distance": dict(type="CharbonnierLoss")}
+
+VARIANTS = {
+    name: Strategy(title, config, (0.5, 0.8, 0.95), options)
+    for name, title, config, options in [
+        ("transinv_l1", "transform invariance, L1", "transinv_a0.8", _L1),
+        ("transinv_large", "transform invariance, T x 2", "transinv_a0.8", {"model.transform.scale": 2.0}),
+        ("transinv_local", "transform invariance, local motion", "transinv_a0.8", _pair(_AFFINE, _LOCAL)),
+        ("transinv_noise", "transform invariance, noise", "transinv_a0.8", _pair(_AFFINE, _NOISE)),
+        ("transinv_two", "transform invariance, two T", "transinv_a0.8", {"model.num_transforms": 2}),
+        (
+            "transinv_augment",
+            "transform invariance + Eq. 5",
+            "transinv_a0.8",
+            _losses("TransformInvarianceLoss", "AugmentationLoss"),
+        ),
+        ("jacobian_l1", "sparse Jacobian, L1", "jacobian_a0.95", _L1),
+        ("jacobian_charbonnier", "sparse Jacobian, Charbonnier", "jacobian_a0.95", _CHARBONNIER),
+        ("jacobian_large", "sparse Jacobian, T x 2", "jacobian_a0.95", {"model.transform.scale": 2.0}),
+        ("jacobian_local", "sparse Jacobian, local motion", "jacobian_a0.95", _pair(_AFFINE, _LOCAL)),
+        ("jacobian_noise", "sparse Jacobian, noise", "jacobian_a0.95", _pair(_AFFINE, _NOISE)),
+        (
+            "jacobian_exposure",
+            "sparse Jacobian, exposure",
+            "jacobian_a0.95",
+            _pair(_AFFINE, dict(type="ExposureTransformPair")),
+        ),
+        ("jacobian_two", "sparse Jacobian, two T", "jacobian_a0.95", {"model.num_transforms": 2}),
+        (
+            "jacobian_augment",
+            "sparse Jacobian + Eq. 5",
+            "jacobian_a0.95",
+            _losses("SparseJacobianLoss", "AugmentationLoss"),
+        ),
+        (
+            "transinv_jacobian",
+            "transform invariance + sparse Jacobian",
+            "jacobian_a0.95",
+            _losses("TransformInvarianceLoss", "SparseJacobianLoss"),
+        ),
+        ("clip3", "pseudo-clips of 3 frames", "jacobian_a0.95", _clip(3)),
+        ("clip5", "pseudo-clips of 5 frames", "jacobian_a0.95", _clip(5)),
+        (
+            "clip3_local_noise",
+            "pseudo-clips of 3, local motion, noise",
+            "jacobian_a0.95",
+            {**_clip(3), **_pair(_AFFINE, _LOCAL, _NOISE)},
+        ),
+    ]
+}
+"""What the paper leaves open (section 6), each as a change of one of its strategies."""
+
 
 @dataclass(frozen=True)
 class Task:

@@ -31,7 +31,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from grid import ALPHAS, ROOT, STRATEGIES, TASKS, Cell, Options, Strategy, cells, config_hash
+from grid import ALPHAS, ROOT, STRATEGIES, TASKS, VARIANTS, Cell, Options, Strategy, cells, config_hash
 from mmengine.config import Config, DictAction
 from results import append_result, read_results
 from tqdm import tqdm
@@ -176,9 +176,17 @@ def run_all(sweep: Sweep, grid: Sequence[Cell], jobs: int) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("task", choices=TASKS)
-    parser.add_argument("--strategies", nargs="+", default=list(STRATEGIES), metavar="NAME", help=", ".join(STRATEGIES))
+    parser.add_argument(
+        "--strategies",
+        nargs="+",
+        default=list(STRATEGIES),
+        metavar="NAME",
+        help=f"default: the paper's, {', '.join(STRATEGIES)}; also {', '.join(VARIANTS)}",
+    )
     parser.add_argument("--alphas", type=float, nargs="+", help=f"strengths (default: {' '.join(map(str, ALPHAS))})")
-    parser.add_argument("--seeds", type=int, nargs="+", default=list(range(10)), help="default: 0 to 9, as in the paper")
+    parser.add_argument(
+        "--seeds", type=int, nargs="+", default=list(range(10)), help="default: 0 to 9, as in the paper"
+    )
     parser.add_argument("--schedule", choices=("short", "full"), default="short")
     parser.add_argument("--jobs", type=int, default=os.cpu_count(), help="cells at the same time")
     parser.add_argument("--out-dir", type=Path, default=ROOT / "work_dirs" / "sweep")
@@ -186,12 +194,13 @@ def main() -> None:
     parser.add_argument("--test-options", nargs="+", action=DictAction, default={}, metavar="KEY=VALUE")
     args = parser.parse_args()
     try:
-        grid = cells(args.task, STRATEGIES, args.strategies, args.alphas, args.seeds)
+        strategies = {**STRATEGIES, **VARIANTS}
+        grid = cells(args.task, strategies, args.strategies, args.alphas, args.seeds)
         task = TASKS[args.task]
         sweep = Sweep(
             args.out_dir.resolve() / args.task,
             args.out_dir.resolve() / f"{args.task}.csv",
-            STRATEGIES,
+            strategies,
             {**task.schedules[args.schedule], **args.train_options},
             {**task.tests[args.schedule], **args.test_options},
             hardware(),

@@ -12,7 +12,7 @@ import sys
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from grid import STRATEGIES, TASKS, Strategy
+from grid import STRATEGIES, TASKS, VARIANTS, Strategy
 from results import Row, read_results
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "analysis_tools"))
@@ -47,7 +47,8 @@ def markdown(rows: Iterable[Row], strategies: Mapping[str, Strategy], prefix: st
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("results", type=Path)
-    parser.add_argument("--strategies", nargs="+", default=list(STRATEGIES), metavar="NAME")
+    known = {**STRATEGIES, **VARIANTS}
+    parser.add_argument("--strategies", nargs="+", choices=known, default=list(known), metavar="NAME")
     parser.add_argument("--alphas", type=float, nargs="+", help="only these strengths")
     parser.add_argument("--prefix", help="only this set of clips")
     args = parser.parse_args()
@@ -61,7 +62,7 @@ def main() -> None:
         rows = [row for row in rows if not row["alpha"] or float(row["alpha"]) in args.alphas]
     for prefix, title in TASKS[rows[0]["task"]].prefixes.items():
         if args.prefix in (None, prefix):
-            print(f"\n{title}\n\n{markdown(rows, {name: STRATEGIES[name] for name in args.strategies}, prefix)}")
+            print(f"\n{title}\n\n{markdown(rows, {name: known[name] for name in args.strategies}, prefix)}")
 
 
 if __name__ == "__main__":

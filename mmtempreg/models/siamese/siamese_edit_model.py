@@ -11,6 +11,8 @@ from mmengine.model import BaseModel
 from .families import ColorizationFamily, EditFamily, GANFamily, TranslationFamily
 from .training import Plan, SiameseTraining
 
+MOTIONS = ("independent", "path")
+
 
 @MODELS.register_module()
 class SiameseEditModel(BaseModel):
@@ -40,6 +42,9 @@ class SiameseEditModel(BaseModel):
         single_pass: Run the network once, on x and T(x) in one batch, instead of twice. With batch normalisation it
             is not the same: two passes (the authors') use batch statistics of their own, and both move the running
             averages; one pass shares the statistics of both halves.
+        num_transforms: How many T are drawn for each image. The network runs once more for each.
+        motion: 'independent': each T for itself, and the regularisation's mean over them. 'path': frames of a short
+            clip, of which the n-th is moved n times as far as the first (`PathStep`).
 
     Raises:
         ValueError: If a number is out of its range, or one of `transform` and `regularization` is missing.
@@ -66,6 +71,8 @@ class SiameseEditModel(BaseModel):
         regularize_every: int = 1,
         regularize_fraction: float = 1.0,
         single_pass: bool = False,
+        num_transforms: int = 1,
+        motion: str = "independent",
     ) -> None:
         # No super().__init__(): `__new__` has built the stock model, initialised by its own class.
         if not 0 <= alpha <= 1:
@@ -74,6 +81,10 @@ class SiameseEditModel(BaseModel):
             raise ValueError("`transform` and `regularization` go together: give both, or neither")
         if int(regularize_every) != regularize_every or regularize_every < 1:
             raise ValueError(f"regularize_every must be a whole number >= 1, got {regularize_every}")
+        if int(num_transforms) != num_transforms or num_transforms < 1:
+            raise ValueError(f"num_transforms must be a whole number >= 1, got {num_transforms}")
+        if motion not in MOTIONS:
+            raise ValueError(f"motion must be one of {MOTIONS}, got {motion!r}")
         if not 0 < regularize_fraction <= 1:
             raise ValueError(f"regularize_fraction must lie in (0, 1], got {regularize_fraction}")
         if hasattr(self, "_adopt"):
@@ -87,6 +98,8 @@ class SiameseEditModel(BaseModel):
                 int(regularize_every),
                 float(regularize_fraction),
                 single_pass,
+                int(num_transforms),
+                motion,
             )
 
 

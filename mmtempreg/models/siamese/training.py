@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -15,7 +15,7 @@ from mmengine.model import BaseModel
 from torch import Tensor
 
 from ...losses import RegularizationLoss, SiameseOutputs
-from ...transforms import DrawnTransform, ImageRange, TransformPair, draw_generator
+from ...transforms import DrawnTransform, ImageRange, PathStep, TransformPair, draw_generator
 
 Predict = Callable[[Tensor], Tensor]
 
@@ -31,19 +31,26 @@ class Plan:
     regularize_every: int
     regularize_fraction: float
     single_pass: bool
+    num_transforms: int = 1
+    motion: str = "independent"
+
+    def sample(self, x: Tensor, generator: torch.Generator, image_range: ImageRange) -> list[DrawnTransform]:
+        """Draws the transforms of a step: `num_transforms` for each image."""
+        drawn = [self.transform.sample(x, generator, image_range) for _ in range(self.num_transforms)]
+        return drawn if self.motion == "independent" else [PathStep(drawn[0], t, k + 1) for k, t in enumerate(drawn)]
 
 
 @dataclass
 class _Passes:
-    """What the network gave for x, and how to get what it gives for T(x)."""
+    """What the network gave for x, and how to get what it gives for each T(x)."""
 
     f_x: Tensor
-    f_tx: Callable[[], Tensor]
-    transform: DrawnTransform
+    f_tx: Callable[[], Sequence[Tensor]]
+    transforms: list[DrawnTransform]
 
 
 class SiameseTraining(BaseModel):
-    """A stock model's training step with a second pass, on T(x), and L = (1 - alpha) L_rec + alpha L_reg.
+    """A stock model's training step with a second pass (or more), on T(x), and L = (1 - alpha) L_rec + alpha L_reg.
 
     A family (see `families`) says where in its stock training step the prediction is made and where the losses of
     the network are added up. It lets the prediction go through `_predict_both`, inside `_watching`, and asks
@@ -112,14 +119,14 @@ class SiameseTraining(BaseModel):
         part = x[: math.ceil(plan.regularize_fraction * len(x))]
         with torch.autocast(x.device.type, enabled=False):  # half precision would round sub-pixel motion away
             generator = draw_generator(plan.seed, iteration, get_rank())
-            transform = plan.transform.sample(part, generator, image_range or self._image_range())
-            moved = transform.apply_input(part)
+            transforms = plan.sample(part, generator, image_range or self._image_range())
+            moved = [transform.apply_input(part) for transform in transforms]
         if plan.single_pass:
-            f_x, f_tx = predict(torch.cat([x, moved])).split([len(x), len(moved)])
-            self._passes = _Passes(f_x[: len(moved)], lambda: f_tx, transform)
+            f_x, *f_tx = predict(torch.cat([x, *moved])).split([len(x), *map(len, moved)])
+            self._passes = _Passes(f_x[: len(part)], lambda: f_tx, transforms)
         else:
             f_x = predict(x)
-            self._passes = _Passes(f_x[: len(moved)], lambda: predict(moved), transform)
+            self._passes = _Passes(f_x[: len(part)], lambda: [predict(image) for image in moved], transforms)
         return f_x
 
     def _loss_reg(self, target: Tensor, weight: Tensor | None = None) -> Tensor | None:
@@ -134,11 +141,13 @@ class SiameseTraining(BaseModel):
             return None
         n = len(passes.f_x)
         target, weight = target[:n], None if weight is None else weight[:n]
-        f_tx = passes.f_tx()
-        moved = self.moved_target(target, passes.transform) if hasattr(self, "moved_target") else None
+        predictions = passes.f_tx()
         with torch.autocast(target.device.type, enabled=False):
-            outputs = SiameseOutputs(passes.f_x.float(), f_tx.float(), target, passes.transform, weight, moved)
-            return plan.loss.to(target.device)(outputs)
+            f_x, outputs = passes.f_x.float(), []
+            for f_tx, transform in zip(predictions, passes.transforms):
+                moved = self.moved_target(target, transform) if hasattr(self, "moved_target") else None
+                outputs.append(SiameseOutputs(f_x, f_tx.float(), target, transform, weight, moved))
+            return plan.loss.to(target.device)(*outputs)
 
     def _image_range(self) -> ImageRange:
         """Black (0) and white (255) as the data preprocessor hands them to the network."""

@@ -1,0 +1,168 @@
+"""Draws the results of a sweep: PSNR, S and R against alpha, and what PSNR costs in S and R.
+
+Usage: python tools/experiments/plot_sweep.py RESULTS.csv OUTPUT.png [--strategies NAME ...] [--prefix PREFIX]
+       [--kind {strength,trade-off}]
+
+`strength`: the paper's Figures 4 and 5, one line for each strategy, mean and standard deviation over the seeds;
+strategies without a strength are dashed lines. `trade-off`: a point for each strategy and strength in the planes of PSNR
+and S, and of PSNR and R, with the Pareto front. Only what was measured is drawn.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import matplotlib
+import numpy as np
+from grid import STRATEGIES, TASKS, VARIANTS, Strategy
+from results import Row, read_results
+from table import groups
+
+from mmtempreg.fileio import replace_when_written
+
+matplotlib.use("Agg")
+import matplotlib.pyplot as plt
+
+METRICS = {"PSNR [dB]": ("SaturatedPSNR", "ClipPSNR"), "S": ("TemporalSmoothness",), "R": ("TemporalResidual",)}
+"""Axis title -> the columns that may hold it."""
+
+KNOWN = {**STRATEGIES, **VARIANTS}
+
+
+def position(alpha: float) -> float:
+    """Of a strength on the axis: -log10(1 - alpha), so that 0.9 and 0.99 lie as far apart as 0 and 0.9."""
+    return -float(np.log10(1 - alpha))
+
+
+class Points:
+    """Mean and standard deviation of each (strategy, strength) in one set of clips.
+
+    Args:
+        rows: Of a file of results.
+        strategies: Which, by name.
+        prefix: Of the metrics of the set of clips.
+    """
+
+    def __init__(self, rows: Sequence[Row], strategies: dict[str, Strategy], prefix: str) -> None:
+        self.strategies = strategies
+        self.groups = groups(rows, strategies)
+        self.lead = f"{prefix}/" if prefix else ""
+
+    def values(self, key: tuple[str, str], title: str) -> list[float]:
+        """Of a metric, one for each seed."""
+        names = [self.lead + name for name in METRICS[title]]
+        return [float(next(row[name] for name in names if row.get(name))) for row in self.groups[key]]
+
+    def mean(self, key: tuple[str, str], title: str) -> float:
+        return statistics.mean(self.values(key, title))
+
+    def spread(self, key: tuple[str, str], title: str) -> float:
+        """Sample standard deviation; 0 of a single value."""
+        values = self.values(key, title)
+        return statistics.stdev(values) if len(values) > 1 else 0.0
+
+    def seeds(self) -> str:
+        """How many seeds stand behind the points."""
+        counts = [len(rows) for (name, _), rows in self.groups.items() if name != "baseline"] or [1]
+        few, many = min(counts), max(counts)
+        return f"{many} seed{'s' * (many > 1)}" if few == many else f"{few} to {many} seeds"
+
+
+def strength_figure(points: Points, title: str) -> Any:
+    """PSNR, S and R against alpha, one above the other."""
+    figure, axes = plt.subplots(3, 1, figsize=(7, 9), sharex=True, layout="constrained")
+    strengths = sorted({float(alpha) for _, alpha in points.groups if alpha})
+    for panel, metric in zip(axes, METRICS):
+        for number, (name, strategy) in enumerate(points.strategies.items()):
+            keys = [key for key in points.groups if key[0] == name]
+            if not keys:
+                continue
+            means = np.array([points.mean(key, metric) for key in keys])
+            spreads = np.array([points.spread(key, metric) for key in keys])
+            style: dict[str, Any] = dict(color=f"C{number}", label=strategy.title)
+            if strategy.alphas:
+                x = [position(float(alpha)) for _, alpha in keys]
+                panel.plot(x, means, marker="o", markersize=4, **style)
+                panel.fill_between(x, means - spreads, means + spreads, color=style["color"], alpha=0.2, linewidth=0)
+            else:
+                panel.axhline(means[0], linestyle=":" if name == "baseline" else "--", linewidth=1.3, **style)
+                panel.axhspan(
+                    means[0] - spreads[0], means[0] + spreads[0], color=style["color"], alpha=0.1, linewidth=0
+                )
+        panel.set_ylabel(metric)
+        panel.grid(alpha=0.3)
+    axes[-1].set_xticks([position(alpha) for alpha in strengths], [f"{alpha:g}" for alpha in strengths])
+    axes[-1].set_xlabel("regularisation strength α")
+    axes[0].set_title(f"{title}: mean and standard deviation over {points.seeds()}", fontsize="medium")
+    figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=2, frameon=False)
+    return figure
+
+
+def pareto(costs: np.ndarray) -> np.ndarray:
+    """Indices of the (N, 2) points that no other beats in both costs, in rising order of the first."""
+    order = np.lexsort((costs[:, 1], costs[:, 0]))
+    best, front = np.inf, []
+    for index in order:
+        if costs[index, 1] < best:
+            best = costs[index, 1]
+            front.append(index)
+    return np.array(front, dtype=int)
+
+
+def trade_off_figure(points: Points, title: str) -> Any:
+    """The planes PSNR-S and PSNR-R."""
+    figure, axes = plt.subplots(1, 2, figsize=(11, 5.5), layout="constrained")
+    for panel, metric, better in zip(axes, ("S", "R"), (1, -1)):
+        keys = list(points.groups)
+        xy = np.array([[points.mean(key, "PSNR [dB]"), points.mean(key, metric)] for key in keys])
+        for number, (name, strategy) in enumerate(points.strategies.items()):
+            mine = [i for i, key in enumerate(keys) if key[0] == name]
+            if not mine:
+                continue
+            spread = [[points.spread(keys[i], m) for i in mine] for m in ("PSNR [dB]", metric)]
+            style = dict(color=f"C{number % 10}", marker="os^Dvp*X"[number // 10 + (number % 10) % 2 * 3])
+            panel.errorbar(*xy[mine].T, xerr=spread[0], yerr=spread[1], linewidth=0.8, label=strategy.title, **style)
+            for i in mine:
+                panel.annotate(keys[i][1], xy[i], textcoords="offset points", xytext=(4, 4), fontsize=7)
+        front = pareto(np.stack([-xy[:, 0], -better * xy[:, 1]], axis=1))
+        panel.plot(*xy[front].T, color="black", linewidth=3, alpha=0.25, zorder=0, label="Pareto front")
+        panel.set(xlabel="PSNR [dB]", ylabel=f"{metric} ({'higher: smoother' if better > 0 else 'lower is better'})")
+        panel.grid(alpha=0.3)
+    figure.suptitle(f"{title}: mean and standard deviation over {points.seeds()}; numbers are α", fontsize="medium")
+    figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=3, frameon=False, fontsize=8)
+    return figure
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("results", type=Path)
+    parser.add_argument("output", type=Path)
+    parser.add_argument("--strategies", nargs="+", choices=KNOWN, default=list(STRATEGIES), metavar="NAME")
+    parser.add_argument("--prefix", help="set of clips (default: the first)")
+    parser.add_argument("--kind", choices=("strength", "trade-off"), default="strength")
+    args = parser.parse_args()
+    try:
+        rows = read_results(args.results)
+        if not rows:
+            raise ValueError(f"{args.results} holds no results")
+        sets = TASKS[rows[0]["task"]].prefixes
+        prefix = next(iter(sets)) if args.prefix is None else args.prefix
+        if prefix not in sets:
+            raise ValueError(f"there is no set of clips {prefix!r}: choose from {', '.join(sets)}")
+    except ValueError as error:
+        sys.exit(f"error: {error}")
+    points = Points(rows, {name: KNOWN[name] for name in args.strategies}, prefix)
+    figure = (strength_figure if args.kind == "strength" else trade_off_figure)(points, sets[prefix])
+    with replace_when_written(args.output) as partial:
+        figure.savefig(partial, dpi=120)
+    plt.close(figure)
+    print(args.output)
+
+
+if __name__ == "__main__":
+    main()
