@@ -151,10 +151,8 @@ class TemporalResidualLoss(RegularizationLoss):
         """What counts in any frame, of what all frames see."""
         weight = None
         if outputs[0].weight is not None:
-            weight = torch.stack(
-                [outputs[0].weight, *(moved for o in outputs if (moved := o.moved_weight()) is not None)]
-            )
-            weight = weight.amax(dim=0)
+            joint = [one.joint_weight() for one in outputs]
+            weight = torch.stack([one for one in joint if one is not None]).amax(dim=0)
         if self.valid_only:
             seen = torch.stack([one.transform.valid(one.f_tx) for one in outputs]).amin(dim=0).to(outputs[0].f_x)
             weight = seen if weight is None else weight * seen

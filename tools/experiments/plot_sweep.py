@@ -4,8 +4,8 @@ Usage: python tools/experiments/plot_sweep.py RESULTS.csv OUTPUT.png [--strategi
        [--kind {strength,trade-off}]
 
 `strength`: the paper's Figures 4 and 5, one line for each strategy, mean and standard deviation over the seeds;
-strategies without a strength are dashed lines. `trade-off`: a point for each strategy and strength in the planes of PSNR
-and S, and of PSNR and R, with the Pareto front. Only what was measured is drawn.
+strategies without a strength are dashed lines. `trade-off`: a point for each strategy and strength in the planes of
+PSNR and S, and of PSNR and R, with the Pareto front. Only what was measured is drawn.
 """
 
 from __future__ import annotations

@@ -4,13 +4,13 @@ Usage: python tools/experiments/sweep.py {hdr,color} [--strategies NAME ...] [--
        [--schedule {short,full}] [--jobs N] [--out-dir DIR]
        [--train-options KEY=VALUE ...] [--test-options KEY=VALUE ...]
 
-Every cell is a config of configs/tempreg that `tools/train.py` and `tools/test.py` run: DIR/TASK/STRATEGY_aALPHA/seedS/
-holds the config, the logs and the checkpoint. DIR/TASK.csv has a line for each that is finished. A sweep may be killed and
-started again with the same command: what is finished is not done again, what is trained is only tested. --jobs cells run
-at a time, a core each without a GPU; on a GPU they share it.
+Every cell is a config of configs/tempreg that `tools/train.py` and `tools/test.py` run: its folder,
+DIR/TASK/STRATEGY_aALPHA/seedS/, holds the config, the logs and the checkpoint. DIR/TASK.csv has a line for each that is
+finished. A sweep may be killed and started again with the same command: what is finished is not done again, what is
+trained is only tested. --jobs cells run at a time, a core each without a GPU; on a GPU they share it.
 
---schedule short (default) is for a CPU, and `full` what the configs say. The options name your data where it is not where
-the configs look for it. Tables and plots: table.py and plot_sweep.py.
+--schedule short (default) is for a CPU, and `full` what the configs say. The options name your data where it is not
+where the configs look for it. Tables and plots: table.py and plot_sweep.py.
 """
 
 from __future__ import annotations
@@ -26,7 +26,6 @@ import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
-from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
@@ -72,7 +71,7 @@ class Sweep:
         row |= dict(
             revision=self.revision,
             hardware=self.hardware,
-            finished=datetime.now(timezone.utc).isoformat(timespec="seconds"),
+            finished=time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
             train_seconds=round(seconds),
             test_seconds=round(time.perf_counter() - started),
             **metrics,
