@@ -45,7 +45,7 @@ def main() -> None:
     strategies = {}
     for name, (config, options, share) in ROWS.items():
         steps = round(args.passes / (1 + share))
-        more = {**options, images: steps * schedule["train_dataloader.batch_size"]}
+        more = {**options, images: steps * schedule["train_dataloader.batch_size"], "param_scheduler.gamma": 1.0}
         strategies[name.replace(" ", "_")] = Strategy(name, config, options=more)
     # of the procedural clips only a few frames: this benchmark looks at the pans
     tests = {**tests, "test_dataloader.0.dataset.num_clips": 1, "test_dataloader.0.dataset.num_frames": 30}
