@@ -80,7 +80,7 @@ def clip():
     weight = torch.rand(2, 1, 24, 32, dtype=torch.float64)
     drawn = AffineTransformPair().sample(f_x, draw_generator(0, 0))
     return [
-        SiameseOutputs(f_x, f, target, PathStep(drawn, drawn, k), weight) for k, f in enumerate(f_tx, start=1)
+        SiameseOutputs(f_x, f, target, PathStep([(drawn, k)]), weight) for k, f in enumerate(f_tx, start=1)
     ]  # fmt: skip
 
 

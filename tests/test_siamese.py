@@ -106,7 +106,7 @@ def test_several_transforms_equal_the_formula_written_out(motion, single_pass):
     generator = draw_generator(4, 0)
     drawn = [AffineTransformPair().sample(x, generator) for _ in range(3)]
     if motion == "path":
-        drawn = [PathStep(drawn[0], one, k) for k, one in enumerate(drawn, start=1)]
+        drawn = [PathStep([(drawn[0], k)], one) for k, one in enumerate(drawn, start=1)]
     f_x = model.generator(x)
     losses = [((model.generator(one.apply_input(x)) - f_x) ** 2).mean() for one in drawn]
     torch.testing.assert_close(log["loss_reg"], torch.stack(losses).mean().detach(), rtol=1e-5, atol=0)

@@ -6,6 +6,7 @@ from mmagic.registry import MODELS
 
 from mmtempreg.functional import pixel_grid
 from mmtempreg.transforms import (
+    MOTIONS,
     AffineTransformPair,
     ComposeTransformPair,
     ExposureTransformPair,
@@ -128,11 +129,22 @@ def test_steps_of_a_path_move_as_far_as_they_say():
     noise = NoiseTransformPair().sample(x, draw_generator(0, 2))
     points = pixel_grid((24, 24), (24, 24))
     for distance in (0, 1, 3):
-        step = PathStep(drawn, noise, distance)
+        step = PathStep([(drawn, distance)], noise)
         expected = points + distance * (drawn.map_points(points) - points)
         torch.testing.assert_close(step.map_points(points), expected)
-    assert torch.equal(PathStep(drawn, noise, 1).apply_output(x), drawn.apply_output(x))
-    assert torch.equal(PathStep(drawn, noise, 0).apply_input(x), noise.perturb(x))
+    assert torch.equal(PathStep([(drawn, 1)], noise).apply_output(x), drawn.apply_output(x))
+    assert torch.equal(PathStep([(drawn, 0)], noise).apply_input(x), noise.perturb(x))
+
+
+def test_wandering_is_smooth_and_differs_from_image_to_image():
+    x = torch.rand(3, 1, 32, 32)
+    drawn = MOTIONS["wander"](AffineTransformPair(), 23, x, draw_generator(1, 0), ImageRange())
+    points = pixel_grid((32, 32), (32, 32)).expand(3, 32, 32, 2)
+    way = torch.stack([points, *(frame.map_points(points) for frame in drawn)])
+    speed, acceleration = way.diff(dim=0), way.diff(n=2, dim=0)
+    assert 0.1 < float(speed.norm(dim=-1).max()) < 3  # pixels a frame
+    assert float(acceleration.norm(dim=-1).max()) < 0.3 * float(speed.norm(dim=-1).max())
+    assert float((way[-1, 0] - way[-1, 1]).abs().max()) > 0.1
 
 
 @pytest.mark.parametrize(

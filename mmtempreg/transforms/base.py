@@ -99,26 +99,6 @@ class DrawnTransform:
         return self._read[shape, f.device]
 
 
-class PathStep(DrawnTransform):
-    """A frame of a clip that moves along a drawn T: each point is moved `distance` times as far as T moves it.
-
-    Args:
-        motion: The drawn T.
-        appearance: Whose noise or exposure change the frame has: that of the path would be the same in all frames.
-        distance: 0 stands still, 1 is T, 2 is twice as far. Of an affine T the result is affine too.
-    """
-
-    def __init__(self, motion: DrawnTransform, appearance: DrawnTransform, distance: float) -> None:
-        super().__init__(motion.size, motion.padding_mode)
-        self.motion, self.appearance, self.distance = motion, appearance, distance
-
-    def map_points(self, points: Tensor) -> Tensor:
-        return points + self.distance * (self.motion.map_points(points) - points)
-
-    def perturb(self, x: Tensor) -> Tensor:
-        return self.appearance.perturb(x)
-
-
 class TransformPair:
     """Draws one T per image. Subclasses implement `sample`.
 

@@ -8,10 +8,9 @@ from mmagic.models import BaseEditModel
 from mmagic.registry import MODELS
 from mmengine.model import BaseModel
 
+from ...transforms import MOTIONS
 from .families import ColorizationFamily, EditFamily, GANFamily, TranslationFamily
 from .training import Plan, SiameseTraining
-
-MOTIONS = ("independent", "path")
 
 
 @MODELS.register_module()
@@ -43,8 +42,8 @@ class SiameseEditModel(BaseModel):
             is not the same: two passes (the authors') use batch statistics of their own, and both move the running
             averages; one pass shares the statistics of both halves.
         num_transforms: How many T are drawn for each image. The network runs once more for each.
-        motion: 'independent': each T for itself, and the regularisation's mean over them. 'path': frames of a short
-            clip, of which the n-th is moved n times as far as the first (`PathStep`).
+        motion: 'independent': each T for itself, and the regularisation's mean over them. 'path', 'wander': frames of
+            a short clip along a smooth path, of steady motion or of a hand-held camera (`transforms.motion`).
 
     Raises:
         ValueError: If a number is out of its range, or one of `transform` and `regularization` is missing.
@@ -84,7 +83,7 @@ class SiameseEditModel(BaseModel):
         if int(num_transforms) != num_transforms or num_transforms < 1:
             raise ValueError(f"num_transforms must be a whole number >= 1, got {num_transforms}")
         if motion not in MOTIONS:
-            raise ValueError(f"motion must be one of {MOTIONS}, got {motion!r}")
+            raise ValueError(f"motion must be one of {tuple(MOTIONS)}, got {motion!r}")
         if not 0 < regularize_fraction <= 1:
             raise ValueError(f"regularize_fraction must lie in (0, 1], got {regularize_fraction}")
         if hasattr(self, "_adopt"):

@@ -15,7 +15,7 @@ from mmengine.model import BaseModel
 from torch import Tensor
 
 from ...losses import RegularizationLoss, SiameseOutputs
-from ...transforms import DrawnTransform, ImageRange, PathStep, TransformPair, draw_generator
+from ...transforms import MOTIONS, DrawnTransform, ImageRange, TransformPair, draw_generator
 
 Predict = Callable[[Tensor], Tensor]
 
@@ -36,8 +36,7 @@ class Plan:
 
     def sample(self, x: Tensor, generator: torch.Generator, image_range: ImageRange) -> list[DrawnTransform]:
         """Draws the transforms of a step: `num_transforms` for each image."""
-        drawn = [self.transform.sample(x, generator, image_range) for _ in range(self.num_transforms)]
-        return drawn if self.motion == "independent" else [PathStep(drawn[0], t, k + 1) for k, t in enumerate(drawn)]
+        return MOTIONS[self.motion](self.transform, self.num_transforms, x, generator, image_range)
 
 
 @dataclass

@@ -1,0 +1,80 @@
+"""How the transforms of several frames are drawn: each for itself, or along a path."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+
+import torch
+from torch import Tensor
+
+from .base import DrawnTransform, ImageRange, TransformPair, uniform
+
+FPS = 24.0
+"""Frames per second of a pseudo-clip."""
+
+
+class PathStep(DrawnTransform):
+    """A frame of a clip that moves along drawn T: each point is moved `distance` times as far as T moves it.
+
+    Args:
+        motions: The drawn T with their distances, of which the displacements add up. A distance is a number or one for
+            each image, (N,): 0 stands still, 1 is T, 2 is twice as far. Of affine T the result is affine too.
+        appearance: Whose noise or exposure change the frame has: that of the path would be the same in all frames.
+    """
+
+    def __init__(
+        self, motions: Sequence[tuple[DrawnTransform, float | Tensor]], appearance: DrawnTransform | None = None
+    ) -> None:
+        first = motions[0][0]
+        super().__init__(first.size, first.padding_mode)
+        self.motions, self.appearance = motions, appearance
+
+    def map_points(self, points: Tensor) -> Tensor:
+        moved = points
+        for motion, distance in self.motions:
+            if isinstance(distance, Tensor):
+                distance = distance.to(points).view(-1, 1, 1, 1)
+            moved = moved + distance * (motion.map_points(points) - points)
+        return moved
+
+    def perturb(self, x: Tensor) -> Tensor:
+        return x if self.appearance is None else self.appearance.perturb(x)
+
+
+def draw_independent(
+    pair: TransformPair, number: int, x: Tensor, generator: torch.Generator, image_range: ImageRange
+) -> list[DrawnTransform]:
+    """`number` T that have nothing to do with each other."""
+    return [pair.sample(x, generator, image_range) for _ in range(number)]
+
+
+def draw_path(
+    pair: TransformPair, number: int, x: Tensor, generator: torch.Generator, image_range: ImageRange
+) -> list[DrawnTransform]:
+    """Steady motion: the n-th frame after x is moved n times as far as one T moves it."""
+    drawn = draw_independent(pair, number, x, generator, image_range)
+    return [PathStep([(drawn[0], n)], appearance) for n, appearance in enumerate(drawn, start=1)]
+
+
+def draw_wander(
+    pair: TransformPair, number: int, x: Tensor, generator: torch.Generator, image_range: ImageRange
+) -> list[DrawnTransform]:
+    """Motion as of a hand-held camera: two T, each swinging up to twice as far at 0.3 to 1 Hz; x is the first frame."""
+    motions = draw_independent(pair, 2, x, generator, image_range)
+    swings = [(uniform(generator, 0.3, 1.0, len(x)), uniform(generator, 0, 2 * math.pi, len(x))) for _ in motions]
+    appearances = draw_independent(pair, number, x, generator, image_range)
+
+    def distance(frequency: Tensor, phase: Tensor, frame: int) -> Tensor:
+        return torch.sin(2 * math.pi * frequency * frame / FPS + phase) - torch.sin(phase)
+
+    return [
+        PathStep([(motion, distance(*swing, frame)) for motion, swing in zip(motions, swings)], appearance)
+        for frame, appearance in enumerate(appearances, start=1)
+    ]
+
+
+DrawMotion = Callable[[TransformPair, int, Tensor, torch.Generator, ImageRange], list[DrawnTransform]]
+
+MOTIONS: dict[str, DrawMotion] = dict(independent=draw_independent, path=draw_path, wander=draw_wander)
+"""What `SiameseEditModel` may be told."""
