@@ -9,13 +9,21 @@ _HOMES = {
     "FrameModel": "frame_model",
     "Measurement": "video_measurement",
     "Processed": "video_processing",
+    "Quality": "tuning",
+    "Trial": "tuning",
+    "Tuned": "tuning",
+    "Tuner": "tuning",
     "VideoScores": "video_measurement",
     "clip_indices": "clips",
+    "config_hash": "configs",
     "load_model": "clips",
     "load_test_clips": "clips",
+    "measure_pseudo_clips": "tuning",
     "measure_videos": "video_measurement",
     "predict_clip": "clips",
     "process_video": "video_processing",
+    "stock_model": "configs",
+    "tune": "tuning",
 }
 
 __all__ = list(_HOMES)

@@ -5,7 +5,6 @@ A cell is a config of `configs/tempreg` with some options, fine-tuned from the t
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -219,12 +218,6 @@ class Cell:
         # training is all that a cell does with it, so that its data for validation need not be there
         config.merge_from_dict(dict(val_dataloader=None, val_cfg=None, val_evaluator=None))
         return config
-
-
-def config_hash(config: Config) -> str:
-    """Twelve digits that change with anything in a config but its work directory."""
-    content = {name: value for name, value in config.to_dict().items() if name != "work_dir"}
-    return hashlib.sha256(Config(content).pretty_text.encode()).hexdigest()[:12]
 
 
 def cells(

@@ -30,11 +30,12 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from grid import ALPHAS, ROOT, STRATEGIES, TASKS, VARIANTS, Cell, Options, Strategy, cells, config_hash
+from grid import ALPHAS, ROOT, STRATEGIES, TASKS, VARIANTS, Cell, Options, Strategy, cells
 from mmengine.config import Config, DictAction
 from results import append_result, read_results
 from tqdm import tqdm
 
+from mmtempreg.apis.configs import config_hash
 from mmtempreg.fileio import replace_when_written
 
 

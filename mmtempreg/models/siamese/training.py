@@ -12,9 +12,9 @@ import torch
 from mmengine.dist import get_rank
 from mmengine.logging import MessageHub
 from mmengine.model import BaseModel
-from torch import Tensor
+from torch import Tensor, nn
 
-from ...losses import RegularizationLoss, SiameseOutputs
+from ...losses import SiameseOutputs
 from ...transforms import MOTIONS, DrawnTransform, ImageRange, TransformPair, draw_generator
 
 Predict = Callable[[Tensor], Tensor]
@@ -25,7 +25,7 @@ class Plan:
     """What the siamese training adds. Not a module: nothing of it may enter the model's state dict."""
 
     transform: TransformPair
-    loss: RegularizationLoss
+    loss: nn.Module
     alpha: float
     seed: int
     regularize_every: int

@@ -1,0 +1,349 @@
+"""Which regularisation, and how strong? Short fine-tunings, measured on pseudo-clips of still images."""
+
+from __future__ import annotations
+
+import json
+import math
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from mmengine.config import Config
+from mmengine.dataset import pseudo_collate
+from mmengine.logging import MessageHub
+from mmengine.registry import init_default_scope
+from mmengine.runner import Runner, load_checkpoint, set_random_seed
+from torch import Tensor, nn
+
+from ..fileio import replace_when_written
+from ..functional import TemporalEnergies, temporal_energies
+from ..losses import SiameseOutputs
+from ..models.siamese.families import ColorizationFamily, EditFamily
+from ..models.siamese.training import Plan
+from ..transforms import AffineTransformPair
+from ..transforms.motion import FPS
+from .configs import config_hash, stock_model
+
+LADDER = (0.5, 0.8, 0.9, 0.95, 0.98, 0.99, 0.995)
+"""Strengths that are tried: the paper's."""
+
+CANDIDATES: dict[str, dict] = {
+    "transform invariance": dict(type="TransformInvarianceLoss"),
+    "sparse Jacobian": dict(type="SparseJacobianLoss"),
+}
+"""Regularisations that are tried: the paper's two."""
+
+
+@dataclass(frozen=True)
+class Quality:
+    """What pseudo-clips say of a model, in the domain in which it is trained.
+
+    Attributes:
+        psnr: dB, with 1 as the peak: only differences mean something.
+        smoothness: S.
+        residual: R.
+    """
+
+    psnr: float
+    smoothness: float
+    residual: float
+
+
+@dataclass(frozen=True)
+class Trial:
+    """A short fine-tuning and what became of it.
+
+    Attributes:
+        regularization: Its name; '' for none.
+        alpha: Strength; 0 for none.
+        quality: On pseudo-clips.
+        seconds: Of the fine-tuning.
+        checkpoint: The fine-tuned weights; of the model as it came, that file.
+    """
+
+    regularization: str
+    alpha: float
+    quality: Quality
+    seconds: float
+    checkpoint: str
+
+
+@dataclass(frozen=True)
+class Tuned:
+    """What was tried, and what is best.
+
+    Attributes:
+        start: The model as it came.
+        plain: Fine-tuned without regularisation: what the others are compared with.
+        trials: All regularised fine-tunings, in the order in which they were made.
+        best: The one with the lowest R of those whose PSNR is at most `allowed_loss` below that of `plain`; None if
+            there is none.
+        allowed_loss: dB.
+    """
+
+    start: Trial
+    plain: Trial
+    trials: list[Trial]
+    best: Trial | None
+    allowed_loss: float
+
+
+class PseudoClipMeter(nn.Module):
+    """Stands in for a regularisation loss, and measures the predictions of the frames that it is given."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.energies = TemporalEnergies()
+        self.squares = self.weight = 0.0
+
+    def forward(self, *outputs: SiameseOutputs) -> Tensor:
+        """Takes the pseudo-clips of a batch: x and all T(x). Counts what all frames see, as the model weighs it."""
+        first = outputs[0]
+        truth = torch.stack([first.target, *(one.moved_target() for one in outputs)])
+        prediction = torch.stack([first.f_x, *(one.f_tx for one in outputs)])
+        seen = torch.stack([one.transform.valid(one.f_tx) for one in outputs]).amin(dim=0)
+        weights = [seen * (1 if w is None else w) for w in (first.weight, *(one.moved_weight() for one in outputs))]
+        mask = torch.stack([weight.expand_as(first.f_x) for weight in weights])
+        self.squares += float((mask * (prediction - truth).square()).sum(dtype=torch.float64))
+        self.weight += float(mask.sum(dtype=torch.float64))
+        for image in range(truth.shape[1]):
+            self.energies += temporal_energies(truth[:, image], prediction[:, image], FPS, mask=mask[:, image])
+        return prediction.new_zeros(())
+
+    def quality(self) -> Quality:
+        """Of all that was taken."""
+        mse = self.squares / self.weight if self.weight else math.nan
+        psnr = -10 * math.log10(mse) if mse > 0 else math.inf if mse == 0 else math.nan
+        return Quality(psnr, self.energies.smoothness, self.energies.residual)
+
+
+def measure_pseudo_clips(model: Any, batches: Sequence[dict], num_frames: int = 24, seed: int = 0) -> Quality:
+    """PSNR, S and R over clips that a hand-held camera would make of still images.
+
+    No video is needed: each image and its truth are moved along the same smooth random path (`draw_wander` with the
+    ranges of the paper's Table 1, 24 frames a second), and the model predicts each frame. Values are compared in the
+    domain of the model's own loss, with its own weights.
+
+    Args:
+        model: A `SiameseEditModel` whose loss is computed by `forward(mode='loss')`.
+        batches: What the data loader gives.
+        num_frames: Length of each clip.
+        seed: Of the paths: the same for every model that is to be compared.
+
+    Raises:
+        TypeError: For another kind of model.
+    """
+    if not isinstance(model, EditFamily | ColorizationFamily):
+        raise TypeError(
+            f"{type(model).__name__} cannot be measured on pseudo-clips: only wrapped BaseEditModel, InstColorization "
+            "and their kin have a loss outside of their training step"
+        )
+    meter = PseudoClipMeter()
+    before = model._plan, model.training
+    model._plan = Plan(AffineTransformPair(), meter, 1.0, seed, 1, 1.0, False, num_frames - 1, "wander")
+    model.eval()
+    try:
+        with torch.no_grad():
+            for number, batch in enumerate(batches):
+                with _iteration(number):
+                    model(**model.data_preprocessor(batch, True), mode="loss")
+    finally:
+        model._plan = before[0]
+        model.train(before[1])
+    return meter.quality()
+
+
+@contextmanager
+def _iteration(number: int) -> Iterator[None]:
+    """Inside, draws are those of this iteration."""
+    hub = MessageHub.get_current_instance()
+    before = hub.get_info("iter", 0)
+    hub.update_info("iter", number)
+    try:
+        yield
+    finally:
+        hub.update_info("iter", before)
+
+
+class Tuner:
+    """Fine-tunes a model for a short while with one regularisation after another.
+
+    Args:
+        config: A stock config of MMagic, or one with a `SiameseEditModel`: its `transform` and the distance of its
+            regularisation are taken over. The learning rate should be one for fine-tuning.
+        checkpoint: What is fine-tuned.
+        work_dir: Folder of the trials. What is finished there is not done again.
+        iterations: Length of a fine-tuning; the learning rate falls linearly to 5 % of the config's.
+        num_clips: Images held out from the training data, of which pseudo-clips are made.
+        num_frames: Their length.
+        seed: Of the training, of the choice of images and of the paths.
+        candidates: Name -> config of the regularisations to try.
+
+    Raises:
+        ValueError: If the training data has too few images, or is of a kind from which none can be held out.
+        TypeError: If the model is of a kind that cannot be wrapped or measured.
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        checkpoint: str,
+        work_dir: str | Path,
+        iterations: int = 200,
+        num_clips: int = 16,
+        num_frames: int = 24,
+        seed: int = 0,
+        candidates: Mapping[str, dict] = CANDIDATES,
+    ) -> None:
+        init_default_scope(config.get("default_scope", "mmagic"))
+        self.config, self.checkpoint, self.work_dir = config.copy(), checkpoint, Path(work_dir)
+        self.iterations, self.num_frames, self.seed, self.candidates = iterations, num_frames, seed, candidates
+        self.transform, self.distance = _wrapping(config)
+        self.batches, self.held_out = self._hold_out(num_clips)
+
+    def _hold_out(self, num_clips: int) -> tuple[list[dict], list[int]]:
+        from mmagic.registry import DATASETS
+
+        dataset = DATASETS.build(_base_dataset(self.config).copy())
+        if len(dataset) < 2 * num_clips:
+            raise ValueError(
+                f"the training data has {len(dataset)} images: too few to hold out {num_clips} of them for pseudo-clips"
+            )
+        set_random_seed(self.seed)
+        order = torch.randperm(len(dataset)).tolist()
+        samples = [dataset[index] for index in order[:num_clips]]
+        return [pseudo_collate(samples[i : i + 4]) for i in range(0, num_clips, 4)], sorted(order[num_clips:])
+
+    def start(self) -> Trial:
+        """The model as it came."""
+        from mmagic.registry import MODELS
+
+        model = MODELS.build(dict(type="SiameseEditModel", model=stock_model(self.config)))
+        load_checkpoint(model, self.checkpoint, map_location="cpu", strict=True)
+        if torch.cuda.is_available():
+            model.cuda()
+        return Trial("", 0.0, self._quality(model), 0.0, self.checkpoint)
+
+    def _quality(self, model: Any) -> Quality:
+        return measure_pseudo_clips(model, self.batches, self.num_frames, self.seed)
+
+    def trial_config(self, name: str, alpha: float) -> Config:
+        """The config of a short fine-tuning with a candidate; '': without regularisation."""
+        config = self.config.copy()
+        model = dict(type="SiameseEditModel", model=stock_model(config), seed=self.seed)
+        if name:
+            loss = dict(distance=self.distance, **self.candidates[name])
+            model |= dict(transform=self.transform, regularization=loss, alpha=alpha)
+        _base_dataset(config).indices = self.held_out
+        config.merge_from_dict(
+            dict(
+                model=dict(_delete_=True, **model),
+                load_from=self.checkpoint,
+                randomness=dict(seed=self.seed),
+                train_cfg=dict(_delete_=True, type="IterBasedTrainLoop", max_iters=self.iterations),
+                val_cfg=None,
+                val_dataloader=None,
+                val_evaluator=None,
+                default_hooks=dict(
+                    checkpoint=dict(_delete_=True, type="SafeCheckpointHook", interval=self.iterations, by_epoch=False)
+                ),
+            )
+        )
+        config.param_scheduler = dict(
+            type="LinearLR", start_factor=1.0, end_factor=0.05, begin=0, end=self.iterations, by_epoch=False
+        )
+        config.log_processor = dict(type="LogProcessor", window_size=50, by_epoch=False)
+        return config
+
+    def trial(self, name: str, alpha: float) -> Trial:
+        """A short fine-tuning with a candidate ('': without); a finished one is read from its folder."""
+        config = self.trial_config(name, alpha)
+        folder = self.work_dir / f"{name.replace(' ', '_') or 'plain'}_a{alpha:g}"
+        result = folder / f"{config_hash(config)}.json"
+        if not result.exists():
+            config.work_dir = str(folder)
+            config.experiment_name = f"{folder.name}_{time.time_ns()}"
+            started = time.perf_counter()
+            runner = Runner.from_cfg(config)
+            model = runner.train()
+            seconds = time.perf_counter() - started
+            checkpoint = folder / f"iter_{self.iterations}.pth"
+            values = dict(quality=asdict(self._quality(model)), seconds=seconds, checkpoint=str(checkpoint))
+            with replace_when_written(result) as partial:
+                partial.write_text(json.dumps(values))
+        values = json.loads(result.read_text())
+        return Trial(name, alpha, Quality(**values["quality"]), values["seconds"], values["checkpoint"])
+
+
+def _wrapping(config: Config) -> tuple[dict, dict]:
+    """The transform, and the distance of the regularisation: of a wrapped config its own, else what fits its loss."""
+    if config.model.type == "SiameseEditModel" and config.model.get("transform"):
+        distance = config.model.regularization.get("distance") or dict(type="MSELoss")
+        return config.model.transform, distance
+    loss = dict(stock_model(config).get("pixel_loss") or {})
+    same = loss.get("type") in ("L1Loss", "MSELoss", "CharbonnierLoss", "PSNRLoss")
+    return dict(type="AffineTransformPair"), loss if same else dict(type="MSELoss")
+
+
+def _base_dataset(config: Config) -> Any:
+    """The config of the training data without what repeats it.
+
+    Raises:
+        ValueError: If the data is several sets.
+    """
+    dataset = config.train_dataloader.dataset
+    while "dataset" in dataset:
+        dataset = dataset.dataset
+    if "datasets" in dataset:
+        raise ValueError("no images can be held out of several sets of training data: name one of them")
+    return dataset
+
+
+def tune(
+    tuner: Tuner,
+    allowed_loss: float = 0.1,
+    budget: int = 7,
+    ladder: Sequence[float] = LADDER,
+    report: Callable[[Trial], None] = lambda trial: None,
+) -> Tuned:
+    """Finds the regularisation and alpha with the lowest R that costs no more PSNR than is allowed.
+
+    Stronger regularisation lowers R and PSNR. So for each candidate the ladder of strengths is bisected for the
+    strongest that is within the allowance, taking turns, until the budget is spent. The lowest R of all that were
+    tried wins. PSNR is compared with that of a fine-tuning of the same length without regularisation.
+
+    Args:
+        tuner: Does the fine-tunings.
+        allowed_loss: dB.
+        budget: Fine-tunings at most, the plain one included.
+        ladder: Rising strengths.
+        report: Is told of each trial when it is done.
+
+    Raises:
+        ValueError: If the budget does not suffice for one trial of each candidate.
+    """
+    if budget < 1 + len(tuner.candidates):
+        names = ", ".join(tuner.candidates)
+        raise ValueError(f"a budget of {budget} does not suffice for plain fine-tuning and one trial each of {names}")
+    start = tuner.start()
+    report(start)
+    plain = tuner.trial("", 0.0)
+    report(plain)
+    least = plain.quality.psnr - allowed_loss
+    ranges = {name: (0, len(ladder)) for name in tuner.candidates}
+    trials: list[Trial] = []
+    while any(low < high for low, high in ranges.values()) and len(trials) + 1 < budget:
+        for name, (low, high) in ranges.items():
+            if low >= high or len(trials) + 1 >= budget:
+                continue
+            middle = (low + high) // 2
+            trials.append(tuner.trial(name, ladder[middle]))
+            report(trials[-1])
+            ranges[name] = (middle + 1, high) if trials[-1].quality.psnr >= least else (low, middle)
+    within = [trial for trial in trials if trial.quality.psnr >= least]
+    best = min(within, key=lambda trial: trial.quality.residual, default=None)
+    return Tuned(start, plain, trials, best, allowed_loss)

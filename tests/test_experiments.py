@@ -1,0 +1,220 @@
+"""Sweeps: the grid, the file of results, the runs, the tables and the plots."""
+
+import csv
+import math
+import multiprocessing
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from mmagic.registry import MODELS
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tools" / "experiments"))
+from grid import ALPHAS, ROOT, STRATEGIES, TASKS, VARIANTS, cells
+from plot_sweep import Points, pareto, position
+from results import append_result, read_results
+from table import markdown
+
+from mmtempreg.apis import config_hash
+
+
+def row(strategy, alpha, seed, psnr, s, r, task="hdr"):
+    values = {"SaturatedPSNR": psnr, "TemporalSmoothness": s, "TemporalResidual": r}
+    metrics = {f"{prefix}/{name}": v for prefix in ("procedural", "pans") for name, v in values.items()}
+    return dict(task=task, strategy=strategy, alpha=alpha, seed=seed, config_hash="x", **metrics)
+
+
+# ---------------------------------------------------------------- the grid
+
+
+def test_the_papers_grid():
+    grid = cells("hdr", STRATEGIES, list(STRATEGIES), None, range(10))
+    assert len(grid) == 1 + 10 * (2 + 4 * len(ALPHAS))
+    assert len(set(grid)) == len(grid) == len({cell.name for cell in grid})
+    seeds = [cell.seed for cell in grid]
+    assert seeds == sorted(seeds)  # whole curves first
+    with pytest.raises(ValueError, match="no strategy 'magic'"):
+        cells("hdr", STRATEGIES, ["magic"], None, [0])
+
+
+@pytest.mark.parametrize("task", TASKS)
+@pytest.mark.parametrize("name", [name for name in {**STRATEGIES, **VARIANTS} if name != "baseline"])
+def test_every_strategy_builds_what_it_says(task, name):
+    strategy = {**STRATEGIES, **VARIANTS}[name]
+    (cell,) = cells(task, {name: strategy}, [name], [0.7], [3])
+    config = cell.train_config(strategy, TASKS[task].schedules["short"])
+    model = MODELS.build(config.model)
+    assert Path(config.load_from).exists()
+    assert config.randomness.seed == 3
+    if name == "finetune":
+        assert getattr(model, "_plan", None) is None
+        return
+    assert model._plan.seed == 3
+    assert model._plan.alpha == (0.7 if strategy.alphas else 0.5)
+    assert model._plan.num_transforms == {"two": 2, "clip3": 2, "clip5": 4}.get(
+        name.split("_")[-1 if "two" in name else 0], 1
+    )
+
+
+def test_a_hash_changes_with_the_config_and_not_with_the_folder():
+    strategy = STRATEGIES["transinv"]
+    (a,) = cells("hdr", STRATEGIES, ["transinv"], [0.8], [0])
+    one, two = (a.train_config(strategy, {}) for _ in range(2))
+    two.work_dir = "elsewhere"
+    assert config_hash(one) == config_hash(two)
+    assert config_hash(one) != config_hash(a.train_config(strategy, {"optim_wrapper.optimizer.lr": 1e-3}))
+
+
+# ---------------------------------------------------------------- results
+
+
+def test_results_come_back_and_a_repeated_cell_replaces_itself(tmp_path):
+    path = tmp_path / "results" / "hdr.csv"
+    assert read_results(path) == []
+    append_result(path, row("transinv", 0.8, 0, 20, 1, 0.5))
+    append_result(path, row("transinv", 0.8, 1, 21, 1, 0.5))
+    append_result(path, {**row("transinv", 0.8, 0, 22, 1, 0.5), "more": 3})
+    rows = read_results(path)
+    assert [(r["seed"], r["pans/SaturatedPSNR"], r["more"]) for r in rows] == [("1", "21", ""), ("0", "22", "3")]
+    path.write_text("a,b\n1,2\n")
+    with pytest.raises(ValueError, match="lacks the columns"):
+        read_results(path)
+
+
+def _append(path, worker):
+    for i in range(10):
+        append_result(path, row("transinv", 0.8, 10 * worker + i, 20, 1, 0.5))
+
+
+def test_several_processes_lose_no_row(tmp_path):
+    path = tmp_path / "hdr.csv"
+    workers = [multiprocessing.get_context("fork").Process(target=_append, args=(path, i)) for i in range(4)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+    assert sorted(int(r["seed"]) for r in read_results(path)) == list(range(40))
+
+
+# ---------------------------------------------------------------- tables and plots
+
+ROWS = [
+    row("baseline", "", 0, 20, 1.1, 0.7),
+    row("finetune", "", 0, 21, 1.0, 0.72),
+    row("finetune", "", 1, 21.2, 1.0, 0.74),
+    *(
+        row(
+            "transinv", alpha, seed, 21 - position(alpha) + 0.1 * seed, 1 + position(alpha), 0.7 - 0.1 * position(alpha)
+        )
+        for alpha in (0.5, 0.9, 0.99)
+        for seed in (0, 1)
+    ),
+]
+
+
+def test_the_table_has_mean_spread_and_number_of_seeds():
+    lines = markdown([{k: str(v) for k, v in r.items()} for r in ROWS], STRATEGIES, "pans").splitlines()
+    assert lines[0] == "| | PSNR [dB] | S | R | seeds |"
+    assert lines[2] == "| baseline | 20.00 | 1.100 | 0.700 | 1 |"
+    assert lines[3] == "| plain fine-tuning | 21.10 ± 0.14 | 1.000 ± 0.000 | 0.730 ± 0.014 | 2 |"
+    assert [line.split(" |")[0] for line in lines[4:]] == [f"| transform invariance {a}" for a in (0.5, 0.9, 0.99)]
+
+
+def test_points_are_what_was_measured():
+    points = Points([{k: str(v) for k, v in r.items()} for r in ROWS], STRATEGIES, "pans")
+    assert points.mean(("transinv", "0.9"), "PSNR [dB]") == pytest.approx(20.05)
+    assert points.spread(("transinv", "0.9"), "PSNR [dB]") == pytest.approx(0.1 / math.sqrt(2))
+    assert points.spread(("baseline", ""), "R") == 0
+    assert points.seeds() == "2 seeds"
+    assert position(0.99) == pytest.approx(2)
+
+
+def test_pareto_front():
+    costs = np.array([[3, 3], [1, 5], [2, 2], [2, 4], [4, 1], [5, 1]])
+    assert pareto(costs).tolist() == [1, 2, 4]
+    dominated = [any((other <= p).all() and (other < p).any() for other in costs) for p in costs]
+    assert set(pareto(costs)) == {i for i, d in enumerate(dominated) if not d}
+
+
+def tool(name, *arguments, ok=True):
+    command = [sys.executable, str(ROOT / "tools" / "experiments" / name), *map(str, arguments)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert (done.returncode == 0) == ok, done.stderr[-3000:]
+    return done.stdout + done.stderr
+
+
+def test_pictures_and_tables_from_a_file(tmp_path):
+    path = tmp_path / "hdr.csv"
+    for r in ROWS:
+        append_result(path, r)
+    assert "transform invariance 0.99" in tool("table.py", path)
+    for kind in ("strength", "trade-off"):
+        tool("plot_sweep.py", path, tmp_path / f"{kind}.png", "--kind", kind)
+        assert cv2.imread(str(tmp_path / f"{kind}.png")).std() > 10
+    assert "no set of clips 'x'" in tool("plot_sweep.py", path, tmp_path / "a.png", "--prefix", "x", ok=False)
+    assert "holds no results" in tool("table.py", tmp_path / "none.csv", ok=False)
+
+
+# ---------------------------------------------------------------- runs
+
+
+def sweep_command(out, data, *more):
+    size = ["train_dataloader.dataset.size=32", "train_dataloader.dataset.pipeline.0.crop_size=(32,32)"]
+    train = ["num_images=16", "indices=16", f"data_root={data}"]
+    train = [f"train_dataloader.dataset.{option}" for option in train] + size
+    train += ["train_dataloader.num_workers=0", "train_dataloader.persistent_workers=False"]
+    test = []
+    for number in (0, 1):
+        test += [f"test_dataloader.{number}.{option}" for option in (
+            "dataset.num_clips=2", "dataset.num_frames=6", "dataset.size=32", "num_workers=0")]  # fmt: skip
+    test += [f"test_dataloader.0.dataset.data_root={data}"]
+    return [
+        *(sys.executable, str(ROOT / "tools/experiments/sweep.py"), "hdr", "--out-dir", str(out), "--jobs", "1"),
+        *("--strategies", "baseline", "transinv", "--alphas", "0.5", "0.9", "--seeds", "0", *more),
+        *("--train-options", *train, "--test-options", *test),
+    ]
+
+
+def test_a_sweep_that_is_killed_goes_on_where_it_was(tmp_path):
+    command = sweep_command(tmp_path / "out", tmp_path / "data")
+    path = tmp_path / "out" / "hdr.csv"
+    with open(tmp_path / "log.txt", "w") as log:
+        running = subprocess.Popen(command, cwd=ROOT, stdout=log, stderr=log, start_new_session=True)
+        deadline = time.monotonic() + 600
+        while len(read_results(path)) < 2 and running.poll() is None and time.monotonic() < deadline:
+            time.sleep(0.1)
+        os.killpg(running.pid, signal.SIGKILL)
+        running.wait()
+    before = path.read_text()
+    assert len(read_results(path)) == 2, (tmp_path / "log.txt").read_text()[-2000:]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert "3 cells, 2 finished before" in done.stdout
+    with open(path, newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert path.read_text().startswith(before)
+    assert [(r["strategy"], r["alpha"]) for r in rows] == [("baseline", ""), ("transinv", "0.5"), ("transinv", "0.9")]
+    for r in rows:
+        assert float(r["pans/TemporalResidual"]) > 0
+        assert r["revision"]
+        assert "CPU" in r["hardware"] or "NVIDIA" in r["hardware"]
+    folder = tmp_path / "out" / "hdr" / "transinv_a0.9" / "seed0"
+    assert {p.suffix for p in folder.iterdir()} == {".py", ".log", ".pth", ".seconds"}
+    again = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert "3 cells, 3 finished before" in again.stdout
+
+
+def test_a_cell_that_fails_is_named_and_the_others_go_on(tmp_path):
+    command = sweep_command(tmp_path / "out", tmp_path / "data", "--strategies", "baseline", "finetune")
+    command.insert(command.index("--train-options") + 1, "train_dataloader.batch_size=1000")
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 1
+    assert "finetune/seed0: " in done.stderr + done.stdout
+    assert "error: 1 cells have failed" in done.stderr
+    assert [r["strategy"] for r in read_results(tmp_path / "out" / "hdr.csv")] == ["baseline"]

@@ -1,0 +1,238 @@
+"""How strong should one regularise: pseudo-clips, the search, and the command."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from unittest import mock
+
+import numpy as np
+import pytest
+import torch
+from mmagic.registry import MODELS
+from mmagic.structures import DataSample
+from mmengine.config import Config
+from scipy.ndimage import gaussian_filter1d
+from skimage import data
+
+from mmtempreg.apis import Tuner, tune
+from mmtempreg.apis.tuning import CANDIDATES, LADDER, Quality, Trial, measure_pseudo_clips
+from mmtempreg.transforms import MOTIONS, AffineTransformPair, ImageRange, draw_generator
+
+ROOT = Path(__file__).resolve().parent.parent
+
+EDIT = dict(
+    type="BaseEditModel",
+    generator=dict(type="SRCNNNet", channels=(3, 8, 4, 3), kernel_sizes=(3, 1, 3), upscale_factor=1),
+    pixel_loss=dict(type="L1Loss"),
+    data_preprocessor=dict(type="DataPreprocessor", mean=[0.0] * 3, std=[255.0] * 3),
+)
+
+
+def wrapped(model=EDIT):
+    return MODELS.build(dict(type="SiameseEditModel", model=dict(model)))
+
+
+def batch(n=2, size=48):
+    photo = torch.from_numpy(data.astronaut().copy()).permute(2, 0, 1)
+    images = [photo[:, 90 : 90 + size, 150 + 60 * i : 150 + 60 * i + size] for i in range(n)]
+    samples = []
+    for image in images:
+        samples.append(DataSample(gt_img=image.clone()))
+        samples[-1].set_metainfo(dict(img_channel_order="RGB", gt_channel_order="RGB"))
+    return dict(inputs=images, data_samples=samples)
+
+
+# ---------------------------------------------------------------- pseudo-clips
+
+
+def test_the_truth_has_no_flicker_and_a_still_picture_has_r_1():
+    model = wrapped()
+    model.generator.forward = lambda x: x
+    exact = measure_pseudo_clips(model, [batch()])
+    assert exact.psnr == float("inf")
+    assert exact.residual == 0
+    assert exact.smoothness == pytest.approx(1)
+    model.generator.forward = lambda x: torch.full_like(x, 0.4)
+    still = measure_pseudo_clips(model, [batch()])
+    assert still.smoothness > 1e5  # float32
+    assert still.residual == pytest.approx(1)
+
+
+def test_equals_scipy_on_the_frames_written_out():
+    model = wrapped().train()
+    weights = [p.clone() for p in model.parameters()]
+    found = measure_pseudo_clips(model, [batch(), batch(1)], num_frames=9, seed=3)
+    assert model.training
+    assert model._plan is None
+    assert all(torch.equal(a, b) for a, b in zip(weights, model.parameters()))
+    model.eval()
+    sums = np.zeros(5)
+    for number, one in enumerate((batch(), batch(1))):
+        x = torch.stack(one["inputs"]).float() / 255
+        drawn = MOTIONS["wander"](AffineTransformPair(), 8, x, draw_generator(3, number), ImageRange())
+        frames = [x, *(frame.apply_output(x) for frame in drawn)]
+        with torch.no_grad():
+            predictions = np.stack([model.generator(frame).numpy() for frame in frames]).astype(np.float64)
+        truth = np.stack([frame.numpy() for frame in frames]).astype(np.float64)
+        seen = np.stack([frame.valid(x).numpy() for frame in drawn]).min(axis=0) * np.ones_like(truth)
+        assert 0.3 < seen.mean() < 1
+
+        def energy(video, seen=seen):
+            low = gaussian_filter1d(video, 0.15 * 24, axis=0, mode="reflect", truncate=4)
+            return (seen * (video - low) ** 2).sum()
+
+        squares = (seen * (predictions - truth) ** 2).sum()
+        sums += energy(truth), energy(predictions), energy(predictions - truth), squares, seen.sum()
+    assert found.smoothness == pytest.approx(np.sqrt(sums[0] / sums[1]), rel=1e-4)
+    assert found.residual == pytest.approx(np.sqrt(sums[2] / sums[0]), rel=1e-4)
+    assert found.psnr == pytest.approx(-10 * np.log10(sums[3] / sums[4]), abs=1e-3)
+
+
+def test_the_same_clips_whatever_has_been_trained_before():
+    from mmengine.logging import MessageHub
+
+    model = wrapped()
+    first = measure_pseudo_clips(model, [batch()])
+    MessageHub.get_current_instance().update_info("iter", 17)
+    assert measure_pseudo_clips(model, [batch()]) == first
+    assert MessageHub.get_current_instance().get_info("iter") == 17
+    MessageHub.get_current_instance().update_info("iter", 0)
+    assert measure_pseudo_clips(model, [batch()], seed=1) != first
+
+
+def test_models_without_a_loss_of_their_own_are_refused():
+    with pytest.raises(TypeError, match="cannot be measured on pseudo-clips"):
+        measure_pseudo_clips(MODELS.build(dict(EDIT)), [batch()])
+
+
+# ---------------------------------------------------------------- the search
+
+
+class FakeTuner:
+    """PSNR and R fall with the strength: `cost` dB at -log10(1 - alpha) = 1."""
+
+    def __init__(self, **cost):
+        self.cost, self.candidates, self.made = cost, {name: {} for name in cost}, []
+
+    def start(self):
+        return Trial("", 0.0, Quality(30.0, 1.0, 1.2), 0.0, "start")
+
+    def trial(self, name, alpha):
+        self.made.append((name, alpha))
+        strength = -np.log10(1 - alpha)
+        quality = Quality(29.0 - self.cost.get(name, 0) * strength, 1.0, 1.0 - 0.3 * strength * (name == "a" or 0.9))
+        return Trial(name, alpha, quality, 1.0, "")
+
+
+def strongest(cost, allowed):
+    return max((a for a in LADDER if -np.log10(1 - a) * cost <= allowed), default=None)
+
+
+@pytest.mark.parametrize("cost", [0.0, 0.02, 0.09, 0.12, 0.3])
+def test_the_strongest_within_the_allowance_is_found(cost):
+    tuner = FakeTuner(a=cost)
+    tuned = tune(tuner, allowed_loss=0.1, budget=5)
+    assert tuned.best.alpha == strongest(cost, 0.1)
+    assert tuned.plain.quality.psnr == 29.0
+    assert len(tuner.made) <= 4
+    assert tuner.made[0] == ("", 0.0)
+
+
+def test_candidates_take_turns_and_the_lowest_r_wins():
+    tuned = tune(FakeTuner(a=0.05, b=0.05), budget=9)
+    assert [trial.regularization for trial in tuned.trials[:4]] == ["a", "b", "a", "b"]
+    assert (tuned.best.regularization, tuned.best.alpha) == ("a", strongest(0.05, 0.1))
+    reports = []
+    tuned = tune(FakeTuner(a=0.05, b=0.05), budget=4, report=reports.append)
+    assert len(tuned.trials) == 3
+    assert len(reports) == 5
+
+
+def test_nothing_is_named_best_if_all_cost_too_much():
+    assert tune(FakeTuner(a=9.0)).best is None
+    with pytest.raises(ValueError, match="budget of 2 does not suffice"):
+        tune(FakeTuner(a=0, b=0), budget=2)
+
+
+# ---------------------------------------------------------------- with a real model
+
+
+def config(root, name="hdr_transinv_a0.8", num_images=24):
+    config = Config.fromfile(ROOT / "configs" / "tempreg" / f"{name}.py")
+    network = config.model.model if "model" in config.model else config.model
+    network.generator = dict(type="HDRCNN", encoder_channels=((8,), (8,)), bottleneck_channels=(8,))
+    dataset = config.train_dataloader.dataset
+    dataset.update(data_root=str(root), num_images=num_images, size=32)
+    dataset.pipeline[0].crop_size = (32, 32)
+    config.train_dataloader.update(batch_size=2, num_workers=0, persistent_workers=False)
+    return config
+
+
+@pytest.fixture(scope="module")
+def checkpoint(tmp_path_factory):
+    path = tmp_path_factory.mktemp("tuning") / "start.pth"
+    generator = dict(type="HDRCNN", encoder_channels=((8,), (8,)), bottleneck_channels=(8,))
+    model = MODELS.build(dict(type="HDRReconstructionModel", generator=generator))
+    torch.save(dict(state_dict=model.state_dict()), path)
+    return path
+
+
+def test_a_trial_is_a_fine_tuning_that_is_not_made_twice(tmp_path, checkpoint):
+    tuner = Tuner(config(tmp_path), str(checkpoint), tmp_path / "tune", iterations=4, num_clips=4, num_frames=6)
+    assert len(tuner.held_out) == 20
+    assert tuner.transform["type"] == "AffineTransformPair"
+    start, trial = tuner.start(), tuner.trial("sparse Jacobian", 0.9)
+    assert np.isfinite([trial.quality.psnr, trial.quality.smoothness, trial.quality.residual]).all()
+    assert trial.quality != start.quality
+    weights = torch.load(trial.checkpoint, weights_only=False)["state_dict"]
+    before = torch.load(checkpoint, weights_only=True)["state_dict"]
+    assert list(weights) == list(before)
+    assert not all(torch.equal(weights[name], before[name]) for name in before)
+    with mock.patch("mmtempreg.apis.tuning.Runner.from_cfg", side_effect=AssertionError("made twice")):
+        assert tuner.trial("sparse Jacobian", 0.9) == trial
+    dumped = Config.fromfile(next((tmp_path / "tune").rglob("*.py")))
+    assert dumped.model.regularization.type == "SparseJacobianLoss"
+    assert dumped.model.alpha == 0.9
+    assert dumped.train_cfg.max_iters == 4
+    assert sorted(dumped.train_dataloader.dataset.indices) == tuner.held_out
+
+
+def test_a_stock_config_gets_the_distance_of_its_loss(tmp_path, checkpoint):
+    tuner = Tuner(config(tmp_path, "hdr_finetune"), str(checkpoint), tmp_path, num_clips=4)
+    wrapped = tuner.trial_config("transform invariance", 0.5).model
+    assert wrapped.transform == dict(type="AffineTransformPair")
+    assert wrapped.regularization == dict(type="TransformInvarianceLoss", distance=dict(type="MSELoss"))
+    assert "regularization" not in tuner.trial_config("", 0).model
+    assert set(tuner.candidates) == set(CANDIDATES)
+
+
+def test_too_few_images_are_told(tmp_path, checkpoint):
+    with pytest.raises(ValueError, match="has 24 images: too few to hold out 16"):
+        Tuner(config(tmp_path), str(checkpoint), tmp_path, num_clips=16)
+    several = config(tmp_path)
+    several.train_dataloader.dataset = dict(type="ConcatDataset", datasets=[several.train_dataloader.dataset])
+    with pytest.raises(ValueError, match="several sets"):
+        Tuner(several, str(checkpoint), tmp_path, num_clips=4)
+
+
+def test_the_command_prints_what_it_tried_and_what_to_take(tmp_path, checkpoint):
+    config(tmp_path).dump(tmp_path / "my_config.py")
+    command = [sys.executable, "tools/tune_alpha.py", tmp_path / "my_config.py", checkpoint, "--iterations", "2"]
+    command += ["--num-clips", "4", "--num-frames", "5", "--budget", "3", "--max-psnr-loss", "50"]
+    command += ["--work-dir", tmp_path / "out"]
+    environment = dict(os.environ, PYTHONWARNINGS="ignore", OMP_NUM_THREADS="1")
+    done = subprocess.run(list(map(str, command)), cwd=ROOT, env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr[-3000:]
+    for word in ("as it came", "plain fine-tuning", "transform invariance", "sparse Jacobian", "alpha=0.95"):
+        assert word in done.stdout
+    written = json.loads((tmp_path / "out" / "tuned.json").read_text())
+    assert written["best"] in written["trials"]
+    assert Path(written["best"]["checkpoint"]).is_file()
+    missing = subprocess.run(
+        [sys.executable, "tools/tune_alpha.py", str(tmp_path / "my_config.py"), "none.pth"],
+        cwd=ROOT, env=environment, capture_output=True, text=True,
+    )  # fmt: skip
+    assert missing.returncode == 2
+    assert "there is no checkpoint none.pth" in missing.stderr
