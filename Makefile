@@ -1,4 +1,5 @@
 # make demo: set up, fine-tune for two minutes, and see the difference in work_dirs/demo/
+# make demo-color: colour a grey video before and after, in a minute, in work_dirs/demo-color/
 # make test: set up, and run the tests
 PYTHON ?= python3.11
 BIN := .venv/bin
@@ -7,7 +8,7 @@ NO_DISPLAY_OPENCV := opencv-python-headless==4.11.0.86
 export PYTHONWARNINGS := ignore
 
 .DELETE_ON_ERROR:
-.PHONY: setup demo test lint clean
+.PHONY: setup demo demo-color test lint clean
 
 setup: .venv/installed
 
@@ -85,6 +86,31 @@ $(DEMO)/report.html: $(DEMO)/clip/baseline $(DEMO)/clip/finetune $(DEMO)/clip/tr
 	    fine-tuned=$(DEMO)/clip/finetune "transform invariance=$(DEMO)/clip/transinv" --fps 24 --stops -2 --report $@
 	$(BIN)/python tools/analysis_tools/compare_videos.py $(DEMO)/split_screen.mp4 --layout split-screen --enlarge 4 \
 	    baseline=$(DEMO)/clip/baseline.mp4 "transform invariance=$(DEMO)/clip/transinv.mp4"
+
+# The colour demo: a grey clip, coloured by the baseline and by what transform invariance makes of it.
+COLOR := work_dirs/demo-color
+COLOR_VIDEOS := baseline=$(COLOR)/baseline.mp4 "transform invariance=$(COLOR)/transinv.mp4"
+
+demo-color: $(COLOR)/report.html $(COLOR)/side_by_side.mp4 $(COLOR)/pixels.png
+	@echo "See $(COLOR)/side_by_side.mp4, $(COLOR)/pixels.png and $(COLOR)/report.html"
+
+$(COLOR)/grey.mp4: resources/video/carphone.mp4 | .venv/installed
+	$(BIN)/python tools/analysis_tools/remove_color.py $< $@ --overwrite
+
+$(COLOR)/%.mp4: checkpoints/color_%.pth $(COLOR)/grey.mp4
+	$(BIN)/python tools/process_video.py configs/tempreg/color_finetune.py $< $(COLOR)/grey.mp4 $@ --overwrite
+
+$(COLOR)/report.html: $(COLOR)/baseline.mp4 $(COLOR)/transinv.mp4
+	$(BIN)/python tools/measure_video.py resources/video/carphone.mp4 $(COLOR_VIDEOS) --channels ab --report $@
+
+$(COLOR)/side_by_side.mp4: $(COLOR)/baseline.mp4 $(COLOR)/transinv.mp4
+	$(BIN)/python tools/analysis_tools/compare_videos.py $@ grey=$(COLOR)/grey.mp4 $(COLOR_VIDEOS) \
+	    truth=resources/video/carphone.mp4 --enlarge 2
+
+# The forehead, a cheek and the roof of the car.
+$(COLOR)/pixels.png: $(COLOR)/baseline.mp4 $(COLOR)/transinv.mp4
+	$(BIN)/python tools/analysis_tools/plot_pixels.py $@ truth=resources/video/carphone.mp4 $(COLOR_VIDEOS) \
+	    --pixels 78,45 66,80 60,10 --channel a --region 40,10,80,80 --frames 59 60 61
 
 clean:
 	rm -rf work_dirs build *.egg-info .pytest_cache .mypy_cache .ruff_cache

@@ -3,6 +3,7 @@ import cv2
 import numpy as np
 import pytest
 import torch
+from skimage.color import rgb2lab
 
 from mmtempreg.video import open_frames
 from mmtempreg.video.image_files import write_image
@@ -65,15 +66,21 @@ def test_pixels_over_time_and_changes(tmp_path):
     for t, image in enumerate(video):
         write_image(tmp_path / "in" / f"{t}.png", image)
     source = open_frames(tmp_path / "in", rate=25)
-    values, changes = _read("a", source, [(3, 2), (15, 11)], (4, 1, 6, 5), [1, 4])
+    values, changes = _read("a", source, [(3, 2), (15, 11)], (4, 1, 6, 5), [1, 4], "luminance")
     np.testing.assert_allclose(values[:, 0], video[:, 2, 3] / 255 @ [0.2126, 0.7152, 0.0722], rtol=1e-3)
     np.testing.assert_allclose(values[:, 1], video[:, 11, 15] / 255 @ [0.2126, 0.7152, 0.0722], rtol=1e-3)
     expected = np.abs(video[4, 1:6, 4:10].astype(float) - video[3, 1:6, 4:10]).mean(axis=-1) / 255
     np.testing.assert_allclose(changes[4], expected)
+    lab = rgb2lab(video)
+    for number, channel in ((1, "a"), (2, "b")):
+        values, _ = _read("a", source, [(3, 2)], None, [], channel)
+        np.testing.assert_allclose(values[:, 0], lab[:, 2, 3, number], atol=1e-3)
     plot_pixels(tmp_path / "p.png", dict(a=source, b=source), [(3, 2)], frames=[1, 2])
     assert cv2.imread(str(tmp_path / "p.png")).std() > 10
     for arguments in (dict(pixels=[(16, 0)]), dict(pixels=[], frames=[5]), dict(pixels=[(0, 0)], region=(10, 0, 8, 4))):
         with pytest.raises(ValueError, match=r"a: "):
             plot_pixels(tmp_path / "q.png", dict(a=source), **arguments)
+    with pytest.raises(ValueError, match="channel must be one of"):
+        plot_pixels(tmp_path / "q.png", dict(a=source), [(0, 0)], channel="hue")
     with pytest.raises(ValueError, match="nothing to show"):
         plot_pixels(tmp_path / "q.png", dict(a=source), [])

@@ -8,8 +8,10 @@ from typing import Any
 
 import matplotlib
 import numpy as np
+import torch
 
 from ..fileio import replace_when_written
+from ..functional import rgb_to_lab
 from ..functional.camera import LUMINANCE_WEIGHTS
 from ..video import FrameSource
 
@@ -18,6 +20,9 @@ import matplotlib.pyplot as plt
 
 Region = tuple[int, int, int, int]
 
+CHANNELS = dict(luminance="luminance", a="a of Lab", b="b of Lab")
+"""What can be drawn over time, and the title of its axis."""
+
 
 def plot_pixels(
     path: str | Path,
@@ -25,8 +30,9 @@ def plot_pixels(
     pixels: Sequence[tuple[int, int]],
     region: Region | None = None,
     frames: Sequence[int] = (),
+    channel: str = "luminance",
 ) -> None:
-    """Writes a picture: above the luminance of pixels over time, below the changes of a region.
+    """Writes a picture: above a channel of pixels over time, below the changes of a region.
 
     The first video is drawn as the reference. A row of heat maps for each video shows |frame t - frame t-1| of the
     region, mean over the channels, all on one scale.
@@ -37,16 +43,19 @@ def plot_pixels(
         pixels: (x, y) of the pixels.
         region: (x, y, width, height) that is enlarged; None: the whole picture.
         frames: The t of the heat maps, at least 1.
+        channel: 'luminance' (of display values in [0, 1], or of radiance), or 'a' or 'b' of CIE Lab.
 
     Raises:
-        ValueError: If a pixel, the region or a frame is outside, or there is nothing to show.
+        ValueError: If the channel is unknown, a pixel, the region or a frame is outside, or there is nothing to show.
     """
+    if channel not in CHANNELS:
+        raise ValueError(f"channel must be one of {tuple(CHANNELS)}, got {channel!r}")
     if not videos or not (pixels or frames):
         raise ValueError("there is nothing to show: name videos, and pixels or frames")
     series: dict[str, np.ndarray] = {}
     changes: dict[str, dict[int, np.ndarray]] = {}
     for name, source in videos.items():
-        series[name], changes[name] = _read(name, source, pixels, region, frames)
+        series[name], changes[name] = _read(name, source, pixels, region, frames, channel)
     figure = plt.figure(figsize=(9, 2.2 * len(pixels) + 1.6 * len(videos) * bool(frames) + 0.6), layout="constrained")
     above, below = _split(figure, len(pixels), len(videos) if frames else 0)
     for k, (x, y) in enumerate(pixels):
@@ -57,7 +66,7 @@ def plot_pixels(
                 dict(color="black", linewidth=2.2, alpha=0.4) if number == 0 else dict(linewidth=1.1)
             )
             axes.plot(seconds, series[name][:, k], label=name, **style)
-        axes.set(xlabel="time [s]" if k == len(pixels) - 1 else "", ylabel="luminance")
+        axes.set(xlabel="time [s]" if k == len(pixels) - 1 else "", ylabel=CHANNELS[channel])
         axes.set_title(f"pixel ({x}, {y})", loc="left", fontsize="medium")
         axes.margins(x=0)
         if k == 0:
@@ -84,8 +93,20 @@ def _split(figure: Any, above: int, below: int) -> tuple[Any, Any]:
     return parts[0], parts[1]
 
 
+def _value(pixel: np.ndarray, channel: str) -> float:
+    """Of an RGB pixel."""
+    if channel == "luminance":
+        return float(pixel @ LUMINANCE_WEIGHTS)
+    return float(rgb_to_lab(torch.from_numpy(pixel).view(3, 1, 1))[" ab".index(channel)])
+
+
 def _read(
-    name: str, source: FrameSource, pixels: Sequence[tuple[int, int]], region: Region | None, frames: Sequence[int]
+    name: str,
+    source: FrameSource,
+    pixels: Sequence[tuple[int, int]],
+    region: Region | None,
+    frames: Sequence[int],
+    channel: str,
 ) -> tuple[np.ndarray, dict[int, np.ndarray]]:
     height, width = source.size
     left, top, w, h = region or (0, 0, width, height)
@@ -98,7 +119,7 @@ def _read(
         image = frame.image.astype(np.float64) / (
             1 if frame.image.dtype == np.float32 else np.iinfo(frame.image.dtype).max
         )
-        values.append([image[y, x] @ LUMINANCE_WEIGHTS for x, y in pixels])
+        values.append([_value(image[y, x], channel) for x, y in pixels])
         part = image[top : top + h, left : left + w]
         if count - 1 in frames and before is not None:
             found[count - 1] = np.abs(part - before).mean(axis=-1)

@@ -1,0 +1,43 @@
+"""Takes the colour out of a video: what a colorization network is to bring back.
+
+Usage: python tools/analysis_tools/remove_color.py INPUT OUTPUT [--fps F] [--overwrite]
+
+INPUT is a video, a folder of frames, or a quoted pattern; OUTPUT a video or a folder. L of CIE Lab stays as it is.
+"""
+
+import argparse
+import sys
+from functools import partial
+
+import torch
+from torch import Tensor
+from tqdm import tqdm
+
+from mmtempreg.apis import process_video
+from mmtempreg.functional import lab_to_rgb, rgb_to_lab
+from mmtempreg.video import open_frames
+
+
+def without_color(frames: Tensor) -> Tensor:
+    """(N, 3, H, W) RGB in [0, 1] to the grey of the same lightness."""
+    lightness = rgb_to_lab(frames)[:, :1]
+    return lab_to_rgb(torch.cat([lightness, torch.zeros_like(frames[:, 1:])], dim=1)).clamp(0, 1)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("input")
+    parser.add_argument("output")
+    parser.add_argument("--fps", type=float, help="frames per second of images")
+    parser.add_argument("--overwrite", action="store_true")
+    args = parser.parse_args()
+    try:
+        source = open_frames(args.input, args.fps)
+        progress = partial(tqdm, total=source.num_frames, unit="frame")
+        process_video(without_color, source, args.output, overwrite=args.overwrite, progress=progress)
+    except (ValueError, OSError) as error:
+        sys.exit(f"error: {error}")
+
+
+if __name__ == "__main__":
+    main()
