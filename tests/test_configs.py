@@ -16,7 +16,7 @@ CONFIGS = sorted((ROOT / "configs" / "tempreg").glob("*.py"))
 STOCK = sorted((ROOT / "configs" / "stock").glob("*.py"))
 
 
-NETWORKS = dict(hdr=(1_289_653, 50), color_vgg=(19_422_634, 15), color=(1_568_698, 10))
+NETWORKS = dict(hdr_full=(29_447_332, 5), hdr=(1_289_653, 50), color_vgg=(19_422_634, 15), color=(1_568_698, 10))
 """Variables and epochs of the configs whose name starts so; the first that fits counts."""
 
 

@@ -2,6 +2,7 @@
 
 from .clip_sampler import ClipSampler
 from .clips import ClipDataset, ClipEntry, find_clips, read_clip_list, write_clip_list
+from .hdr_clips import HDRClipDataset
 from .hdr_images import HDRImageDataset, HDRPanDataset, read_hdr
 from .photographs import PhotographDataset
 from .procedural_hdr import ProceduralHDRDataset
@@ -10,6 +11,7 @@ __all__ = [
     "ClipDataset",
     "ClipEntry",
     "ClipSampler",
+    "HDRClipDataset",
     "HDRImageDataset",
     "HDRPanDataset",
     "PhotographDataset",

@@ -188,11 +188,15 @@ class ClipDataset(BaseDataset):
         self._reading = (entry.clip, frame + 1, frames)
         return self._prepared(found.image, entry)
 
-    def _prepared(self, image: np.ndarray, entry: ClipEntry) -> np.ndarray:
+    def _checked(self, image: np.ndarray, entry: ClipEntry) -> np.ndarray:
+        """A frame as its file holds it, in the numbers that the dataset gives."""
         if image.dtype == np.float32:
             raise ValueError(f"clip {entry.clip!r}: {entry.path} holds radiance; display values are needed")
-        if image.dtype == np.uint16:
-            image = np.round(image / 257).astype(np.uint8)
+        return np.round(image / 257).astype(np.uint8) if image.dtype == np.uint16 else image
+
+    def _prepared(self, image: np.ndarray, entry: ClipEntry) -> np.ndarray:
+        """A frame of the file, checked, cropped and resized."""
+        image = self._checked(image, entry)
         if entry.width:
             image = image[entry.y : entry.y + entry.height, entry.x : entry.x + entry.width]
         height, width = image.shape[:2]

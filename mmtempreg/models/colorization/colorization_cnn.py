@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
-from typing import Any
 
-import torch
 import torch.nn.functional as F
 from mmagic.registry import MODELS
 from mmcv.cnn import ConvModule
 from mmengine.model import BaseModule
 from torch import Tensor, nn
+from torchvision.models import vgg16 as torchvision_vgg16
+
+from ..vgg16 import MEAN, STD, load_vgg16
 
 NORM = dict(type="BN", eps=1e-3, momentum=0.01)
 """As in TensorFlow, which the authors used."""
@@ -117,14 +117,11 @@ class ColorizationVGG(_Colorizer):
     """
 
     stride = 32
-    MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
     def __init__(
         self, vgg16: str | None = None, out_activation: str | None = None, init_cfg: dict | None = None
     ) -> None:
         super().__init__(out_activation, init_cfg)
-        from torchvision.models import vgg16 as torchvision_vgg16
-
         self.encoder = torchvision_vgg16(weights=None).features
         self.vgg16 = vgg16
         widths = [(256, 256), (128, 128), (64, 64), (32, 2)]
@@ -141,33 +138,9 @@ class ColorizationVGG(_Colorizer):
         """The decoder at random, the encoder from the file."""
         super().init_weights()
         if self.vgg16 is not None:
-            load_vgg16(self.encoder, self.vgg16)
+            self.encoder.load_state_dict(load_vgg16(self.vgg16))
 
     def layers(self, x: Tensor) -> Tensor:
-        mean, std = (x.new_tensor(values).view(1, 3, 1, 1) for values in (self.MEAN, self.STD))
+        mean, std = (x.new_tensor(values).view(1, 3, 1, 1) for values in (MEAN, STD))
         grey = (x + 1) / 2  # lightness is close to the grey of a display value
         return self.decoder(self.encoder((grey - mean) / std))
-
-
-def load_vgg16(encoder: nn.Module, path: str) -> None:
-    """Loads VGG16's convolutions from a local file in torchvision's names (`features.0.weight`, ...).
-
-    Raises:
-        FileNotFoundError: If there is no such file.
-        ValueError: If a weight is missing in it, or has another shape.
-    """
-    if not Path(path).exists():
-        raise FileNotFoundError(f"there is no file {path} with weights of VGG16")
-    loaded: Any = torch.load(path, map_location="cpu", weights_only=True)
-    loaded = loaded.get("state_dict", loaded)
-    weights = {name.removeprefix("module."): value for name, value in loaded.items()}
-    expected = encoder.state_dict()
-    wrong = [
-        name for name, value in expected.items() if weights.get(f"features.{name}", torch.empty(0)).shape != value.shape
-    ]
-    if wrong:
-        raise ValueError(
-            f"{path} does not hold VGG16: features.{wrong[0]} ({tuple(expected[wrong[0]].shape)}) and {len(wrong) - 1} "
-            "more are missing, or have another shape"
-        )
-    encoder.load_state_dict({name: weights[f"features.{name}"] for name in expected})

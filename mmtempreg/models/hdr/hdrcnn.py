@@ -12,6 +12,10 @@ from mmengine.model import BaseModule
 from torch import Tensor, nn
 
 from ...functional.camera import LOG_EPSILON
+from ..vgg16 import MEAN, STD, load_vgg16
+
+VGG_MEAN = (123.68, 116.779, 103.939)
+"""Mean of R, G and B in [0, 255], as the authors take it out."""
 
 
 class _Up(nn.Module):
@@ -73,8 +77,10 @@ class HDRCNN(BaseModule):
         fusion_norm_cfg: Normalisation, followed by ReLU, after a skip fusion; None: neither.
         out_norm_cfg: Normalisation after the convolution to 3 channels, or None.
         input_fusion_bias: Whether the last 1x1 fusion has a bias.
+        out_act_cfg: Activation after it, or None.
         log_skips: Take skip connections into the log domain, log((h/255)^2 + 1/255); the encoder then sees
-            the input in [0, 255], as VGG16 does.
+            the input in [0, 255] with VGG16's mean taken out.
+        vgg16: File with torchvision's weights of VGG16 (`load_vgg16`) for an encoder of its shape to start from.
         gamma: The input is linearised as x^gamma before its logarithm enters the last fusion.
         init_cfg: MMEngine's weight initialisation.
     """
@@ -90,9 +96,11 @@ class HDRCNN(BaseModule):
         norm_cfg: dict = dict(type="BN"),
         fusion_norm_cfg: dict | None = dict(type="BN"),
         out_norm_cfg: dict | None = None,
+        out_act_cfg: dict | None = None,
         input_fusion_bias: bool = False,
         log_skips: bool = False,
         gamma: float = 2.0,
+        vgg16: str | None = None,
         init_cfg: dict | None = None,
     ) -> None:
         super().__init__(init_cfg)
@@ -100,7 +108,7 @@ class HDRCNN(BaseModule):
             raise ValueError(f"encoder_channels needs at least one convolution per level, got {encoder_channels}")
         if deconv_kernel not in (3, 4):
             raise ValueError(f"deconv_kernel must be 3 or 4, got {deconv_kernel}")
-        self.gamma = gamma
+        self.gamma, self.vgg16 = gamma, vgg16
         self.log_skips = log_skips
         self.stride = 2 ** len(encoder_channels)
 
@@ -125,7 +133,7 @@ class HDRCNN(BaseModule):
             )
             lowest = width
         self.out = ConvModule(
-            lowest, 3, out_kernel, padding=out_kernel // 2, bias=True, norm_cfg=out_norm_cfg, act_cfg=None
+            lowest, 3, out_kernel, padding=out_kernel // 2, bias=True, norm_cfg=out_norm_cfg, act_cfg=out_act_cfg
         )
         self.input_fusion = nn.Conv2d(6, 3, 1, bias=input_fusion_bias)
 
@@ -141,6 +149,7 @@ class HDRCNN(BaseModule):
             encoder_norm_cfg=None,
             fusion_norm_cfg=None,
             out_norm_cfg=dict(type="BN"),
+            out_act_cfg=dict(type="ReLU"),
             input_fusion_bias=True,
             log_skips=True,
         )
@@ -152,7 +161,24 @@ class HDRCNN(BaseModule):
             with torch.no_grad():
                 identity = torch.eye(3).view(3, 3, 1, 1)
                 self.input_fusion.weight.copy_(torch.cat([identity, identity], dim=1))
-                self.out.conv.weight.mul_(0.1)
+                # a first guess near the input; batch normalisation would undo a small convolution
+                (self.out.norm if self.out.with_norm else self.out.conv).weight.mul_(0.1)
+        if self.vgg16 is not None:
+            self._start_from_vgg16(self.vgg16)
+
+    def _start_from_vgg16(self, path: str) -> None:
+        """The encoder's weights; the first layer's are brought from torchvision's units to [0, 255] less the mean."""
+        weights = list(load_vgg16(path).values())
+        scale = 255 * torch.tensor(STD).view(1, 3, 1, 1)
+        shift = torch.tensor(VGG_MEAN).view(1, 3, 1, 1) - 255 * torch.tensor(MEAN).view(1, 3, 1, 1)
+        weights[0] = weights[0] / scale
+        weights[1] = weights[1] + (weights[0] * shift).sum(dim=(1, 2, 3))
+        parameters = list(self.encoder.parameters())
+        if [p.shape for p in parameters] != [w.shape for w in weights]:
+            raise ValueError(f"{path} is of VGG16, the encoder is not: take encoder_channels of HDRCNN.full_size()")
+        with torch.no_grad():
+            for parameter, weight in zip(parameters, weights):
+                parameter.copy_(weight)
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, 3, H, W) display values in [0, 1] to (N, 3, H, W) log radiance, for any H and W."""
@@ -160,7 +186,8 @@ class HDRCNN(BaseModule):
         # Sizes that pooling does not divide are continued at the right and bottom, and cut again.
         bottom, right = -height % self.stride, -width % self.stride
         padded = F.pad(x, (0, right, 0, bottom), mode="replicate") if bottom or right else x
-        features, skips = (padded * 255 if self.log_skips else padded), []
+        mean = padded.new_tensor(VGG_MEAN).view(1, 3, 1, 1)
+        features, skips = (255 * padded - mean if self.log_skips else padded), []
         for level in self.encoder:
             features = level(features)
             skips.append(features)

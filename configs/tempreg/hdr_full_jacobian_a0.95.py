@@ -1,0 +1,12 @@
+# Sparse Jacobian (Eq. 7-8). The full network.
+_base_ = './hdr_full_finetune.py'
+experiment_name = 'hdr_full_jacobian_a0.95'
+work_dir = './work_dirs/hdr_full_jacobian_a0.95'
+model = dict(
+    _delete_=True,
+    type='SiameseEditModel',
+    model={{_base_.model}},
+    transform=dict(type='AffineTransformPair'),
+    regularization=dict(type='SparseJacobianLoss'),
+    alpha=0.95,
+)

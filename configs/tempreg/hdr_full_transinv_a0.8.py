@@ -1,0 +1,12 @@
+# Transform invariance (Eq. 4). The full network.
+_base_ = './hdr_full_finetune.py'
+experiment_name = 'hdr_full_transinv_a0.8'
+work_dir = './work_dirs/hdr_full_transinv_a0.8'
+model = dict(
+    _delete_=True,
+    type='SiameseEditModel',
+    model={{_base_.model}},
+    transform=dict(type='AffineTransformPair'),
+    regularization=dict(type='TransformInvarianceLoss'),
+    alpha=0.8,
+)

@@ -1,0 +1,48 @@
+"""Lists clips of HDR video for `HDRClipDataset`: folders of .exr or .hdr frames, dealt out for validation and test.
+
+Usage: python tools/dataset_converters/hdr_video/preprocess_hdr_video_dataset.py
+       [--data-root data/hdr_video] [--num-val 2] [--shortest 50] [--longest 200] [--seed 0]
+
+Writes val.csv and test.csv into --data-root. Reads the first frame of each clip, and names what it leaves out.
+"""
+
+import argparse
+import sys
+from pathlib import Path
+
+import numpy as np
+
+from mmtempreg.datasets import find_clips, write_clip_list
+from mmtempreg.video import open_frames
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data-root", type=Path, default=Path("data/hdr_video"))
+    parser.add_argument("--num-val", type=int, default=2, help="clips to look at while training; the others are tests")
+    parser.add_argument("--shortest", type=int, default=50, help="frames; shorter clips are left out")
+    parser.add_argument("--longest", type=int, default=200, help="frames; longer clips are cut")
+    parser.add_argument("--seed", type=int, default=0)
+    args = parser.parse_args()
+    rate = 24  # only to open them: frames are counted
+    try:
+        entries = []
+        for entry in find_clips(args.data_root, args.shortest, args.longest, rate):
+            first = next(iter(open_frames(args.data_root / entry.path, rate)))
+            if first.image.dtype == np.float32:
+                entries.append(entry)
+            else:
+                print(f"{entry.path} is left out: it holds {first.image.dtype}, no radiance", file=sys.stderr)
+        if len(entries) <= args.num_val:
+            raise ValueError(f"{args.data_root} has {len(entries)} clips: too few for {args.num_val} and a test")
+    except (ValueError, OSError) as error:
+        sys.exit(f"error: {error}")
+    order = np.random.default_rng(args.seed).permutation(len(entries))
+    for name, part in (("val", order[: args.num_val]), ("test", order[args.num_val :])):
+        path = args.data_root / f"{name}.csv"
+        write_clip_list(path, [entries[i] for i in sorted(part)])
+        print(f"{path}: {len(part)} clips")
+
+
+if __name__ == "__main__":
+    main()
