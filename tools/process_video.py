@@ -2,6 +2,9 @@
 
 Usage: python tools/process_video.py CONFIG CHECKPOINT INPUT OUTPUT [options]
 
+With --original VIDEO the model is one of blind video consistency (configs/blind_consistency), INPUT is what an image model
+has made of that VIDEO, and OUTPUT the same with less flicker.
+
 INPUT is a video, a folder, or a quoted pattern such as 'frames/*.png' (png, jpg, tif with 8 or 16 bits). OUTPUT is a
 video (.mp4, .mkv, .mov, .webm) or a folder. Frame times and sound stay. Models that predict radiance write .exr frames
 into a folder, and a tone-mapped video. Ctrl-C keeps what is done as OUTPUT.interrupted.
@@ -30,6 +33,7 @@ def main() -> None:
     parser.add_argument("--device", default="cpu", help="cpu, cuda, cuda:1, ... (default: cpu)")
     parser.add_argument("--half", action="store_true", help="half precision: float16 on a GPU, bfloat16 on a CPU")
     parser.add_argument("--batch-size", type=int, default=1)
+    parser.add_argument("--original", metavar="VIDEO", help="what INPUT was made of, for blind video consistency")
     parser.add_argument("--tile", type=int, help="cut larger frames into tiles of this many pixels, to save memory")
     parser.add_argument("--tile-overlap", type=int, default=32)
     parser.add_argument("--codec", help="FFmpeg's encoder (default: libx264, libvpx-vp9 for .webm)")
@@ -44,11 +48,20 @@ def main() -> None:
 
     try:
         source = open_frames(args.input, args.fps)
-        from mmtempreg.apis import FrameModel, process_video
+        from mmtempreg.apis import ConsistencyFilter, FrameModel, process_video
 
         config = Config.fromfile(args.config)
         config.merge_from_dict(args.cfg_options or {})
-        model = FrameModel(config, args.checkpoint, args.device, args.half, args.tile, args.tile_overlap)
+        if (config.model.type == "BlindConsistencyModel") != bool(args.original):
+            raise ValueError("--original VIDEO goes with a config of BlindConsistencyModel, and with no other")
+        if args.original and (args.tile or args.half):
+            raise ValueError(
+                "blind video consistency takes whole frames in full precision: leave out --tile and --half"
+            )
+        if args.original:
+            model = ConsistencyFilter(config, args.checkpoint, open_frames(args.original, args.fps), args.device)
+        else:
+            model = FrameModel(config, args.checkpoint, args.device, args.half, args.tile, args.tile_overlap)
         done = process_video(
             model,
             source,

@@ -6,6 +6,7 @@ from typing import Any
 # Loaded when they are asked for: measuring a video must not wait for what running a model needs.
 _HOMES = {
     "ClipFrame": "clips",
+    "ConsistencyFilter": "consistency",
     "FrameModel": "frame_model",
     "Measurement": "video_measurement",
     "Processed": "video_processing",

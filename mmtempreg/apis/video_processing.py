@@ -93,7 +93,7 @@ def process_video(
                 stack.enter_context(writer)
             write = stack.enter_context(_Behind(AHEAD, lambda item: _write(writers, prepare, *item)))
             for frames in ahead(_batches(progress(source), batch_size), AHEAD):
-                for item in zip(frames, model(_to_tensor(frames, source.name))):
+                for item in zip(frames, model(to_tensor(frames, source.name))):
                     write(item)
                 count += len(frames)
     except KeyboardInterrupt:
@@ -102,7 +102,8 @@ def process_video(
     return Processed([w.written for w in writers if w.written], count, time.perf_counter() - start)
 
 
-def _to_tensor(frames: Sequence[Frame], name: str) -> Tensor:
+def to_tensor(frames: Sequence[Frame], name: str) -> Tensor:
+    """Frames of display values as (N, 3, H, W) in [0, 1]; `name` is for the error if they hold radiance."""
     images = np.stack([frame.image for frame in frames])
     if images.dtype == np.float32:
         raise ValueError(f"{name} holds radiance; models take display values: tone-map it first")

@@ -1,5 +1,6 @@
 """HDR images, photographs and clips, and the sampler that keeps clips whole."""
 
+from .clip_pairs import ClipPairDataset
 from .clip_sampler import ClipSampler
 from .clips import ClipDataset, ClipEntry, find_clips, read_clip_list, write_clip_list
 from .hdr_clips import HDRClipDataset
@@ -10,6 +11,7 @@ from .procedural_hdr import ProceduralHDRDataset
 __all__ = [
     "ClipDataset",
     "ClipEntry",
+    "ClipPairDataset",
     "ClipSampler",
     "HDRClipDataset",
     "HDRImageDataset",

@@ -73,13 +73,21 @@ def write_flow(path: str | Path, flow: Tensor) -> None:
 
 
 def _targets(flow: Tensor) -> Tensor:
+    """(N, H, W, 2): where the points of frame a are in b."""
     size = (flow.shape[-2], flow.shape[-1])
-    return (pixel_grid(size, size) + flow.permute(1, 2, 0)).unsqueeze(0)
+    return pixel_grid(size, size, flow.device) + flow.permute(0, 2, 3, 1)
 
 
 def warp_by_flow(frame: Tensor, flow: Tensor) -> Tensor:
-    """`frame` b brought back to a by the flow from a to b: b(p + flow(p)), bilinear; borders are continued."""
-    return sample_at(frame.unsqueeze(0), _targets(flow), "border")[0]
+    """`frame` b brought back to a by the flow from a to b: b(p + flow(p)), bilinear; borders are continued.
+
+    Args:
+        frame: (C, H, W) or (N, C, H, W).
+        flow: (2, H, W) or (N, 2, H, W).
+    """
+    if frame.ndim == 3:
+        return sample_at(frame.unsqueeze(0), _targets(flow.unsqueeze(0)), "border")[0]
+    return sample_at(frame, _targets(flow), "border")
 
 
 def reliable(forward: Tensor, backward: Tensor) -> Tensor:
@@ -102,5 +110,5 @@ def reliable(forward: Tensor, backward: Tensor) -> Tensor:
     right = torch.diff(forward, dim=2, append=forward[:, :, -1:]).square().sum(dim=0)
     down = torch.diff(forward, dim=1, append=forward[:, -1:]).square().sum(dim=0)
     boundary = right + down > 0.01 * norm + 0.002
-    within = inside(_targets(forward), (forward.shape[-2], forward.shape[-1]))[0]
+    within = inside(_targets(forward.unsqueeze(0)), (forward.shape[-2], forward.shape[-1]))[0]
     return within * (~(occluded | boundary)).float()

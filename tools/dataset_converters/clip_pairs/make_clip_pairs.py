@@ -1,0 +1,142 @@
+"""Makes pairs of clips for blind video consistency: videos or moved photographs, and what an image model makes of them.
+
+Usage: python tools/dataset_converters/clip_pairs/make_clip_pairs.py CONFIG CHECKPOINT OUT_DIR
+       [--videos FOLDER] [--photographs FOLDER] [--num-frames 24] [--num-clips N] [--size 224] [--seed 0]
+
+Writes OUT_DIR/original/CLIP/ and OUT_DIR/processed/CLIP/ as .png frames, for `ClipPairDataset`. --photographs are moved as
+a hand-held camera would, and OUT_DIR/flow/CLIP/ holds the exact flow of each frame to the one before (flow='files').
+--videos come as they are; their flow is estimated when they are read. Clips that are there already are left as they are.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import sys
+from collections.abc import Iterator, Sequence
+from fractions import Fraction
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+from mmengine.config import Config, DictAction
+from torch import Tensor
+from tqdm import tqdm
+
+import mmtempreg  # noqa: F401, before MMagic is imported
+from mmtempreg.functional import pixel_grid
+from mmtempreg.functional.optical_flow import write_flow
+from mmtempreg.transforms import MOTIONS, AffineTransformPair, DrawnTransform, ImageRange, draw_generator
+from mmtempreg.video import Frame, FrameFolderWriter, open_frames
+
+RATE = 24
+
+
+def affine_of(drawn: DrawnTransform | None) -> Tensor:
+    """The (3, 3) matrix, output to input pixel, of a drawn affine transform of one image; None: the identity."""
+    corners = torch.tensor([[[0.0, 0.0], [1.0, 0.0], [0.0, 1.0]]], dtype=torch.float64)
+    origin, right, down = (corners if drawn is None else drawn.map_points(corners)[0])[0]
+    matrix = torch.eye(3, dtype=torch.float64)
+    matrix[:2] = torch.stack([right - origin, down - origin, origin], dim=1)
+    return matrix
+
+
+def flow_between(now: Tensor, before: Tensor, size: tuple[int, int]) -> Tensor:
+    """(2, H, W): the exact flow from a frame to the one before, of two matrices of `affine_of`."""
+    way = torch.linalg.inv(before) @ now
+    points = pixel_grid(size, size)
+    moved = points @ way[:2, :2].T + way[:2, 2]
+    return (moved - points).permute(2, 0, 1).float()
+
+
+def moved_photograph(path: Path, size: int, num_frames: int, seed: int) -> tuple[list[np.ndarray], list[Tensor]]:
+    """Frames (size, size, 3) uint8 of a moving view of a photograph's middle, and the flow of each to the one before."""
+    image = next(iter(open_frames(path, RATE))).image
+    scale = 1.4 * size / min(image.shape[:2])
+    interpolation = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
+    image = cv2.resize(image, None, fx=scale, fy=scale, interpolation=interpolation)
+    top, left = ((extent - size) // 2 for extent in image.shape[:2])
+    x = torch.from_numpy(np.ascontiguousarray(image)).permute(2, 0, 1).float()[None]
+    pair = AffineTransformPair(scale=2)
+    drawn = MOTIONS["wander"](pair, num_frames - 1, x, draw_generator(seed, 0), ImageRange())
+    window = (..., slice(top, top + size), slice(left, left + size))
+    frames = [x, *(frame.apply_output(x) for frame in drawn)]
+    matrices = [affine_of(None), *(affine_of(frame) for frame in drawn)]
+    shape = (x.shape[-2], x.shape[-1])
+    flows = [flow_between(now, before, shape)[window] for before, now in zip(matrices, matrices[1:])]
+    return [f[window][0].round().clamp(0, 255).byte().permute(1, 2, 0).numpy() for f in frames], flows
+
+
+def video_frames(path: Path, size: int, num_frames: int) -> Iterator[np.ndarray]:
+    """The first frames of a video, whose shorter edge becomes `size`, as uint8."""
+    for number, frame in enumerate(open_frames(path, RATE)):
+        if number == num_frames:
+            return
+        image = frame.image if frame.image.dtype == np.uint8 else np.round(frame.image / 257).astype(np.uint8)
+        scale = size / min(image.shape[:2])
+        yield cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+
+
+def write_pair(out_dir: Path, clip: str, frames: Sequence[np.ndarray], flows: Sequence[Tensor], model: object) -> None:
+    """Writes the three folders; that of the processed frames, by which a clip is known, last."""
+    done = out_dir / "processed" / clip
+    if done.exists():
+        return
+    partial = out_dir / f".partial_{os.getpid()}_{clip}"
+    try:
+        with FrameFolderWriter(out_dir / "original" / clip, overwrite=True) as writer:
+            for number, frame in enumerate(frames):
+                writer.write(Frame(frame, Fraction(number, RATE)))
+        if flows:
+            (out_dir / "flow" / clip).mkdir(parents=True, exist_ok=True)
+        for number, flow in enumerate(flows, start=1):
+            write_flow(out_dir / "flow" / clip / f"{number:06d}.flo", flow)
+        with FrameFolderWriter(partial, overwrite=True) as writer:
+            for number, frame in enumerate(frames):
+                out = model(torch.from_numpy(frame).permute(2, 0, 1)[None].float() / 255)[0]  # type: ignore[operator]
+                image = (out.clamp(0, 1) * 255).round().byte().permute(1, 2, 0).numpy()
+                writer.write(Frame(image, Fraction(number, RATE)))
+        done.parent.mkdir(parents=True, exist_ok=True)
+        partial.rename(done)
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("config")
+    parser.add_argument("checkpoint")
+    parser.add_argument("out_dir", type=Path)
+    parser.add_argument("--videos", type=Path, help="folder of video files or of folders of frames")
+    parser.add_argument("--photographs", type=Path, help="folder of photographs")
+    parser.add_argument("--num-frames", type=int, default=24, help="of a clip")
+    parser.add_argument("--num-clips", type=int, help="of each kind (default: all)")
+    parser.add_argument("--size", type=int, default=224, help="shorter edge in pixels")
+    parser.add_argument("--seed", type=int, default=0, help="of the photographs' motion")
+    parser.add_argument("--cfg-options", nargs="+", action=DictAction)
+    args = parser.parse_args()
+    if not (args.videos or args.photographs):
+        parser.error("name --videos, --photographs or both")
+    from mmtempreg.apis import FrameModel
+
+    try:
+        config = Config.fromfile(args.config)
+        config.merge_from_dict(args.cfg_options or {})
+        model = FrameModel(config, args.checkpoint)
+        if model.radiance:
+            raise ValueError("the model predicts radiance: blind video consistency takes display values")
+        videos = sorted(args.videos.iterdir())[: args.num_clips] if args.videos else []
+        for path in tqdm(videos, desc="videos"):
+            write_pair(args.out_dir, path.stem, list(video_frames(path, args.size, args.num_frames)), [], model)
+        photographs = sorted(args.photographs.iterdir())[: args.num_clips] if args.photographs else []
+        for number, path in enumerate(tqdm(photographs, desc="photographs")):
+            frames, flows = moved_photograph(path, args.size, args.num_frames, args.seed + number)
+            write_pair(args.out_dir, path.stem, frames, flows, model)
+    except (OSError, ValueError) as error:
+        sys.exit(f"error: {error}")
+
+
+if __name__ == "__main__":
+    main()
