@@ -2,8 +2,8 @@
 
 Usage: python tools/process_video.py CONFIG CHECKPOINT INPUT OUTPUT [options]
 
-With --original VIDEO the model is one of blind video consistency (configs/blind_consistency), INPUT is what an image model
-has made of that VIDEO, and OUTPUT the same with less flicker.
+With --original VIDEO the model is one of blind video consistency (configs/blind_consistency), INPUT is what an image
+model has made of that VIDEO, and OUTPUT the same with less flicker.
 
 INPUT is a video, a folder, or a quoted pattern such as 'frames/*.png' (png, jpg, tif with 8 or 16 bits). OUTPUT is a
 video (.mp4, .mkv, .mov, .webm) or a folder. Frame times and sound stay. Models that predict radiance write .exr frames

@@ -52,7 +52,7 @@ class _ConvLSTM(nn.Module):
 
 @MODELS.register_module()
 class BlindConsistencyNet(BaseModule):
-    """Makes frame t of a processed video agree with the one before it, as the original's frames agree: 2,979,555 weights.
+    """Makes each frame of a processed video agree with the one before it, as the original's do: 2,979,555 weights.
 
     Two encoders, of the processed and of the original frames; residual blocks, a ConvLSTM, and a decoder with skip
     connections from the first encoder alone. Its modules are named as in the authors' code, so that their weights load.

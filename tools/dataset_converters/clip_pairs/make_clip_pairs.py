@@ -3,9 +3,9 @@
 Usage: python tools/dataset_converters/clip_pairs/make_clip_pairs.py CONFIG CHECKPOINT OUT_DIR
        [--videos FOLDER] [--photographs FOLDER] [--num-frames 24] [--num-clips N] [--size 224] [--seed 0]
 
-Writes OUT_DIR/original/CLIP/ and OUT_DIR/processed/CLIP/ as .png frames, for `ClipPairDataset`. --photographs are moved as
-a hand-held camera would, and OUT_DIR/flow/CLIP/ holds the exact flow of each frame to the one before (flow='files').
---videos come as they are; their flow is estimated when they are read. Clips that are there already are left as they are.
+Writes OUT_DIR/original/CLIP/ and OUT_DIR/processed/CLIP/ as .png frames, for `ClipPairDataset`. --photographs are moved
+as a hand-held camera would, and OUT_DIR/flow/CLIP/ holds the exact flow of each frame to the one before (flow='files').
+--videos come as they are; their flow is estimated when they are read. Clips that are there already are left alone.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import shutil
 import sys
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
+from itertools import pairwise
 from pathlib import Path
 
 import cv2
@@ -52,7 +53,7 @@ def flow_between(now: Tensor, before: Tensor, size: tuple[int, int]) -> Tensor:
 
 
 def moved_photograph(path: Path, size: int, num_frames: int, seed: int) -> tuple[list[np.ndarray], list[Tensor]]:
-    """Frames (size, size, 3) uint8 of a moving view of a photograph's middle, and the flow of each to the one before."""
+    """Frames (size, size, 3) uint8 of a moving view of a photograph's middle, and the flow from each to the last."""
     image = next(iter(open_frames(path, RATE))).image
     scale = 1.4 * size / min(image.shape[:2])
     interpolation = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
@@ -65,7 +66,7 @@ def moved_photograph(path: Path, size: int, num_frames: int, seed: int) -> tuple
     frames = [x, *(frame.apply_output(x) for frame in drawn)]
     matrices = [affine_of(None), *(affine_of(frame) for frame in drawn)]
     shape = (x.shape[-2], x.shape[-1])
-    flows = [flow_between(now, before, shape)[window] for before, now in zip(matrices, matrices[1:])]
+    flows = [flow_between(now, before, shape)[window] for before, now in pairwise(matrices)]
     return [f[window][0].round().clamp(0, 255).byte().permute(1, 2, 0).numpy() for f in frames], flows
 
 
