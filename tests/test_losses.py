@@ -3,6 +3,7 @@ import pytest
 import torch
 from mmagic.registry import MODELS
 from scipy.ndimage import gaussian_filter1d
+from torchvision.models import vgg16
 
 from mmtempreg.functional import illumination
 from mmtempreg.losses import SiameseOutputs
@@ -144,6 +145,25 @@ def test_a_distance_of_several_values_counts_their_sum(outputs):
 
     two, one = (MODELS.build(dict(type="StabilityLoss", distance=dict(type=name))) for name in ("TwoValues", "L1Loss"))
     torch.testing.assert_close(two(outputs), one(outputs))
+
+
+def test_the_perceptual_distance_of_a_local_vgg16(tmp_path, outputs):
+    stock = vgg16(weights=None).eval()
+    torch.save({k: v for k, v in stock.state_dict().items() if k.startswith("features")}, tmp_path / "vgg.pth")
+    distance = dict(type="VGG16Loss", vgg16=str(tmp_path / "vgg.pth"), layers=4, low=-1.0, high=3.0)
+    a, b = torch.rand(2, 2, 3, 16, 16)
+    mean, std = torch.tensor([0.485, 0.456, 0.406]).view(3, 1, 1), torch.tensor([0.229, 0.224, 0.225]).view(3, 1, 1)
+    features = [stock.features[:4](((x + 1) / 4 - mean) / std) for x in (a, b)]
+    loss = MODELS.build(distance)
+    torch.testing.assert_close(loss(a, b), (features[0] - features[1]).abs().mean())
+    assert not loss.state_dict()
+    single = SiameseOutputs(
+        outputs.f_x.float(), outputs.f_tx.float().requires_grad_(), outputs.target.float(), outputs.transform
+    )
+    MODELS.build(dict(type="SparseJacobianLoss", distance=distance))(single).backward()
+    assert float(single.f_tx.grad.abs().max()) > 0
+    with pytest.raises(ValueError, match="sees RGB, got 2 channels"):
+        loss(a[:, :2], b[:, :2])
 
 
 def test_l2_norm_as_printed():

@@ -2,6 +2,7 @@
 
 from .illumination import IlluminationReflectanceLoss
 from .masked import L2NormLoss, MaskedLoss
+from .perceptual import VGG16Loss
 from .regularization import (
     AugmentationLoss,
     CombinedRegularizationLoss,
@@ -25,4 +26,5 @@ __all__ = [
     "StabilityLoss",
     "TemporalResidualLoss",
     "TransformInvarianceLoss",
+    "VGG16Loss",
 ]

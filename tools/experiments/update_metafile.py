@@ -60,9 +60,7 @@ def metafile(files: list[Path]) -> dict:
         if (ROOT / weights).exists():
             model["Weights"] = str(weights)
         models.append(model)
-    paper = dict(
-        Title="Single-frame Regularization for Temporally Stable CNNs", URL="https://arxiv.org/abs/1902.10424"
-    )
+    paper = dict(Title="Single-frame Regularization for Temporally Stable CNNs", URL="https://arxiv.org/abs/1902.10424")
     collection = dict(Name="TempReg", Paper=paper, README="configs/tempreg/README.md", Year=2019)
     return dict(Collections=[collection | dict(Task=list(TASK_NAMES.values()))], Models=models)
 

@@ -8,29 +8,11 @@ import torch
 import torch.nn.functional as F
 from mmagic.registry import MODELS
 from mmengine.model import BaseModel
-from torch import Tensor, nn
-from torchvision.models import vgg16
+from torch import Tensor
 
 from ...functional.optical_flow import warp_by_flow
-from ..vgg16 import MEAN, STD, load_vgg16
+from ...losses import VGG16Loss
 from .blind_consistency_net import State
-
-RELU4_3 = 23
-"""Layers of VGG16's features up to relu4_3."""
-
-
-class _Perceptual(nn.Module):
-    """VGG16 up to relu4_3, frozen; not a part of the state dict."""
-
-    def __init__(self, path: str) -> None:
-        super().__init__()
-        self.features = vgg16(weights=None).features
-        self.features.load_state_dict(load_vgg16(path))
-        self.features = self.features[:RELU4_3].eval().requires_grad_(False)
-
-    def forward(self, image: Tensor) -> Tensor:
-        mean, std = (image.new_tensor(values).view(1, 3, 1, 1) for values in (MEAN, STD))
-        return self.features.to(image.device)((image - mean) / std)
 
 
 @MODELS.register_module()
@@ -78,7 +60,7 @@ class BlindConsistencyModel(BaseModel):
         if mask_norm not in ("sum", "norm"):
             raise ValueError(f"mask_norm must be 'sum' or 'norm', got {mask_norm!r}")
         self.generator = MODELS.build(generator)
-        self._content = (_Perceptual(vgg16) if vgg16 else nn.Identity(),)  # in a tuple: no part of the state dict
+        self.content_loss = VGG16Loss(vgg16) if vgg16 else torch.nn.L1Loss()
         self.weights = dict(loss_short=short_weight, loss_long=long_weight, loss_content=content_weight)
         self.mask_sharpness, self.mask_norm, self.through_time = mask_sharpness, mask_norm, through_time
 
@@ -128,7 +110,7 @@ class BlindConsistencyModel(BaseModel):
         for t in range(1, len(outputs)):
             before = outputs[t - 1] if self.through_time else outputs[t - 1].detach()
             short.append(self._disagreement(outputs[t], before, original[:, t], original[:, t - 1], flow[:, t - 1]))
-            content.append(F.l1_loss(self._content[0](outputs[t]), self._content[0](processed[:, t])))
+            content.append(self.content_loss(outputs[t], processed[:, t]))
             if t > 1:
                 first = outputs[0].detach(), original[:, t], original[:, 0], flow_to_first[:, t - 1]
                 long.append(self._disagreement(outputs[t], *first))
