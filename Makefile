@@ -89,7 +89,7 @@ $(DEMO)/report.html: $(DEMO)/clip/baseline $(DEMO)/clip/finetune $(DEMO)/clip/tr
 
 # The colour demo: a grey clip, coloured by the baseline and by what transform invariance makes of it.
 COLOR := work_dirs/demo-color
-COLOR_VIDEOS := baseline=$(COLOR)/baseline.mp4 "transform invariance=$(COLOR)/transinv.mp4"
+COLOR_VIDEOS := baseline=$(COLOR)/baseline.mp4 "transform invariance=$(COLOR)/transinv_a0.95.mp4"
 
 demo-color: $(COLOR)/report.html $(COLOR)/side_by_side.mp4 $(COLOR)/pixels.png
 	@echo "See $(COLOR)/side_by_side.mp4, $(COLOR)/pixels.png and $(COLOR)/report.html"
@@ -100,15 +100,15 @@ $(COLOR)/grey.mp4: resources/video/carphone.mp4 | .venv/installed
 $(COLOR)/%.mp4: checkpoints/color_%.pth $(COLOR)/grey.mp4
 	$(BIN)/python tools/process_video.py configs/tempreg/color_finetune.py $< $(COLOR)/grey.mp4 $@ --overwrite
 
-$(COLOR)/report.html: $(COLOR)/baseline.mp4 $(COLOR)/transinv.mp4
+$(COLOR)/report.html: $(COLOR)/baseline.mp4 $(COLOR)/transinv_a0.95.mp4
 	$(BIN)/python tools/measure_video.py resources/video/carphone.mp4 $(COLOR_VIDEOS) --channels ab --report $@
 
-$(COLOR)/side_by_side.mp4: $(COLOR)/baseline.mp4 $(COLOR)/transinv.mp4
+$(COLOR)/side_by_side.mp4: $(COLOR)/baseline.mp4 $(COLOR)/transinv_a0.95.mp4
 	$(BIN)/python tools/analysis_tools/compare_videos.py $@ grey=$(COLOR)/grey.mp4 $(COLOR_VIDEOS) \
 	    truth=resources/video/carphone.mp4 --enlarge 2
 
 # The forehead, a cheek and the roof of the car.
-$(COLOR)/pixels.png: $(COLOR)/baseline.mp4 $(COLOR)/transinv.mp4
+$(COLOR)/pixels.png: $(COLOR)/baseline.mp4 $(COLOR)/transinv_a0.95.mp4
 	$(BIN)/python tools/analysis_tools/plot_pixels.py $@ truth=resources/video/carphone.mp4 $(COLOR_VIDEOS) \
 	    --pixels 78,45 66,80 60,10 --channel a --region 40,10,80,80 --frames 59 60 61
 

@@ -75,6 +75,8 @@ def test_pixels_over_time_and_changes(tmp_path):
     for number, channel in ((1, "a"), (2, "b")):
         values, _ = _read("a", source, [(3, 2)], None, [], channel)
         np.testing.assert_allclose(values[:, 0], lab[:, 2, 3, number], atol=1e-3)
+        _, changes = _read("a", source, [], (4, 1, 6, 5), [4], channel)
+        np.testing.assert_allclose(changes[4], np.abs(lab[4] - lab[3])[1:6, 4:10, number], atol=1e-3)
     plot_pixels(tmp_path / "p.png", dict(a=source, b=source), [(3, 2)], frames=[1, 2])
     assert cv2.imread(str(tmp_path / "p.png")).std() > 10
     for arguments in (dict(pixels=[(16, 0)]), dict(pixels=[], frames=[5]), dict(pixels=[(0, 0)], region=(10, 0, 8, 4))):

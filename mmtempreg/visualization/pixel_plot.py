@@ -35,7 +35,7 @@ def plot_pixels(
     """Writes a picture: above a channel of pixels over time, below the changes of a region.
 
     The first video is drawn as the reference. A row of heat maps for each video shows |frame t - frame t-1| of the
-    region, mean over the channels, all on one scale.
+    region, all on one scale: of the channel a or b, or else the mean of R, G and B.
 
     Args:
         path: The image file.
@@ -97,7 +97,12 @@ def _value(pixel: np.ndarray, channel: str) -> float:
     """Of an RGB pixel."""
     if channel == "luminance":
         return float(pixel @ LUMINANCE_WEIGHTS)
-    return float(rgb_to_lab(torch.from_numpy(pixel).view(3, 1, 1))[" ab".index(channel)])
+    return float(_lab(pixel.reshape(1, 1, 3))[0, 0, " ab".index(channel)])
+
+
+def _lab(image: np.ndarray) -> np.ndarray:
+    """(H, W, 3) of display values in [0, 1]."""
+    return rgb_to_lab(torch.from_numpy(image.transpose(2, 0, 1))).permute(1, 2, 0).numpy()
 
 
 def _read(
@@ -121,6 +126,8 @@ def _read(
         )
         values.append([_value(image[y, x], channel) for x, y in pixels])
         part = image[top : top + h, left : left + w]
+        if channel != "luminance":
+            part = _lab(part)[..., [" ab".index(channel)]]
         if count - 1 in frames and before is not None:
             found[count - 1] = np.abs(part - before).mean(axis=-1)
         before = part
