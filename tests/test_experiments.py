@@ -13,15 +13,22 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+import torch
 from mmagic.registry import MODELS
+from mmengine.config import Config
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tools" / "experiments"))
+import rivals
 from grid import ALPHAS, ROOT, STRATEGIES, TASKS, VARIANTS, cells
 from plot_sweep import Points, pareto, position
 from results import append_result, read_results
+from skimage import data
 from table import markdown
 
 from mmtempreg.apis import config_hash
+from mmtempreg.datasets import ClipDataset
+from mmtempreg.video import open_frames
+from mmtempreg.video.image_files import write_image
 
 
 def row(strategy, alpha, seed, psnr, s, r, task="hdr"):
@@ -159,6 +166,76 @@ def test_pictures_and_tables_from_a_file(tmp_path):
         assert cv2.imread(str(tmp_path / f"{kind}.png")).std() > 10
     assert "no set of clips 'x'" in tool("plot_sweep.py", path, tmp_path / "a.png", "--prefix", "x", ok=False)
     assert "holds no results" in tool("table.py", tmp_path / "none.csv", ok=False)
+
+
+# ---------------------------------------------------------------- rivals
+
+
+@pytest.fixture
+def faces(tmp_path):
+    """A clip of 8 frames of 48x48, as the colour config's test set."""
+    photo = data.astronaut()
+    for t in range(8):
+        write_image(tmp_path / "clips" / "face" / f"{t}.png", photo[30 + t : 78 + t, 200 + 2 * t : 248 + 2 * t])
+    keys = ["clip", "frame", "num_frames", "fps"]
+    pipeline = [dict(type="PackInputs", meta_keys=keys)]
+    return ClipDataset(str(tmp_path / "clips"), fps=24, shortest=5, pipeline=pipeline)
+
+
+class _Known:
+    """A network that knows the truth, and counts its clips."""
+
+    def __init__(self, dataset):
+        self.frames, self.clips = [dataset[i]["inputs"].float() / 255 for i in range(len(dataset))], 0
+
+    def start(self):
+        self.clips, self.next = self.clips + 1, iter(self.frames)
+
+    def __call__(self, frame):
+        assert float((frame[0] - frame[1]).abs().max()) < 1e-3  # grey goes in
+        return next(self.next)
+
+
+def test_the_truth_beats_all_rivals(faces):
+    network, seen = _Known(faces), []
+    values = rivals.run("color", network, faces, False, lambda about, prediction: seen.append(about["frame"]))
+    assert network.clips == 1
+    assert seen == list(range(8))
+    assert values["ClipPSNR"] > 100
+    assert values["TemporalResidual"] < 1e-3
+    assert values["TemporalSmoothness"] == pytest.approx(1, abs=1e-3)
+    assert values["frames_per_second"] > 0
+    row = rivals.table(dict(truth=values)).splitlines()
+    assert row[0].startswith("| | PSNR [dB] | S | R | E_warp |")
+    assert row[2].startswith("| truth | ")
+
+
+def test_blind_consistency_follows_the_network_and_starts_anew_with_each_clip(faces, tmp_path):
+    model = MODELS.build(dict(type="BlindConsistencyModel"))
+    torch.save(dict(state_dict=model.state_dict()), tmp_path / "blind.pth")
+    config = Config.fromfile(ROOT / "configs/tempreg/color_finetune.py")
+    baseline = str(TASKS["color"].baseline("color"))
+    plain = rivals.ImageNetwork(config, baseline)
+    both = rivals.WithBlindConsistency(config, baseline, str(tmp_path / "blind.pth"))
+    images = [image for _, image, _ in rivals.frames_of("color", faces)][:3]
+    processed = [plain(image) for image in images]
+    inputs = torch.stack([torch.cat([p, i]) for p, i in zip(processed, images)])[None] * 255
+    with torch.no_grad():
+        expected = both.filter(inputs, mode="tensor")[0]
+    for _ in range(2):
+        both.start()
+        found = torch.stack([both(image) for image in images])
+        torch.testing.assert_close(found, expected, atol=2e-3, rtol=0)
+
+
+def test_the_table_of_rivals_as_a_command(faces, tmp_path):
+    checkpoint = TASKS["color"].baseline("color")
+    options = (f"test_dataloader.dataset.data_root={tmp_path}/clips", "test_dataloader.dataset.list_file=None")
+    options += ("test_dataloader.dataset.shortest=5", "test_dataloader.dataset.size=48")
+    out, videos = tmp_path / "out.json", tmp_path / "videos"
+    log = tool("rivals.py", "color", f"one={checkpoint}", "--out", out, "--videos", videos, "--cfg-options", *options)
+    assert "| one | " in log
+    assert open_frames(tmp_path / "videos" / "one" / "face.mp4").count() == 8
 
 
 # ---------------------------------------------------------------- runs

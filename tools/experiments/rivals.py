@@ -1,0 +1,206 @@
+"""One table for rivals: image networks as they are, fine-tuned and regularised, and blind video consistency after one.
+
+Usage: python tools/experiments/rivals.py {hdr,color} NAME=CHECKPOINT [NAME=CHECKPOINT ...]
+       [--blind CHECKPOINT] [--vdp] [--out FILE.json] [--videos FOLDER] [--cfg-options KEY=VALUE ...]
+
+Tests every checkpoint on the clips of the task's test config (hdr: pans), and `--blind` on what the first of them
+predicts. PSNR, S and R are those of the tables of the sweep (color: of a and b; hdr: log domain, saturated pixels);
+warping error, tOF and with --vdp ColorVideoVDP see display values (hdr: gamma 2.2, clipped at 1). Frames per second
+count the networks alone, one frame at a time. --videos writes each clip as it comes out, to look at. Blind consistency
+of radiance sees (H / 10)^(1/2.2), clipped.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import time
+from collections.abc import Callable, Iterator
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from grid import ROOT, TASKS
+from mmengine.config import Config, DictAction
+from torch import Tensor
+from tqdm import tqdm
+
+import mmtempreg  # noqa: F401, before MMagic is imported
+from mmtempreg.fileio import replace_when_written
+from mmtempreg.functional import lab_to_rgb, rgb_to_lab, to_display
+from mmtempreg.video import Frame, VideoWriter
+
+GAMMA, MAX_RADIANCE = 2.2, 10.0
+
+
+class ImageNetwork:
+    """A checkpoint, frame by frame."""
+
+    def __init__(self, config: Config, checkpoint: str) -> None:
+        from mmtempreg.apis import FrameModel
+
+        self.model = FrameModel(config, checkpoint)
+
+    def start(self) -> None:
+        """Begins a clip."""
+
+    def __call__(self, frame: Tensor) -> Tensor:
+        """(3, H, W) RGB in [0, 1] to RGB in [0, 1], or radiance."""
+        return self.model(frame.unsqueeze(0))[0]
+
+
+class WithBlindConsistency(ImageNetwork):
+    """The same, and blind video consistency after it."""
+
+    def __init__(self, config: Config, checkpoint: str, blind: str) -> None:
+        from mmtempreg.apis import load_model
+
+        super().__init__(config, checkpoint)
+        self.filter = load_model(Config.fromfile(ROOT / "configs/blind_consistency/blind_consistency.py"), blind)
+        self.start()
+
+    def start(self) -> None:
+        self._before: tuple[Tensor, Tensor] | None = None
+        self._state: Any = None
+
+    @torch.no_grad()
+    def __call__(self, frame: Tensor) -> Tensor:
+        processed, original = self._encoded(super().__call__(frame)).unsqueeze(0), frame.unsqueeze(0)
+        output = processed
+        if self._before is not None:
+            output, self._state = self.filter.step(processed, self._before[0], original, self._before[1], self._state)
+            output = output.clamp(0, 1)
+        self._before = output, original
+        return self._decoded(output[0])
+
+    def _encoded(self, image: Tensor) -> Tensor:
+        return (image / MAX_RADIANCE).clamp(0, 1) ** (1 / GAMMA) if self.model.radiance else image
+
+    def _decoded(self, image: Tensor) -> Tensor:
+        return image**GAMMA * MAX_RADIANCE if self.model.radiance else image
+
+
+def metrics_of(task: str, vdp: bool) -> list[Any]:
+    """Those of the table, in its order."""
+    from mmagic.registry import METRICS
+
+    if task == "hdr":
+        masked: dict[str, Any] = dict(domain="log", mask="saturated")
+        configs = [dict(type="SaturatedPSNR")]
+        display: dict[str, Any] = dict(domain="gamma", white=1.0)
+    else:
+        masked, display = dict(domain="ab"), {}
+        configs = [dict(type="ClipPSNR", domain="ab", peak=2.0)]
+    configs += [dict(type=name, **masked) for name in ("TemporalSmoothness", "TemporalResidual")]
+    names = ["WarpError", "TemporalOpticalFlow", *(["VideoVDP"] if vdp else [])]
+    configs += [dict(type=name, **display) for name in names]
+    return [METRICS.build(config) for config in configs]
+
+
+def frames_of(task: str, dataset: Any) -> Iterator[tuple[dict, Tensor, Tensor]]:
+    """What a dataset says of each frame, the input in RGB [0, 1], and the truth in BGR (0 to 255, or radiance)."""
+    for index in range(len(dataset)):
+        item = dataset[index]
+        sample = item["data_samples"]
+        image = item["inputs"].float() / 255
+        if task == "color":  # grey goes in
+            lab = rgb_to_lab(image)
+            image = lab_to_rgb(torch.cat([lab[:1], torch.zeros_like(lab[1:])])).clamp(0, 1)
+        truth = sample.gt_img.float().flip(0)  # RGB to BGR
+        about = dict(clip=sample.clip, frame=sample.frame, num_frames=sample.num_frames, fps=sample.fps)
+        yield about, image, truth
+
+
+def run(
+    task: str, network: ImageNetwork, dataset: Any, vdp: bool, watch: Callable[[dict, Tensor], None]
+) -> dict[str, float]:
+    """The metrics of a network, and its frames per second; `watch` sees each prediction in RGB."""
+    metrics, seconds, count = metrics_of(task, vdp), 0.0, 0
+    for about, image, truth in tqdm(frames_of(task, dataset), total=len(dataset), unit="frame", leave=False):
+        if about["frame"] == 0:
+            network.start()
+        start = time.perf_counter()
+        prediction = network(image)
+        seconds, count = seconds + time.perf_counter() - start, count + 1
+        watch(about, prediction)
+        output = dict(pred_img=prediction.flip(0) * (255 if task == "color" else 1))
+        for metric in metrics:
+            metric.process(None, [dict(about, gt_img=truth, output=output)])
+    values = {name: value for metric in metrics for name, value in metric.evaluate().items()}
+    return {**values, "frames_per_second": count / seconds}
+
+
+class _Videos:
+    """Writes predictions as a video for each clip."""
+
+    def __init__(self, folder: Path | None, radiance: bool) -> None:
+        self.folder, self.radiance, self.writer = folder, radiance, None
+
+    def __call__(self, about: dict, prediction: Tensor) -> None:
+        if self.folder is None:
+            return
+        rate = Fraction(about["fps"]).limit_denominator(1001)
+        if about["frame"] == 0:
+            self.writer = VideoWriter(self.folder / f"{about['clip']}.mp4", rate).__enter__()
+        assert self.writer is not None
+        image = to_display(prediction, -2) if self.radiance else prediction.clamp(0, 1)
+        pixels = np.ascontiguousarray((image * 255).round().byte().permute(1, 2, 0).numpy())
+        self.writer.write(Frame(pixels, about["frame"] / rate))
+        if about["frame"] + 1 == about["num_frames"]:
+            self.writer.__exit__(None, None, None)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("task", choices=TASKS)
+    parser.add_argument("checkpoints", nargs="+", metavar="NAME=CHECKPOINT")
+    parser.add_argument("--blind", metavar="CHECKPOINT", help="of configs/blind_consistency")
+    parser.add_argument("--vdp", action="store_true", help="ColorVideoVDP too (slow)")
+    parser.add_argument("--out", type=Path, help="write the values")
+    parser.add_argument("--videos", type=Path, help="write the clips")
+    parser.add_argument("--cfg-options", nargs="+", action=DictAction, default={})
+    args = parser.parse_args()
+    from mmagic.registry import DATASETS
+    from mmengine.registry import init_default_scope
+
+    config = Config.fromfile(ROOT / "configs" / "tempreg" / f"{TASKS[args.task].test_config}.py")
+    try:
+        config.merge_from_dict(args.cfg_options)
+        init_default_scope("mmagic")
+        loaders = config.test_dataloader
+        dataset = DATASETS.build((loaders[-1] if isinstance(loaders, list) else loaders).dataset)
+        named = dict(text.split("=", 1) for text in args.checkpoints)
+        makers: dict[str, Callable[[], ImageNetwork]] = {}
+        for number, (name, path) in enumerate(named.items()):
+            makers[name] = lambda path=path: ImageNetwork(config, path)
+            if number == 0 and args.blind:
+                makers[f"{name} + blind consistency"] = lambda path=path: WithBlindConsistency(config, path, args.blind)
+        rows = {}
+        for name, make in makers.items():
+            folder = args.videos / name.replace(" ", "_") if args.videos else None
+            rows[name] = run(args.task, make(), dataset, args.vdp, _Videos(folder, args.task == "hdr"))
+    except (OSError, ValueError, RuntimeError) as error:
+        sys.exit(f"error: {error}")
+    print(table(rows))
+    if args.out:
+        with replace_when_written(args.out) as partial:
+            partial.write_text(json.dumps(rows, indent=2))
+
+
+def table(rows: dict[str, dict[str, float]]) -> str:
+    """In Markdown."""
+    from table import COLUMNS
+
+    columns = {**COLUMNS, "frames_per_second": ("frames/s", 1)}
+    names = [name for name in columns if name in next(iter(rows.values()))]
+    lines = ["| | " + " | ".join(columns[name][0] for name in names) + " |", "|---" * (len(names) + 1) + "|"]
+    for title, values in rows.items():
+        lines.append(f"| {title} | " + " | ".join(f"{values[n]:.{columns[n][1]}f}" for n in names) + " |")
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    main()
