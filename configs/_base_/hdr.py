@@ -58,7 +58,11 @@ default_hooks = dict(
     param_scheduler=dict(type='ParamSchedulerHook'),
     checkpoint=dict(type='SafeCheckpointHook', interval=1, max_keep_ckpts=1, by_epoch=True),
     sampler_seed=dict(type='DistSamplerSeedHook'))
-custom_hooks = [dict(type='StrictLoadHook')]
+custom_hooks = [
+    dict(type='StrictLoadHook'),
+    dict(type='ExactResumeHook'),
+    dict(type='AccelerationHook', channels_last=True),
+]
 log_processor = dict(type='LogProcessor', window_size=50, by_epoch=True)
 log_level = 'INFO'
 env_cfg = dict(

@@ -40,4 +40,3 @@ test_dataloader = dict(dataset=dict(**_clips, list_file='data/hdr_video/test.csv
 
 # The authors': Adam 5e-5, x 0.99 an epoch, 100 epochs from scratch. Fine-tuning takes a few.
 train_cfg = dict(max_epochs=5, val_interval=1)
-custom_hooks = [dict(type='StrictLoadHook'), dict(type='ExactResumeHook'), dict(type='AccelerationHook', channels_last=True)]

@@ -153,9 +153,9 @@ TASKS = {
         {"procedural": "procedural clips", "pans": "pans over HDR panoramas"},
         dict(
             full={},
-            short={  # 200 iterations of 8 crops of 64x64, the learning rate x 0.99 each
+            short={  # 300 iterations of 8 crops of 64x64, the learning rate x 0.99 each
                 "train_dataloader.dataset.pipeline.0.crop_size": (64, 64),
-                "train_dataloader.dataset.indices": 1600,
+                "train_dataloader.dataset.indices": 2400,
                 "train_dataloader.batch_size": 8,
                 "train_dataloader.num_workers": 1,
                 "train_cfg.max_epochs": 1,
