@@ -15,7 +15,7 @@ COLUMNS = {
     "ClipPSNR": ("PSNR [dB]", 2),
     "TemporalSmoothness": ("S", 3),
     "TemporalResidual": ("R", 3),
-    "WarpError": ("E_warp", 6),
+    "WarpError": ("E_warp", 7),
     "TemporalOpticalFlow": ("tOF", 3),
     "ColorDistributionConsistency": ("CDC", 5),
     "VideoVDP": ("JOD", 2),

@@ -88,7 +88,7 @@ def strength_figure(points: Points, title: str) -> Any:
             if strategy.alphas:
                 x = [position(float(alpha)) for _, alpha in keys]
                 panel.plot(x, means, marker="o", markersize=4, **style)
-                panel.fill_between(x, means - spreads, means + spreads, color=style["color"], alpha=0.2, linewidth=0)
+                panel.fill_between(x, means - spreads, means + spreads, color=style["color"], alpha=0.12, linewidth=0)
             else:
                 panel.axhline(means[0], linestyle=":" if name == "baseline" else "--", linewidth=1.3, **style)
                 panel.axhspan(

@@ -7,7 +7,8 @@ Tests every checkpoint on the clips of the task's test config (hdr: pans), and `
 predicts. PSNR, S and R are those of the tables of the sweep (color: of a and b; hdr: log domain, saturated pixels);
 warping error, tOF and with --vdp ColorVideoVDP see display values (hdr: gamma 2.2, clipped at 1). Frames per second
 count the networks alone, one frame at a time. --videos writes each clip as it comes out, to look at. Blind consistency
-of radiance sees (H / 10)^(1/2.2), clipped.
+of radiance sees (H / 10)^(1/2.2), clipped. Chroma is the mean distance from grey in Lab: of two networks the paler one
+flickers less, which is no merit.
 """
 
 from __future__ import annotations
@@ -118,7 +119,7 @@ def run(
     task: str, network: ImageNetwork, dataset: Any, vdp: bool, watch: Callable[[dict, Tensor], None]
 ) -> dict[str, float]:
     """The metrics of a network, and its frames per second; `watch` sees each prediction in RGB."""
-    metrics, seconds, count = metrics_of(task, vdp), 0.0, 0
+    metrics, seconds, count, chroma = metrics_of(task, vdp), 0.0, 0, 0.0
     for about, image, truth in tqdm(frames_of(task, dataset), total=len(dataset), unit="frame", leave=False):
         if about["frame"] == 0:
             network.start()
@@ -126,11 +127,12 @@ def run(
         prediction = network(image)
         seconds, count = seconds + time.perf_counter() - start, count + 1
         watch(about, prediction)
+        chroma += 0.0 if task == "hdr" else float(rgb_to_lab(prediction)[1:].norm(dim=0).mean())
         output = dict(pred_img=prediction.flip(0) * (255 if task == "color" else 1))
         for metric in metrics:
             metric.process(None, [dict(about, gt_img=truth, output=output)])
     values = {name: value for metric in metrics for name, value in metric.evaluate().items()}
-    return {**values, "frames_per_second": count / seconds}
+    return {**values, **(dict(chroma=chroma / count) if chroma else {}), "frames_per_second": count / seconds}
 
 
 class _Videos:
@@ -194,7 +196,7 @@ def table(rows: dict[str, dict[str, float]]) -> str:
     """In Markdown."""
     from table import COLUMNS
 
-    columns = {**COLUMNS, "frames_per_second": ("frames/s", 1)}
+    columns = {**COLUMNS, "chroma": ("chroma", 1), "frames_per_second": ("frames/s", 1)}
     names = [name for name in columns if name in next(iter(rows.values()))]
     lines = ["| | " + " | ".join(columns[name][0] for name in names) + " |", "|---" * (len(names) + 1) + "|"]
     for title, values in rows.items():

@@ -104,7 +104,7 @@ class SiameseEditModel(BaseModel):
 
 # Stock classes that cannot be wrapped, with the reason; it holds for their subclasses too.
 REFUSED = {
-    ("BasicInterpolator", "EDVR", "BasicVSR", "TDAN", "RealBasicVSR"): (
+    ("BasicInterpolator", "EDVR", "BasicVSR", "TDAN", "RealBasicVSR", "BlindConsistencyModel"): (
         "it takes several frames, and a single-frame regulariser has nothing to add to it"
     ),
     ("LIIF",): "it takes coordinates beside the image",
