@@ -11,6 +11,7 @@ import pytest
 from mmagic.registry import DATASETS
 from mmengine.dataset import pseudo_collate
 from skimage import data
+from skimage.color import rgb2lab
 
 from mmtempreg.datasets import ClipDataset, PhotographDataset
 from mmtempreg.datasets.clips import ClipEntry, find_clips, read_clip_list, write_clip_list
@@ -313,3 +314,15 @@ def test_faces_are_found_in_videos_without_labels(tmp_path):
     assert (entry.clip, entry.num_frames) == ("face", 12)
     assert 50 < entry.width < 160
     assert open_frames(tmp_path / "videos" / "face.mp4").size == (160, 160)
+
+
+def test_the_colour_is_taken_out_and_the_lightness_stays(tmp_path):
+    image = photograph((20, 30), 5)
+    write(tmp_path / "in" / "0.png", image)
+    write(tmp_path / "in" / "1.png", image)
+    script = ROOT / "tools" / "analysis_tools" / "remove_color.py"
+    command = [sys.executable, str(script), str(tmp_path / "in"), str(tmp_path / "out"), "--fps", "24"]
+    assert subprocess.run(command, cwd=ROOT, capture_output=True).returncode == 0
+    grey = next(iter(open_frames(tmp_path / "out", 24))).image
+    assert int(np.ptp(grey.astype(int), axis=-1).max()) <= 1
+    np.testing.assert_allclose(rgb2lab(grey)[..., 0], rgb2lab(image)[..., 0], atol=0.3)
