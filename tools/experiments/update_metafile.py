@@ -12,7 +12,7 @@ import statistics
 from pathlib import Path
 
 import yaml
-from grid import ROOT, STRATEGIES, TASKS
+from grid import ROOT, TASKS
 from results import Row, read_results
 
 from mmtempreg.fileio import replace_when_written
@@ -37,7 +37,7 @@ def results_of(rows: list[Row], task: str, source: str) -> list[dict]:
         lead = f"{prefix}/" if prefix else ""
         names = [name for name in METRICS if rows[0].get(lead + name)]
         means = {name: round(statistics.mean(float(row[lead + name]) for row in rows), 3) for name in names}
-        results.append(dict(Dataset=f"{title} ({source}, {len(rows)} seeds)", Metrics=means, Task=TASK_NAMES[task]))
+        results.append(dict(Dataset=f"{title} ({source}, seeds: {len(rows)})", Metrics=means, Task=TASK_NAMES[task]))
     return results
 
 
@@ -46,8 +46,7 @@ def metafile(files: list[Path]) -> dict:
     measured: dict[str, tuple[list[Row], str]] = {}
     for file in files:
         for row in read_results(file):
-            if row["strategy"] in STRATEGIES:
-                measured.setdefault(stem_of(row), ([], str(file)))[0].append(row)
+            measured.setdefault(stem_of(row), ([], str(file)))[0].append(row)
     models = []
     for path in sorted(FOLDER.glob("*.py")):
         if path.stem in NOT_MODELS:
