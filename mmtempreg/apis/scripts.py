@@ -1,8 +1,10 @@
 """Runs MMagic's command-line tools."""
 
 import importlib.util
+import logging
 import os
 import runpy
+import sys
 from pathlib import Path
 
 import torch
@@ -23,16 +25,34 @@ def run_mmagic_tool(name: str) -> None:
     package = Path(spec.origin).parent
     for tools in (package / ".mim" / "tools", package.parent / "tools"):  # as a wheel has it, and a clone
         if (tools / name).is_file():
-            _join_processes_without_gpu()
+            joined = _join_processes_without_gpu()
             runpy.run_path(str(tools / name), run_name="__main__")
+            if joined:
+                _leave_processes()
             return
     raise FileNotFoundError(f"{package} has no tools/{name}: reinstall it with `pip install mmagic==1.2.0`")
 
 
-def _join_processes_without_gpu() -> None:
-    """Joins torchrun's processes on a machine without a GPU, where MMEngine would ask for one.
+def _join_processes_without_gpu() -> bool:
+    """Joins torchrun's processes on a machine without a GPU, where MMEngine would ask for one; says whether it did.
 
     MMEngine takes a process group that is there already.
     """
-    if "TORCHELASTIC_RUN_ID" in os.environ and not torch.cuda.is_available():
-        torch.distributed.init_process_group("gloo")
+    if "TORCHELASTIC_RUN_ID" not in os.environ or torch.cuda.is_available():
+        return False
+    torch.distributed.init_process_group("gloo")
+    return True
+
+
+def _leave_processes() -> None:
+    """Ends a process that has done its work, at once.
+
+    Left to the end of the interpreter, native threads abort one of several processes now and then ("terminate called
+    without an active exception"), and torchrun takes the whole run for failed.
+    """
+    if torch.distributed.is_initialized():
+        torch.distributed.destroy_process_group()
+    logging.shutdown()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(0)
