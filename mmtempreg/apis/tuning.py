@@ -22,6 +22,7 @@ from torch import Tensor, nn
 from ..fileio import replace_when_written
 from ..functional import TemporalEnergies, temporal_energies
 from ..losses import SiameseOutputs
+from ..losses.regularization import seen_in_all
 from ..models.siamese.families import ColorizationFamily, EditFamily
 from ..models.siamese.training import Plan
 from ..transforms import AffineTransformPair
@@ -105,7 +106,7 @@ class PseudoClipMeter(nn.Module):
         first = outputs[0]
         truth = torch.stack([first.target, *(one.moved_target() for one in outputs)])
         prediction = torch.stack([first.f_x, *(one.f_tx for one in outputs)])
-        seen = torch.stack([one.transform.valid(one.f_tx) for one in outputs]).amin(dim=0)
+        seen = seen_in_all(outputs)
         weights = [seen * (1 if w is None else w) for w in (first.weight, *(one.moved_weight() for one in outputs))]
         mask = torch.stack([weight.expand_as(first.f_x) for weight in weights])
         self.squares += float((mask * (prediction - truth).square()).sum(dtype=torch.float64))

@@ -50,6 +50,11 @@ class SiameseOutputs:
         return None if self.weight is None or moved is None else torch.maximum(self.weight, moved)
 
 
+def seen_in_all(outputs: Sequence[SiameseOutputs]) -> Tensor:
+    """(N, 1, H, W): 1 where every T reads from inside of the image."""
+    return torch.stack([one.transform.valid(one.f_tx) for one in outputs]).amin(dim=0)
+
+
 class RegularizationLoss(nn.Module):
     """A term L_reg. Subclasses say which two maps are compared, and with what weight, in `terms`.
 
@@ -154,7 +159,7 @@ class TemporalResidualLoss(RegularizationLoss):
             joint = [one.joint_weight() for one in outputs]
             weight = torch.stack([one for one in joint if one is not None]).amax(dim=0)
         if self.valid_only:
-            seen = torch.stack([one.transform.valid(one.f_tx) for one in outputs]).amin(dim=0).to(outputs[0].f_x)
+            seen = seen_in_all(outputs).to(outputs[0].f_x)
             weight = seen if weight is None else weight * seen
         return weight
 
