@@ -213,7 +213,8 @@ class Cell:
             merged["model.seed"] = self.seed
         if self.alpha is not None:
             merged["model.alpha"] = self.alpha
-        merged["load_from"] = str(TASKS[self.task].baseline(self.task))
+        # as seen from the repository, where tools are run: a cell has the same hash wherever that lies
+        merged["load_from"] = str(TASKS[self.task].baseline(self.task).relative_to(ROOT))
         config.merge_from_dict(merged)
         # training is all that a cell does with it, so that its data for validation need not be there
         config.merge_from_dict(dict(val_dataloader=None, val_cfg=None, val_evaluator=None))
