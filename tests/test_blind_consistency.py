@@ -1,6 +1,7 @@
 """Blind video consistency: the network, its training on pairs of clips, and videos through it."""
 
 import os
+import shutil
 import subprocess
 import sys
 from fractions import Fraction
@@ -211,6 +212,20 @@ def test_items_are_pieces_whose_flow_leads_back(pairs, flow, scale):
         assert float(torch.diff(lightness).abs().min()) > 3  # it flickers
 
 
+def test_flow_is_estimated_of_clips_that_have_none_in_files(pairs):
+    exact = ClipPairDataset(str(pairs), num_frames=3, crop_size=48)
+    estimated = ClipPairDataset(str(pairs), num_frames=3, crop_size=48, flow="dis")
+    shutil.rmtree(pairs / "flow" / "b")
+    mixed = ClipPairDataset(str(pairs), num_frames=3, crop_size=48)
+    for index, other in ((0, exact), (1, estimated)):
+        items = []
+        for dataset in (mixed, other):
+            np.random.seed(4)
+            items.append(dataset[index])
+        assert all(torch.equal(items[0][name], items[1][name]) for name in items[0])
+    assert bool((exact[0]["flow"][:, 0].abs() == 2).all()) and not bool((mixed[1]["flow"][:, 0].abs() == 2).all())
+
+
 def test_pieces_are_drawn_at_random_and_seeded(pairs):
     dataset = ClipPairDataset(str(pairs), num_frames=3, crop_size=32)
 
@@ -281,6 +296,26 @@ def test_pairs_are_made_of_photographs_with_exact_flow(tmp_path):
         assert float((estimated - flow)[inner].abs().mean()) < 0.3
     assert len(ClipPairDataset(str(tmp_path / "out"), num_frames=5, crop_size=48)) == 2
     assert not list((tmp_path / "out").glob(".partial*"))
+
+
+def test_pairs_of_an_hdr_model_are_longer_exposed_and_gamma_encoded(tmp_path):
+    write_image(tmp_path / "photos" / "coffee.png", data.coffee())
+    checkpoint = ROOT / "checkpoints" / "hdr_baseline.pth"
+    make = ("tools/dataset_converters/clip_pairs/make_clip_pairs.py", "configs/tempreg/hdr_finetune.py", checkpoint)
+    make += (tmp_path / "out", "--photographs", tmp_path / "photos", "--size", 64, "--num-frames", 2)
+    run(*make, "--name", "plain_")
+    run(*make, "--name", "bright_", "--stops", 1.5)
+    clips = {}
+    for kind in ("original", "processed"):
+        for name in ("plain_coffee", "bright_coffee"):
+            clips[kind, name] = next(iter(open_frames(tmp_path / "out" / kind / name, 24))).image / 255
+    original, bright = clips["original", "plain_coffee"], clips["original", "bright_coffee"]
+    assert np.allclose(bright, np.minimum(original * 2 ** (1.5 / 2.2), 1), atol=2.5 / 255)
+    processed = clips["processed", "bright_coffee"]
+    kept = bright.max(axis=-1) < 0.9  # what does not saturate is the camera's curve undone
+    assert kept.mean() > 0.3 and 0.005 < (bright.max(axis=-1) == 1).mean()
+    assert processed[kept].max() < 10 ** (-1 / 2.2) + 0.02  # radiance 1 is a tenth of white
+    assert processed.max() <= 1
 
 
 def test_it_is_trained_from_the_config_and_learns(pairs, tmp_path):

@@ -32,8 +32,9 @@ class ClipPairDataset(BaseDataset):
         num_frames: Frames of an item, 2 at least; 11 is the authors'.
         crop_size: Edge of the crop in pixels; 192 is the authors'.
         scale: Range that frames are enlarged by before they are cropped, never below the crop; (0.5, 2): the authors'.
-        flow: 'dis': estimated by OpenCV (the authors: FlowNet2). 'files': from `flow/CLIP/NAME.flo`, each frame's to
-            the one before; the first frame of a clip has none. Longer ones are composed.
+        flow: 'files': from `flow/CLIP/NAME.flo`, each frame's to the one before (the first frame of a clip has none;
+            longer ones are composed), for the clips that have that folder; of others, and with 'dis' of all, it is
+            estimated by OpenCV (the authors: FlowNet2).
         num_items: Items of an epoch; None: one for each clip.
 
     Raises:
@@ -49,7 +50,7 @@ class ClipPairDataset(BaseDataset):
         num_frames: int = 11,
         crop_size: int = 192,
         scale: tuple[float, float] = (1.0, 1.0),
-        flow: str = "dis",
+        flow: str = "files",
         num_items: int | None = None,
         **kwargs: Any,
     ) -> None:
@@ -59,7 +60,7 @@ class ClipPairDataset(BaseDataset):
                 f"{crop_size}, {scale}"
             )
         if flow not in ("dis", "files"):
-            raise ValueError(f"flow must be 'dis' or 'files', got {flow!r}")
+            raise ValueError(f"flow must be 'files' or 'dis', got {flow!r}")
         self.num_frames, self.crop_size, self.scale, self.flow = num_frames, crop_size, scale, flow
         self.num_items = num_items
         super().__init__(data_root=data_root, pipeline=[], serialize_data=False, **kwargs)
@@ -85,8 +86,10 @@ class ClipPairDataset(BaseDataset):
                 f"clip {clip!r} has {len(files[0])} frames of {width}x{height}: too few for num_frames="
                 f"{self.num_frames}, or too small for crop_size={self.crop_size}"
             )
-        flows = [root / "flow" / clip / f"{file.stem}.flo" for file in files[0]]
-        if self.flow == "files" and (missing := [path for path in flows[1:] if not path.is_file()]):
+        folder = root / "flow" / clip
+        in_files = self.flow == "files" and folder.is_dir()
+        flows = [folder / f"{file.stem}.flo" for file in files[0]] if in_files else None
+        if flows and (missing := [path for path in flows[1:] if not path.is_file()]):
             raise FileNotFoundError(f"clip {clip!r}: there is no flow {missing[0]}")
         return dict(clip=clip, original=files[0], processed=files[1], flow=flows)
 
@@ -95,7 +98,7 @@ class ClipPairDataset(BaseDataset):
         pair = self.get_data_info(idx)
         start = np.random.randint(len(pair["original"]) - self.num_frames + 1)
         names = range(start, start + self.num_frames)
-        backwards = self.flow == "dis" and np.random.rand() < 0.5  # files hold the flow of one direction
+        backwards = not pair["flow"] and np.random.rand() < 0.5  # files hold the flow of one direction
         frames = np.stack([self._frame(pair, n) for n in (reversed(names) if backwards else names)])
         factor = max(np.random.uniform(*self.scale), self.crop_size / min(frames.shape[1:3]))
         if factor != 1:
@@ -105,7 +108,7 @@ class ClipPairDataset(BaseDataset):
         mirror = np.random.rand() < 0.5
         frames = frames[:, *window][:, :, :: -1 if mirror else 1]
         inputs = torch.from_numpy(np.ascontiguousarray(frames.transpose(0, 3, 1, 2)))
-        if self.flow == "files":
+        if pair["flow"]:
             flow = torch.stack([_resized_flow(read_flow(pair["flow"][n]), factor)[:, *window] for n in names[1:]])
             if mirror:
                 flow = flow.flip(-1) * flow.new_tensor([-1, 1]).view(2, 1, 1)

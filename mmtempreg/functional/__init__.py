@@ -3,6 +3,7 @@
 from .camera import (
     camera_curve,
     exp_radiance,
+    from_display,
     illumination,
     inverse_camera_curve,
     log_radiance,
@@ -31,6 +32,7 @@ __all__ = [
     "affine_matrix",
     "camera_curve",
     "exp_radiance",
+    "from_display",
     "gaussian_kernel",
     "highpass_energy",
     "illumination",

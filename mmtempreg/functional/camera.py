@@ -78,6 +78,11 @@ def to_display(radiance: Tensor, stops: float = 0.0) -> Tensor:
     return (radiance * 2.0**stops).clamp(0, 1) ** (1 / 2.2)
 
 
+def from_display(display: Tensor, stops: float = 0.0) -> Tensor:
+    """The inverse of `to_display` where that does not clip: display values in [0, 1] to linear radiance."""
+    return display**2.2 * 2.0**-stops
+
+
 def luminance(rgb: Tensor) -> Tensor:
     """Weighted sum of R, G and B: (..., 3, H, W) to (..., 1, H, W)."""
     weights = rgb.new_tensor(LUMINANCE_WEIGHTS).view(3, 1, 1)

@@ -8,11 +8,13 @@ from scipy.ndimage import gaussian_filter
 from mmtempreg.functional import (
     camera_curve,
     exp_radiance,
+    from_display,
     illumination,
     inverse_camera_curve,
     log_radiance,
     luminance,
     saturation_mask,
+    to_display,
 )
 
 
@@ -35,6 +37,15 @@ def test_the_curve_by_hand():
 def test_impossible_curves(n, s):
     with pytest.raises(ValueError, match="n > 0 and s > 0"):
         camera_curve(torch.rand(3), n, s)
+
+
+@given(st.floats(-4, 4))
+def test_display_values_lead_back_to_radiance(stops):
+    radiance = torch.linspace(0, 2.0**-stops, 50, dtype=torch.float64)  # what is shown without clipping
+    display = to_display(radiance, stops)
+    assert float(display[-1]) == pytest.approx(1)
+    torch.testing.assert_close(from_display(display, stops), radiance)
+    assert float(to_display(radiance[-1:] * 1.5, stops)) == 1
 
 
 def test_saturation_mask_rises_over_the_last_twentieth():

@@ -7,7 +7,7 @@ Tests every checkpoint on the clips of the task's test config (hdr: pans), and `
 predicts. PSNR, S and R are those of the tables of the sweep (color: of a and b; hdr: log domain, saturated pixels);
 warping error, tOF and with --vdp ColorVideoVDP see display values (hdr: gamma 2.2, clipped at 1). Frames per second
 count the networks alone, one frame at a time. --videos writes each clip as it comes out, to look at. Blind consistency
-of radiance sees (H / 10)^(1/2.2), clipped. Chroma is the mean distance from grey in Lab: of two networks the paler one
+of radiance sees (H / 10)^(1/2.2), clipped (Table 4: gamma-corrected). Chroma is the mean distance from grey in Lab: of two networks the paler one
 flickers less, which is no merit.
 """
 
@@ -31,10 +31,9 @@ from tqdm import tqdm
 
 import mmtempreg  # noqa: F401, before MMagic is imported
 from mmtempreg.fileio import replace_when_written
-from mmtempreg.functional import lab_to_rgb, rgb_to_lab, to_display
+from mmtempreg.functional import from_display, lab_to_rgb, rgb_to_lab, to_display
+from mmtempreg.models.blind_consistency import RADIANCE_STOPS
 from mmtempreg.video import Frame, VideoWriter
-
-GAMMA, MAX_RADIANCE = 2.2, 10.0
 
 
 class ImageNetwork:
@@ -78,10 +77,10 @@ class WithBlindConsistency(ImageNetwork):
         return self._decoded(output[0])
 
     def _encoded(self, image: Tensor) -> Tensor:
-        return (image / MAX_RADIANCE).clamp(0, 1) ** (1 / GAMMA) if self.model.radiance else image
+        return to_display(image, RADIANCE_STOPS) if self.model.radiance else image
 
     def _decoded(self, image: Tensor) -> Tensor:
-        return image**GAMMA * MAX_RADIANCE if self.model.radiance else image
+        return from_display(image, RADIANCE_STOPS) if self.model.radiance else image
 
 
 def metrics_of(task: str, vdp: bool) -> list[Any]:

@@ -1,11 +1,13 @@
 """Makes pairs of clips for blind video consistency: videos or moved photographs, and what an image model makes of them.
 
 Usage: python tools/dataset_converters/clip_pairs/make_clip_pairs.py CONFIG CHECKPOINT OUT_DIR
-       [--videos FOLDER] [--photographs FOLDER] [--num-frames 24] [--num-clips N] [--size 224] [--seed 0]
+       [--videos FOLDER] [--photographs FOLDER] [--num-frames 24] [--num-clips N] [--size 224] [--stops 0] [--name NAME]
 
 Writes OUT_DIR/original/CLIP/ and OUT_DIR/processed/CLIP/ as .png frames, for `ClipPairDataset`. --photographs are moved
-as a hand-held camera would, and OUT_DIR/flow/CLIP/ holds the exact flow of each frame to the one before (flow='files').
---videos come as they are; their flow is estimated when they are read. Clips that are there already are left alone.
+as a hand-held camera would, and OUT_DIR/flow/CLIP/ holds the exact flow of each frame to the one before. --videos come
+as they are; their flow is estimated when they are read. What a model of HDR predicts is written as (H / 10)^(1/2.2),
+clipped; --stops exposes what it sees longer, so that there is something to reconstruct. Clips that are there already are
+left alone: give pairs of another model in the same folder another --name.
 """
 
 from __future__ import annotations
@@ -27,8 +29,10 @@ from torch import Tensor
 from tqdm import tqdm
 
 import mmtempreg  # noqa: F401, before MMagic is imported
-from mmtempreg.functional import pixel_grid
+from mmtempreg.apis import FrameModel
+from mmtempreg.functional import from_display, pixel_grid, to_display
 from mmtempreg.functional.optical_flow import write_flow
+from mmtempreg.models.blind_consistency import RADIANCE_STOPS
 from mmtempreg.transforms import MOTIONS, AffineTransformPair, DrawnTransform, ImageRange, draw_generator
 from mmtempreg.video import Frame, FrameFolderWriter, open_frames
 
@@ -80,7 +84,17 @@ def video_frames(path: Path, size: int, num_frames: int) -> Iterator[np.ndarray]
         yield cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
 
 
-def write_pair(out_dir: Path, clip: str, frames: Sequence[np.ndarray], flows: Sequence[Tensor], model: object) -> None:
+def exposed(frame: np.ndarray, stops: float) -> np.ndarray:
+    """A uint8 frame as if it had been exposed that much longer: it clips at white."""
+    if stops == 0:
+        return frame
+    display = to_display(from_display(torch.from_numpy(frame).float() / 255), stops)
+    return (display * 255).round().byte().numpy()
+
+
+def write_pair(
+    out_dir: Path, clip: str, frames: Sequence[np.ndarray], flows: Sequence[Tensor], model: FrameModel
+) -> None:
     """Writes the three folders; that of the processed frames, by which a clip is known, last."""
     done = out_dir / "processed" / clip
     if done.exists():
@@ -96,8 +110,9 @@ def write_pair(out_dir: Path, clip: str, frames: Sequence[np.ndarray], flows: Se
             write_flow(out_dir / "flow" / clip / f"{number:06d}.flo", flow)
         with FrameFolderWriter(partial, overwrite=True) as writer:
             for number, frame in enumerate(frames):
-                out = model(torch.from_numpy(frame).permute(2, 0, 1)[None].float() / 255)[0]  # type: ignore[operator]
-                image = (out.clamp(0, 1) * 255).round().byte().permute(1, 2, 0).numpy()
+                out = model(torch.from_numpy(frame).permute(2, 0, 1)[None].float() / 255)[0]
+                display = to_display(out, RADIANCE_STOPS) if model.radiance else out.clamp(0, 1)
+                image = (display * 255).round().byte().permute(1, 2, 0).numpy()
                 writer.write(Frame(image, Fraction(number, RATE)))
         done.parent.mkdir(parents=True, exist_ok=True)
         partial.rename(done)
@@ -116,25 +131,26 @@ def main() -> None:
     parser.add_argument("--num-clips", type=int, help="of each kind (default: all)")
     parser.add_argument("--size", type=int, default=224, help="shorter edge in pixels")
     parser.add_argument("--seed", type=int, default=0, help="of the photographs' motion")
+    parser.add_argument("--stops", type=float, default=0.0, help="longer exposure of what the model sees")
+    parser.add_argument("--name", default="", help="what the clips' names begin with")
     parser.add_argument("--cfg-options", nargs="+", action=DictAction)
     args = parser.parse_args()
     if not (args.videos or args.photographs):
         parser.error("name --videos, --photographs or both")
-    from mmtempreg.apis import FrameModel
 
     try:
         config = Config.fromfile(args.config)
         config.merge_from_dict(args.cfg_options or {})
         model = FrameModel(config, args.checkpoint)
-        if model.radiance:
-            raise ValueError("the model predicts radiance: blind video consistency takes display values")
         videos = sorted(args.videos.iterdir())[: args.num_clips] if args.videos else []
         for path in tqdm(videos, desc="videos"):
-            write_pair(args.out_dir, path.stem, list(video_frames(path, args.size, args.num_frames)), [], model)
+            frames = [exposed(frame, args.stops) for frame in video_frames(path, args.size, args.num_frames)]
+            write_pair(args.out_dir, args.name + path.stem, frames, [], model)
         photographs = sorted(args.photographs.iterdir())[: args.num_clips] if args.photographs else []
         for number, path in enumerate(tqdm(photographs, desc="photographs")):
             frames, flows = moved_photograph(path, args.size, args.num_frames, args.seed + number)
-            write_pair(args.out_dir, path.stem, frames, flows, model)
+            frames = [exposed(frame, args.stops) for frame in frames]
+            write_pair(args.out_dir, args.name + path.stem, frames, flows, model)
     except (OSError, ValueError) as error:
         sys.exit(f"error: {error}")
 
