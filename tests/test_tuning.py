@@ -205,7 +205,16 @@ def test_a_stock_config_gets_the_distance_of_its_loss(tmp_path, checkpoint):
     assert wrapped.transform == dict(type="AffineTransformPair")
     assert wrapped.regularization == dict(type="TransformInvarianceLoss", distance=dict(type="MSELoss"))
     assert "regularization" not in tuner.trial_config("", 0).model
-    assert set(tuner.candidates) == set(CANDIDATES)
+    assert list(tuner.candidates) == list(CANDIDATES)
+    other = tuner.trial_config("sparse Jacobian, L1", 0.5).model.regularization
+    assert other == dict(type="SparseJacobianLoss", distance=dict(type="L1Loss"))
+
+
+def test_what_is_the_same_is_tried_once(tmp_path, checkpoint):
+    of_l1 = config(tmp_path, "hdr_jacobian_l1_a0.95")
+    tuner = Tuner(of_l1, str(checkpoint), tmp_path, num_clips=4)
+    assert list(tuner.candidates) == ["transform invariance", "sparse Jacobian"]
+    assert all(loss["distance"]["type"] == "L1Loss" for loss in tuner.candidates.values())
 
 
 def test_too_few_images_are_told(tmp_path, checkpoint):
@@ -220,12 +229,12 @@ def test_too_few_images_are_told(tmp_path, checkpoint):
 def test_the_command_prints_what_it_tried_and_what_to_take(tmp_path, checkpoint):
     config(tmp_path).dump(tmp_path / "my_config.py")
     command = [sys.executable, "tools/tune_alpha.py", tmp_path / "my_config.py", checkpoint, "--iterations", "2"]
-    command += ["--num-clips", "4", "--num-frames", "5", "--budget", "3", "--max-psnr-loss", "50"]
+    command += ["--num-clips", "4", "--num-frames", "5", "--budget", "4", "--max-psnr-loss", "50"]
     command += ["--work-dir", tmp_path / "out"]
     environment = dict(os.environ, PYTHONWARNINGS="ignore", OMP_NUM_THREADS="1")
     done = subprocess.run(list(map(str, command)), cwd=ROOT, env=environment, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr[-3000:]
-    for word in ("as it came", "plain fine-tuning", "transform invariance", "sparse Jacobian", "alpha=0.95"):
+    for word in ("as it came", "plain fine-tuning", "transform invariance", "sparse Jacobian, L1", "alpha=0.95"):
         assert word in done.stdout
     written = json.loads((tmp_path / "out" / "tuned.json").read_text())
     assert written["best"] in written["trials"]
