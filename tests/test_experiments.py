@@ -19,11 +19,12 @@ from mmengine.config import Config
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tools" / "experiments"))
 import rivals
+from fill_tables import filled
 from grid import ALPHAS, ROOT, STRATEGIES, TASKS, VARIANTS, cells
 from plot_sweep import Points, pareto, position
 from results import append_result, read_results
 from skimage import data
-from table import markdown
+from table import markdown, parse_group, rivals_table
 
 from mmtempreg.apis import config_hash
 from mmtempreg.datasets import ClipDataset
@@ -125,16 +126,87 @@ ROWS = [
 ]
 
 
+def tool(name, *arguments, ok=True):
+    command = [sys.executable, str(ROOT / "tools" / "experiments" / name), *map(str, arguments)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert (done.returncode == 0) == ok, done.stderr[-3000:]
+    return done.stdout + done.stderr
+
+
+def written(rows):
+    """As they come out of a file."""
+    return [{k: str(v) for k, v in r.items()} for r in rows]
+
+
 def test_the_table_has_mean_spread_and_number_of_seeds():
-    lines = markdown([{k: str(v) for k, v in r.items()} for r in ROWS], STRATEGIES, "pans").splitlines()
+    lines = markdown(written(ROWS), [(name, "") for name in STRATEGIES], "pans").splitlines()
     assert lines[0] == "| | PSNR [dB] | S | R | seeds |"
     assert lines[2] == "| baseline | 20.00 | 1.100 | 0.700 | 1 |"
     assert lines[3] == "| plain fine-tuning | 21.10 ± 0.14 | 1.000 ± 0.000 | 0.730 ± 0.014 | 2 |"
     assert [line.split(" |")[0] for line in lines[4:]] == [f"| transform invariance {a}" for a in (0.5, 0.9, 0.99)]
 
 
+def test_rows_in_the_order_that_is_asked_for():
+    wanted = [parse_group(text) for text in ("transinv=0.99", "baseline", "transinv=0.50")]
+    lines = markdown(written(ROWS), wanted, "pans").splitlines()
+    assert [line.split(" |")[0] for line in lines[2:]] == [
+        "| transform invariance 0.99",
+        "| baseline",
+        "| transform invariance 0.5",
+    ]
+    with pytest.raises(ValueError, match="there is no strategy 'magic'"):
+        parse_group("magic=0.5")
+    with pytest.raises(ValueError, match="holds none of these"):
+        markdown(written(ROWS), [("jacobian", "")], "pans")
+
+
+def test_differences_are_taken_seed_by_seed():
+    rows = [
+        *(row("transinv", 0.9, seed, 20 + seed, 1, 0.7) for seed in (0, 1, 2)),
+        *(row("jacobian", 0.9, seed, 21 + 2 * seed, 1, 0.6) for seed in (0, 1)),
+        row("jacobian", 0.5, 0, 30, 1, 0.5),
+        row("finetune", "", 1, 22, 1, 0.9),
+    ]
+    wanted = [(name, "") for name in STRATEGIES]
+    lines = markdown(written(rows), wanted, "pans", against=("transinv", "0.9")).splitlines()
+    assert lines[2:] == [
+        "| plain fine-tuning | +1.00 | +0.000 | +0.200 | 1 |",
+        "| sparse Jacobian 0.5 | +10.00 | +0.000 | -0.200 | 1 |",
+        "| sparse Jacobian 0.9 | +1.50 ± 0.71 | +0.000 ± 0.000 | -0.100 ± 0.000 | 2 |",
+    ]
+    own_strength = markdown(written(rows), wanted, "pans", against=("transinv", "")).splitlines()
+    assert [line.split(" |")[0] for line in own_strength[2:]] == ["| sparse Jacobian 0.9"]
+    to_plain = markdown(written(rows), wanted, "pans", against=("finetune", "")).splitlines()
+    assert to_plain[2] == "| transform invariance 0.9 | -1.00 | +0.000 | -0.200 | 1 |"
+
+
+def test_documents_are_filled_with_what_the_files_say(tmp_path):
+    for r in ROWS:
+        append_result(tmp_path / "hdr.csv", r)
+    table = "| | old |\n|---|---|\n| a | 1 |\n"
+    marked = f"<!-- table.py {tmp_path}/hdr.csv --strategies finetune --prefix pans -->"
+    text = f"Before\n\n{marked}\n\n{table}\nAfter\n\n{table}"
+    assert filled(text) == (
+        f"Before\n\n{marked}\n\n| | PSNR [dB] | S | R | seeds |\n|---|---|---|---|---|\n"
+        f"| plain fine-tuning | 21.10 ± 0.14 | 1.000 ± 0.000 | 0.730 ± 0.014 | 2 |\n\nAfter\n\n{table}"
+    )
+    (tmp_path / "a.md").write_text(text)
+    assert "tables differ" in tool("fill_tables.py", tmp_path / "a.md", "--check", ok=False)
+    tool("fill_tables.py", tmp_path / "a.md")
+    assert (tmp_path / "a.md").read_text() == filled(text)
+    (tmp_path / "b.md").write_text(f"<!-- table.py {tmp_path}/none.csv -->\n")
+    assert "holds no results" in tool("fill_tables.py", tmp_path / "b.md", ok=False)
+
+
+@pytest.mark.parametrize("name", ["README.md", "docs/results.md"])
+def test_our_documents_say_what_our_files_say(name):
+    text = (ROOT / name).read_text()
+    assert "<!-- table.py docs/results/" in text
+    assert filled(text) == text
+
+
 def test_points_are_what_was_measured():
-    points = Points([{k: str(v) for k, v in r.items()} for r in ROWS], STRATEGIES, "pans")
+    points = Points(written(ROWS), STRATEGIES, "pans")
     assert points.mean(("transinv", "0.9"), "PSNR [dB]") == pytest.approx(20.05)
     assert points.spread(("transinv", "0.9"), "PSNR [dB]") == pytest.approx(0.1 / math.sqrt(2))
     assert points.spread(("baseline", ""), "R") == 0
@@ -147,13 +219,6 @@ def test_pareto_front():
     assert pareto(costs).tolist() == [1, 2, 4]
     dominated = [any((other <= p).all() and (other < p).any() for other in costs) for p in costs]
     assert set(pareto(costs)) == {i for i, d in enumerate(dominated) if not d}
-
-
-def tool(name, *arguments, ok=True):
-    command = [sys.executable, str(ROOT / "tools" / "experiments" / name), *map(str, arguments)]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
-    assert (done.returncode == 0) == ok, done.stderr[-3000:]
-    return done.stdout + done.stderr
 
 
 def test_pictures_and_tables_from_a_file(tmp_path):
@@ -205,7 +270,7 @@ def test_the_truth_beats_all_rivals(faces):
     assert values["TemporalResidual"] < 1e-3
     assert values["TemporalSmoothness"] == pytest.approx(1, abs=1e-3)
     assert values["frames_per_second"] > 0
-    row = rivals.table(dict(truth=values)).splitlines()
+    row = rivals_table(dict(truth=values)).splitlines()
     assert row[0].startswith("| | PSNR [dB] | S | R | E_warp |")
     assert row[2].startswith("| truth | ")
 

@@ -50,7 +50,7 @@ class Points:
 
     def __init__(self, rows: Sequence[Row], strategies: dict[str, Strategy], prefix: str) -> None:
         self.strategies = strategies
-        self.groups = groups(rows, strategies)
+        self.groups = groups(rows, [(name, "") for name in strategies])
         self.lead = f"{prefix}/" if prefix else ""
 
     def values(self, key: tuple[str, str], title: str) -> list[float]:

@@ -26,6 +26,7 @@ import numpy as np
 import torch
 from grid import ROOT, TASKS
 from mmengine.config import Config, DictAction
+from table import rivals_table
 from torch import Tensor
 from tqdm import tqdm
 
@@ -185,22 +186,10 @@ def main() -> None:
             rows[name] = run(args.task, make(), dataset, args.vdp, _Videos(folder, args.task == "hdr"))
     except (OSError, ValueError, RuntimeError) as error:
         sys.exit(f"error: {error}")
-    print(table(rows))
+    print(rivals_table(rows))
     if args.out:
         with replace_when_written(args.out) as partial:
             partial.write_text(json.dumps(rows, indent=2))
-
-
-def table(rows: dict[str, dict[str, float]]) -> str:
-    """In Markdown."""
-    from table import COLUMNS
-
-    columns = {**COLUMNS, "chroma": ("chroma", 1), "frames_per_second": ("frames/s", 1)}
-    names = [name for name in columns if name in next(iter(rows.values()))]
-    lines = ["| | " + " | ".join(columns[name][0] for name in names) + " |", "|---" * (len(names) + 1) + "|"]
-    for title, values in rows.items():
-        lines.append(f"| {title} | " + " | ".join(f"{values[n]:.{columns[n][1]}f}" for n in names) + " |")
-    return "\n".join(lines)
 
 
 if __name__ == "__main__":

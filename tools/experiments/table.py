@@ -1,68 +1,169 @@
 """The results of a sweep as Markdown tables: a row for each strategy and strength, as in the paper's Tables 3 and 4.
 
-Usage: python tools/experiments/table.py RESULTS.csv [--strategies NAME ...] [--alphas A ...] [--prefix PREFIX]
+Usage: python tools/experiments/table.py RESULTS.csv [RESULTS.csv ...] [--strategies NAME[=ALPHA] ...] [--alphas A ...]
+       [--prefix PREFIX] [--against NAME[=ALPHA]]
 
-Mean and standard deviation over the seeds that are there; their number stands in the last column.
+Mean and standard deviation over the seeds that are there; their number stands in the last column. With --against the
+differences to another strategy, taken seed by seed: at that ALPHA, or each row at its own. The files that rivals.py and
+tune_alpha.py write (.json) are printed as they printed them. fill_tables.py writes all of these into documents.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
-from grid import STRATEGIES, TASKS, VARIANTS, Strategy
+from grid import STRATEGIES, TASKS, VARIANTS
 from results import Row, read_results
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "analysis_tools"))
 from metrics_table import COLUMNS, cell
 
+KNOWN = {**STRATEGIES, **VARIANTS}
 
-def groups(rows: Iterable[Row], names: Iterable[str]) -> dict[tuple[str, str], list[Row]]:
-    """The rows of each (strategy, strength), strategies in this order, strengths rising; others are left out."""
-    found: dict[tuple[str, str], list[Row]] = {}
-    order = list(names)
+Group = tuple[str, str]
+"""A strategy and its strength, as they stand in the file."""
+
+
+def parse_group(text: str) -> Group:
+    """'NAME=ALPHA', or 'NAME' (the strength is then '').
+
+    Raises:
+        ValueError: If there is no such strategy, or ALPHA is no number.
+    """
+    name, _, alpha = text.partition("=")
+    if name not in KNOWN:
+        raise ValueError(f"there is no strategy {name!r}: choose from {', '.join(KNOWN)}")
+    return name, str(float(alpha)) if alpha else ""
+
+
+def groups(rows: Iterable[Row], wanted: Sequence[Group]) -> dict[Group, list[Row]]:
+    """The rows of each (strategy, strength), in this order; of a strategy without one all, rising; others are left out."""
+    found: dict[Group, list[Row]] = {}
     for row in rows:
         found.setdefault((row["strategy"], row["alpha"]), []).append(row)
-    keys = [key for key in found if key[0] in order]
-    return {key: found[key] for key in sorted(keys, key=lambda key: (order.index(key[0]), float(key[1] or 0)))}
+    rising = sorted(found, key=lambda key: float(key[1] or 0))
+    keys = [key for name, alpha in wanted for key in rising if key[0] == name and alpha in ("", key[1])]
+    return {key: found[key] for key in keys}
 
 
-def markdown(rows: Iterable[Row], strategies: Mapping[str, Strategy], prefix: str = "") -> str:
-    """The table of one set of clips, of these strategies in this order."""
-    found = groups(rows, strategies)
+def values_of(rows: Sequence[Row], prefix: str) -> list[dict[str, float]]:
+    """The metrics that have a column, of each row."""
     lead = f"{prefix}/" if prefix else ""
-    some = next(iter(found.values()))[0]
-    measured = [name for name in COLUMNS if some.get(lead + name)]
-    lines = ["| | " + " | ".join(COLUMNS[name][0] for name in measured) + " | seeds |"]
-    lines += ["|---" * (len(measured) + 2) + "|"]
-    for (strategy, alpha), group in found.items():
-        title = strategies[strategy].title + (f" {float(alpha):g}" if alpha else "")
-        values = [cell([float(row[lead + name]) for row in group], COLUMNS[name][1]) for name in measured]
-        lines.append(f"| {title} | " + " | ".join(values) + f" | {len(group)} |")
+    measured = [name for name in COLUMNS if rows[0].get(lead + name)]
+    return [{name: float(row[lead + name]) for name in measured} for row in rows]
+
+
+def differences(rows: Sequence[Row], others: Sequence[Row], prefix: str) -> list[dict[str, float]]:
+    """Metrics of the rows less those of the other of the same seed, where there is one."""
+    by_seed = {row["seed"]: values for row, values in zip(others, values_of(others, prefix))}
+    pairs = [(values, by_seed[row["seed"]]) for row, values in zip(rows, values_of(rows, prefix)) if row["seed"] in by_seed]
+    return [{name: one[name] - other[name] for name in one} for one, other in pairs]
+
+
+def markdown(rows: Sequence[Row], wanted: Sequence[Group], prefix: str = "", against: Group | None = None) -> str:
+    """The table of one set of clips; with `against`, of differences."""
+    lines: dict[Group, list[dict[str, float]]] = {}
+    for key, group in groups(rows, wanted).items():
+        if against is None:
+            lines[key] = values_of(group, prefix)
+            continue
+        name, alpha = against
+        alpha = alpha or (key[1] if KNOWN[name].alphas else "")
+        others = [row for row in rows if (row["strategy"], row["alpha"]) == (name, alpha)]
+        if key != (name, alpha) and others and (found := differences(group, others, prefix)):
+            lines[key] = found
+    if not lines:
+        raise ValueError("the file holds none of these")
+    some = next(iter(lines.values()))[0]
+    titles = {title_of(*key): values for key, values in lines.items()}
+    return layout([COLUMNS[name] for name in some], titles, signed=against is not None)
+
+
+def title_of(strategy: str, alpha: str) -> str:
+    """In tables."""
+    title = KNOWN[strategy].title
+    return f"{title}{',' if ',' in title else ''} {float(alpha):g}" if alpha else title
+
+
+def layout(columns: Sequence[tuple[str, int]], rows: Mapping[str, list[dict[str, float]]], signed: bool = False) -> str:
+    """Markdown of (title, decimals) columns and the values of several runs of each row; their number comes last."""
+    lines = ["| | " + " | ".join(title for title, _ in columns) + " | seeds |", "|---" * (len(columns) + 2) + "|"]
+    for title, runs in rows.items():
+        cells = [cell(list(column), decimals) for column, (_, decimals) in zip(zip(*(r.values() for r in runs)), columns)]
+        cells = [text if not signed or text.startswith("-") else f"+{text}" for text in cells]
+        lines.append(f"| {title} | " + " | ".join(cells) + f" | {len(runs)} |")
     return "\n".join(lines)
 
 
-def main() -> None:
+RIVALS = {**COLUMNS, "chroma": ("chroma", 1), "frames_per_second": ("frames/s", 1)}
+
+
+def rivals_table(rows: Mapping[str, Mapping[str, float]]) -> str:
+    """What rivals.py has measured, in Markdown."""
+    names = [name for name in RIVALS if name in next(iter(rows.values()))]
+    lines = ["| | " + " | ".join(RIVALS[name][0] for name in names) + " |", "|---" * (len(names) + 1) + "|"]
+    for title, values in rows.items():
+        lines.append(f"| {title} | " + " | ".join(f"{values[n]:.{RIVALS[n][1]}f}" for n in names) + " |")
+    return "\n".join(lines)
+
+
+def tuned_table(tuned: Mapping[str, Any]) -> str:
+    """What tune_alpha.py has tried, in Markdown; its choice is bold."""
+    lines = ["| | alpha | PSNR, to plain [dB] | S | R |", "|---|---|---|---|---|"]
+    for trial in (tuned["start"], tuned["plain"], *tuned["trials"]):
+        name = trial["regularization"] or ("as it came" if trial == tuned["start"] else "plain fine-tuning")
+        quality = trial["quality"]
+        psnr = quality["psnr"] - tuned["plain"]["quality"]["psnr"]
+        lines.append(
+            f"| {f'**{name}**' if trial == tuned['best'] else name} | {trial['alpha'] or ''} | {psnr:+.2f} | "
+            f"{quality['smoothness']:.3f} | {quality['residual']:.3f} |"
+        )
+    return "\n".join(lines)
+
+
+def parser() -> argparse.ArgumentParser:
+    """Of the command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("results", type=Path)
-    known = {**STRATEGIES, **VARIANTS}
-    parser.add_argument("--strategies", nargs="+", choices=known, default=list(known), metavar="NAME")
+    parser.add_argument("results", type=Path, nargs="+", metavar="RESULTS")
+    parser.add_argument("--strategies", nargs="+", default=list(KNOWN), metavar="NAME[=ALPHA]", help="in this order")
     parser.add_argument("--alphas", type=float, nargs="+", help="only these strengths")
     parser.add_argument("--prefix", help="only this set of clips")
-    args = parser.parse_args()
-    try:
-        rows = read_results(args.results)
-        if not rows:
-            raise ValueError(f"{args.results} holds no results")
-    except ValueError as error:
-        sys.exit(f"error: {error}")
-    if args.alphas:
-        rows = [row for row in rows if not row["alpha"] or float(row["alpha"]) in args.alphas]
+    parser.add_argument("--against", metavar="NAME[=ALPHA]", help="differences to this one, seed by seed")
+    return parser
+
+
+def tables(args: argparse.Namespace) -> Iterator[tuple[str, str]]:
+    """Title and Markdown of each table that the arguments ask for.
+
+    Raises:
+        ValueError: If the file holds no results, or none of what is asked for.
+    """
+    if args.results[0].suffix == ".json":
+        values = json.loads(args.results[0].read_text())
+        yield args.results[0].stem, tuned_table(values) if "trials" in values else rivals_table(values)
+        return
+    rows = [row for path in args.results for row in read_results(path)]
+    if not rows:
+        raise ValueError(f"{args.results[0]} holds no results")
+    wanted = [parse_group(text) for text in args.strategies]
+    against = parse_group(args.against) if args.against else None
     for prefix, title in TASKS[rows[0]["task"]].prefixes.items():
         if args.prefix in (None, prefix):
-            print(f"\n{title}\n\n{markdown(rows, {name: known[name] for name in args.strategies}, prefix)}")
+            kept = [r for r in rows if not args.alphas or not r["alpha"] or float(r["alpha"]) in args.alphas]
+            yield title, markdown(kept, wanted, prefix, against)
+
+
+def main() -> None:
+    try:
+        for title, text in tables(parser().parse_args()):
+            print(f"\n{title}\n\n{text}")
+    except (ValueError, OSError) as error:
+        sys.exit(f"error: {error}")
 
 
 if __name__ == "__main__":
