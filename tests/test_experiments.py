@@ -58,7 +58,8 @@ def test_every_strategy_builds_what_it_says(task, name):
     (cell,) = cells(task, {name: strategy}, [name], [0.7], [3])
     config = cell.train_config(strategy, TASKS[task].schedules["short"])
     model = MODELS.build(config.model)
-    assert not Path(config.load_from).is_absolute() and (ROOT / config.load_from).exists()
+    assert not Path(config.load_from).is_absolute()
+    assert (ROOT / config.load_from).exists()
     assert config.randomness.seed == 3
     if name == "finetune":
         assert getattr(model, "_plan", None) is None

@@ -2,9 +2,9 @@
 
 Usage: python tools/experiments/fill_tables.py README.md docs/results.md [--check]
 
-Where a document has a line `<!-- table.py ARGUMENTS -->`, what table.py prints with these arguments replaces the table that
-follows. The arguments must ask for one table; paths are seen from the repository. --check only says whether all are as
-they should be.
+Where a document has a line `<!-- table.py ARGUMENTS -->`, what table.py prints with these arguments replaces the table
+that follows. The arguments must ask for one table; paths are seen from the repository. --check only says whether all
+are as they should be.
 """
 
 from __future__ import annotations

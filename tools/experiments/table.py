@@ -42,7 +42,7 @@ def parse_group(text: str) -> Group:
 
 
 def groups(rows: Iterable[Row], wanted: Sequence[Group]) -> dict[Group, list[Row]]:
-    """The rows of each (strategy, strength), in this order; of a strategy without one all, rising; others are left out."""
+    """The rows of each (strategy, strength), in this order; without a strength all of them, rising."""
     found: dict[Group, list[Row]] = {}
     for row in rows:
         found.setdefault((row["strategy"], row["alpha"]), []).append(row)
@@ -61,8 +61,8 @@ def values_of(rows: Sequence[Row], prefix: str) -> list[dict[str, float]]:
 def differences(rows: Sequence[Row], others: Sequence[Row], prefix: str) -> list[dict[str, float]]:
     """Metrics of the rows less those of the other of the same seed, where there is one."""
     by_seed = {row["seed"]: values for row, values in zip(others, values_of(others, prefix))}
-    pairs = [(values, by_seed[row["seed"]]) for row, values in zip(rows, values_of(rows, prefix)) if row["seed"] in by_seed]
-    return [{name: one[name] - other[name] for name in one} for one, other in pairs]
+    own = [(row["seed"], values) for row, values in zip(rows, values_of(rows, prefix))]
+    return [{name: values[name] - by_seed[seed][name] for name in values} for seed, values in own if seed in by_seed]
 
 
 def markdown(rows: Sequence[Row], wanted: Sequence[Group], prefix: str = "", against: Group | None = None) -> str:
@@ -94,7 +94,8 @@ def layout(columns: Sequence[tuple[str, int]], rows: Mapping[str, list[dict[str,
     """Markdown of (title, decimals) columns and the values of several runs of each row; their number comes last."""
     lines = ["| | " + " | ".join(title for title, _ in columns) + " | seeds |", "|---" * (len(columns) + 2) + "|"]
     for title, runs in rows.items():
-        cells = [cell(list(column), decimals) for column, (_, decimals) in zip(zip(*(r.values() for r in runs)), columns)]
+        values = zip(*(run.values() for run in runs))
+        cells = [cell(list(column), decimals) for column, (_, decimals) in zip(values, columns)]
         cells = [text if not signed or text.startswith("-") else f"+{text}" for text in cells]
         lines.append(f"| {title} | " + " | ".join(cells) + f" | {len(runs)} |")
     return "\n".join(lines)

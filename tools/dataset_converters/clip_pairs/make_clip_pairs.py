@@ -6,8 +6,8 @@ Usage: python tools/dataset_converters/clip_pairs/make_clip_pairs.py CONFIG CHEC
 Writes OUT_DIR/original/CLIP/ and OUT_DIR/processed/CLIP/ as .png frames, for `ClipPairDataset`. --photographs are moved
 as a hand-held camera would, and OUT_DIR/flow/CLIP/ holds the exact flow of each frame to the one before. --videos come
 as they are; their flow is estimated when they are read. What a model of HDR predicts is written as (H / 10)^(1/2.2),
-clipped; --stops exposes what it sees longer, so that there is something to reconstruct. Clips that are there already are
-left alone: give pairs of another model in the same folder another --name.
+clipped; --stops exposes what it sees longer, so that there is something to reconstruct. Clips that are there already
+are left alone: give pairs of another model in the same folder another --name.
 """
 
 from __future__ import annotations
