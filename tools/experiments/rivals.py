@@ -6,19 +6,22 @@ Usage: python tools/experiments/rivals.py {hdr,color} NAME=CHECKPOINT [NAME=CHEC
 Tests every checkpoint on the clips of the task's test config (hdr: pans), and `--blind` on what the first of them
 predicts. PSNR, S and R are those of the tables of the sweep (color: of a and b; hdr: log domain, saturated pixels);
 warping error, tOF and with --vdp ColorVideoVDP see display values (hdr: gamma 2.2, clipped at 1). Frames per second
-count the networks alone, one frame at a time. --videos writes each clip as it comes out, to look at. Blind
-consistency of radiance sees (H / 10)^(1/2.2), clipped (Table 4: gamma-corrected). Chroma is the mean distance from
-grey in Lab: of two networks the paler one flickers less, which is no merit.
+count the networks alone, one frame at a time, all networks in turn on each frame; the median counts. --videos writes
+each clip as it comes out, to look at. Blind consistency of radiance sees (H / 10)^(1/2.2), clipped (Table 4: gamma-
+corrected). Chroma is the mean distance from grey in Lab: of two networks the paler one flickers less, which is no
+merit.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import statistics
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from fractions import Fraction
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -118,21 +121,35 @@ def frames_of(task: str, dataset: Any) -> Iterator[tuple[dict, Tensor, Tensor]]:
 def run(
     task: str, network: ImageNetwork, dataset: Any, vdp: bool, watch: Callable[[dict, Tensor], None]
 ) -> dict[str, float]:
-    """The metrics of a network, and its frames per second; `watch` sees each prediction in RGB."""
-    metrics, seconds, count, chroma = metrics_of(task, vdp), 0.0, 0, 0.0
+    """The metrics of a network; `watch` sees each prediction in RGB."""
+    metrics, count, chroma = metrics_of(task, vdp), 0, 0.0
     for about, image, truth in tqdm(frames_of(task, dataset), total=len(dataset), unit="frame", leave=False):
         if about["frame"] == 0:
             network.start()
-        start = time.perf_counter()
         prediction = network(image)
-        seconds, count = seconds + time.perf_counter() - start, count + 1
+        count += 1
         watch(about, prediction)
         chroma += 0.0 if task == "hdr" else float(rgb_to_lab(prediction)[1:].norm(dim=0).mean())
         output = dict(pred_img=prediction.flip(0) * (255 if task == "color" else 1))
         for metric in metrics:
             metric.process(None, [dict(about, gt_img=truth, output=output)])
     values = {name: value for metric in metrics for name, value in metric.evaluate().items()}
-    return {**values, **(dict(chroma=chroma / count) if chroma else {}), "frames_per_second": count / seconds}
+    return {**values, **(dict(chroma=chroma / count) if chroma else {})}
+
+
+def frames_per_second(
+    task: str, networks: Mapping[str, ImageNetwork], dataset: Any, num_frames: int = 50
+) -> dict[str, float]:
+    """Of each network, on the first frames; side by side, so that whatever else the machine does slows all alike."""
+    seconds: dict[str, list[float]] = {name: [] for name in networks}
+    for network in networks.values():
+        network.start()
+    for _, image, _ in islice(frames_of(task, dataset), num_frames):
+        for name, network in networks.items():
+            start = time.perf_counter()
+            network(image)
+            seconds[name].append(time.perf_counter() - start)
+    return {name: 1 / statistics.median(times) for name, times in seconds.items()}
 
 
 class _Videos:
@@ -175,15 +192,17 @@ def main() -> None:
         loaders = config.test_dataloader
         dataset = DATASETS.build((loaders[-1] if isinstance(loaders, list) else loaders).dataset)
         named = dict(text.split("=", 1) for text in args.checkpoints)
-        makers: dict[str, Callable[[], ImageNetwork]] = {}
+        networks: dict[str, ImageNetwork] = {}
         for number, (name, path) in enumerate(named.items()):
-            makers[name] = lambda path=path: ImageNetwork(config, path)
+            networks[name] = ImageNetwork(config, path)
             if number == 0 and args.blind:
-                makers[f"{name} + blind consistency"] = lambda path=path: WithBlindConsistency(config, path, args.blind)
+                networks[f"{name} + blind consistency"] = WithBlindConsistency(config, path, args.blind)
         rows = {}
-        for name, make in makers.items():
+        for name, network in networks.items():
             folder = args.videos / name.replace(" ", "_") if args.videos else None
-            rows[name] = run(args.task, make(), dataset, args.vdp, _Videos(folder, args.task == "hdr"))
+            rows[name] = run(args.task, network, dataset, args.vdp, _Videos(folder, args.task == "hdr"))
+        for name, value in frames_per_second(args.task, networks, dataset).items():
+            rows[name]["frames_per_second"] = value
     except (OSError, ValueError, RuntimeError) as error:
         sys.exit(f"error: {error}")
     print(rivals_table(rows))
