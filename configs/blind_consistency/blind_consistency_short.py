@@ -1,4 +1,4 @@
-# Blind video consistency, a schedule of an hour on one CPU core: shorter and smaller pieces of clips, 3,000 iterations.
+# Blind video consistency, a schedule of an hour on one CPU core: shorter and smaller pieces of clips, 1,800 iterations.
 _base_ = 'blind_consistency.py'
 experiment_name = 'blind_consistency_short'
 work_dir = './work_dirs/blind_consistency_short'
@@ -14,6 +14,6 @@ train_dataloader = dict(
             dict(data_root='data/clip_pairs/photographs', num_items=900, **pieces),  # that move, with exact flow
             dict(data_root='data/clip_pairs/videos', num_items=300, **pieces),
         ]))
-train_cfg = dict(max_epochs=5)  # of 600 iterations
+train_cfg = dict(max_epochs=3)  # of 600 iterations
 optim_wrapper = dict(optimizer=dict(lr=2e-4))
-param_scheduler = dict(milestones=[3, 4])
+param_scheduler = dict(milestones=[2])
