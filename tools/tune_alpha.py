@@ -1,6 +1,6 @@
 """Finds how strongly to regularise your model: the regularisation and alpha of least flicker that PSNR can afford.
 
-Usage: python tools/tune_alpha.py CONFIG CHECKPOINT [--max-psnr-loss 0.1] [--budget 10] [--iterations 200]
+Usage: python tools/tune_alpha.py CONFIG CHECKPOINT [--max-psnr-loss 0.1] [--budget 12] [--iterations 200]
        [--work-dir DIR] [--cfg-options KEY=VALUE ...]
 
 CONFIG is a stock config of MMagic or a wrapped one; its training images are all the data that is needed. Some are held
@@ -25,7 +25,7 @@ def main() -> None:
     parser.add_argument("config")
     parser.add_argument("checkpoint")
     parser.add_argument("--max-psnr-loss", type=float, default=0.1, help="dB (default: 0.1)")
-    parser.add_argument("--budget", type=int, default=10, help="fine-tunings at most (default: 10)")
+    parser.add_argument("--budget", type=int, default=12, help="fine-tunings at most (default: 12)")
     parser.add_argument("--iterations", type=int, default=200, help="of a fine-tuning (default: 200)")
     parser.add_argument("--num-clips", type=int, default=16, help="pseudo-clips, one for each image held out")
     parser.add_argument("--num-frames", type=int, default=24, help="frames of a pseudo-clip")
