@@ -88,6 +88,8 @@ VARIANTS = {
             _losses("TransformInvarianceLoss", "AugmentationLoss"),
         ),
         ("jacobian_l1", "sparse Jacobian, L1", "jacobian_a0.95", _L1),
+        ("jacobian_l1_large", "sparse Jacobian, L1, T x 2", "jacobian_a0.95", {**_L1, "model.transform.scale": 2.0}),
+        ("jacobian_l1_local", "sparse Jacobian, L1, local motion", "jacobian_a0.95", {**_L1, **_pair(_AFFINE, _LOCAL)}),
         ("jacobian_charbonnier", "sparse Jacobian, Charbonnier", "jacobian_a0.95", _CHARBONNIER),
         ("jacobian_large", "sparse Jacobian, T x 2", "jacobian_a0.95", {"model.transform.scale": 2.0}),
         ("jacobian_local", "sparse Jacobian, local motion", "jacobian_a0.95", _pair(_AFFINE, _LOCAL)),
