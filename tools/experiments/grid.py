@@ -79,6 +79,12 @@ VARIANTS = {
         ("transinv_l1", "transform invariance, L1", "transinv_a0.8", _L1),
         ("transinv_large", "transform invariance, T x 2", "transinv_a0.8", {"model.transform.scale": 2.0}),
         ("transinv_local", "transform invariance, local motion", "transinv_a0.8", _pair(_AFFINE, _LOCAL)),
+        (
+            "transinv_l1_local",
+            "transform invariance, L1, local motion",
+            "transinv_a0.8",
+            {**_L1, **_pair(_AFFINE, _LOCAL)},
+        ),
         ("transinv_noise", "transform invariance, noise", "transinv_a0.8", _pair(_AFFINE, _NOISE)),
         ("transinv_two", "transform invariance, two T", "transinv_a0.8", {"model.num_transforms": 2}),
         (
@@ -90,6 +96,12 @@ VARIANTS = {
         ("jacobian_l1", "sparse Jacobian, L1", "jacobian_a0.95", _L1),
         ("jacobian_l1_large", "sparse Jacobian, L1, T x 2", "jacobian_a0.95", {**_L1, "model.transform.scale": 2.0}),
         ("jacobian_l1_local", "sparse Jacobian, L1, local motion", "jacobian_a0.95", {**_L1, **_pair(_AFFINE, _LOCAL)}),
+        (
+            "jacobian_l1_large_local",
+            "sparse Jacobian, L1, T x 2, local motion",
+            "jacobian_a0.95",
+            {**_L1, **_pair({**_AFFINE, "scale": 2.0}, _LOCAL)},
+        ),
         ("jacobian_charbonnier", "sparse Jacobian, Charbonnier", "jacobian_a0.95", _CHARBONNIER),
         ("jacobian_large", "sparse Jacobian, T x 2", "jacobian_a0.95", {"model.transform.scale": 2.0}),
         ("jacobian_local", "sparse Jacobian, local motion", "jacobian_a0.95", _pair(_AFFINE, _LOCAL)),
