@@ -206,15 +206,20 @@ def test_a_stock_config_gets_the_distance_of_its_loss(tmp_path, checkpoint):
     assert wrapped.regularization == dict(type="TransformInvarianceLoss", distance=dict(type="MSELoss"))
     assert "regularization" not in tuner.trial_config("", 0).model
     assert list(tuner.candidates) == list(CANDIDATES)
-    other = tuner.trial_config("sparse Jacobian, L1", 0.5).model.regularization
-    assert other == dict(type="SparseJacobianLoss", distance=dict(type="L1Loss"))
+    best = tuner.trial_config("sparse Jacobian, L1, local motion", 0.5).model
+    assert best.regularization == dict(type="SparseJacobianLoss", distance=dict(type="L1Loss"))
+    assert [one.type for one in best.transform.transforms] == ["AffineTransformPair", "LocalMotionPair"]
+    assert MODELS.build(best)._plan.alpha == 0.5
 
 
-def test_what_is_the_same_is_tried_once(tmp_path, checkpoint):
-    of_l1 = config(tmp_path, "hdr_jacobian_l1_a0.95")
-    tuner = Tuner(of_l1, str(checkpoint), tmp_path, num_clips=4)
-    assert list(tuner.candidates) == ["transform invariance", "sparse Jacobian"]
-    assert all(loss["distance"]["type"] == "L1Loss" for loss in tuner.candidates.values())
+def test_a_wrapped_config_keeps_its_transform_and_distance(tmp_path, checkpoint):
+    wrapped = config(tmp_path, "hdr_jacobian_a0.95")
+    wrapped.merge_from_dict({"model.transform.scale": 1.5, "model.regularization.distance": dict(type="L1Loss")})
+    tuner = Tuner(wrapped, str(checkpoint), tmp_path, num_clips=4)
+    first = tuner.trial_config("transform invariance", 0.5).model
+    assert first.transform == dict(type="AffineTransformPair", scale=1.5)
+    assert first.regularization == dict(type="TransformInvarianceLoss", distance=dict(type="L1Loss"))
+    assert tuner.wrapping("sparse Jacobian, L1, local motion")["transform"]["transforms"][0]["scale"] == 1.5
 
 
 def test_too_few_images_are_told(tmp_path, checkpoint):
@@ -234,7 +239,15 @@ def test_the_command_prints_what_it_tried_and_what_to_take(tmp_path, checkpoint)
     environment = dict(os.environ, PYTHONWARNINGS="ignore", OMP_NUM_THREADS="1")
     done = subprocess.run(list(map(str, command)), cwd=ROOT, env=environment, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr[-3000:]
-    for word in ("as it came", "plain fine-tuning", "transform invariance", "sparse Jacobian, L1", "alpha=0.95"):
+    for word in (
+        "as it came",
+        "plain fine-tuning",
+        "transform invariance",
+        "sparse Jacobian",
+        "local motion",
+        "transform={",
+        "alpha=0.95",
+    ):
         assert word in done.stdout
     written = json.loads((tmp_path / "out" / "tuned.json").read_text())
     assert written["best"] in written["trials"]

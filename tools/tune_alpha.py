@@ -80,9 +80,10 @@ def tune_and_tell(config: Config, args: argparse.Namespace) -> None:
     if tuned.best is None:
         print(f"Nothing that was tried costs less than {tuned.allowed_loss} dB: allow more, or regularise more weakly.")
         return
-    loss = tuner.trial_config(tuned.best.regularization, tuned.best.alpha).model.regularization
     print(f"Lowest R within {tuned.allowed_loss} dB of plain fine-tuning. For your config:\n")
-    print(f"    regularization={dict(loss)},\n    alpha={tuned.best.alpha:g},\n")
+    for name, value in tuner.wrapping(tuned.best.regularization).items():
+        print(f"    {name}={value},")
+    print(f"    alpha={tuned.best.alpha:g},\n")
     print(f"Already fine-tuned for {args.iterations} iterations: {tuned.best.checkpoint}")
 
 
