@@ -95,6 +95,7 @@ VARIANTS = {
         ),
         ("jacobian_l1", "sparse Jacobian, L1", "jacobian_a0.95", _L1),
         ("jacobian_l1_large", "sparse Jacobian, L1, T x 2", "jacobian_a0.95", {**_L1, "model.transform.scale": 2.0}),
+        ("jacobian_l1_larger", "sparse Jacobian, L1, T x 4", "jacobian_a0.95", {**_L1, "model.transform.scale": 4.0}),
         ("jacobian_l1_local", "sparse Jacobian, L1, local motion", "jacobian_a0.95", {**_L1, **_pair(_AFFINE, _LOCAL)}),
         (
             "jacobian_l1_large_local",
