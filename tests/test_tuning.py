@@ -17,8 +17,8 @@ from scipy.ndimage import gaussian_filter1d
 from skimage import data
 
 from mmtempreg.apis import Tuner, tune
-from mmtempreg.apis.tuning import CANDIDATES, LADDER, Quality, Trial, measure_pseudo_clips
-from mmtempreg.transforms import MOTIONS, AffineTransformPair, ImageRange, draw_generator
+from mmtempreg.apis.tuning import CANDIDATES, LADDER, Quality, Trial, measure_pseudo_clips, pseudo_clip_motion
+from mmtempreg.transforms import MOTIONS, ImageRange, draw_generator
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -71,7 +71,7 @@ def test_equals_scipy_on_the_frames_written_out():
     sums = np.zeros(5)
     for number, one in enumerate((batch(), batch(1))):
         x = torch.stack(one["inputs"]).float() / 255
-        drawn = MOTIONS["wander"](AffineTransformPair(), 8, x, draw_generator(3, number), ImageRange())
+        drawn = MOTIONS["wander"](pseudo_clip_motion(), 8, x, draw_generator(3, number), ImageRange())
         frames = [x, *(frame.apply_output(x) for frame in drawn)]
         with torch.no_grad():
             predictions = np.stack([model.generator(frame).numpy() for frame in frames]).astype(np.float64)

@@ -4,9 +4,9 @@ Usage: python tools/tune_alpha.py CONFIG CHECKPOINT [--max-psnr-loss 0.1] [--bud
        [--work-dir DIR] [--cfg-options KEY=VALUE ...]
 
 CONFIG is a stock config of MMagic or a wrapped one; its training images are all the data that is needed. Some are held
-out and moved as a hand-held camera would, and on these pseudo-clips PSNR, S and R of short fine-tunings are measured.
-PSNR may fall by --max-psnr-loss dB against fine-tuning of the same length without regularisation. Prints what was tried
-and the lines for your config. What is finished in --work-dir is not done again.
+out and moved, as by a hand-held camera and each within itself, and on these pseudo-clips PSNR, S and R of short
+fine-tunings are measured. PSNR may fall by --max-psnr-loss dB against fine-tuning of the same length without
+regularisation. Prints what was tried and the lines for your config. What is finished in --work-dir is not done again.
 """
 
 import argparse
