@@ -192,6 +192,7 @@ def test_documents_are_filled_with_what_the_files_say(tmp_path):
         f"Before\n\n{marked}\n\n| | PSNR [dB] | S | R | seeds |\n|---|---|---|---|---|\n"
         f"| plain fine-tuning | 21.10 ± 0.14 | 1.000 ± 0.000 | 0.730 ± 0.014 | 2 |\n\nAfter\n\n{table}"
     )
+    assert filled(f"{marked}\n\nAfter\n") == filled(f"{marked}\n\n{table}\nAfter\n")
     (tmp_path / "a.md").write_text(text)
     assert "tables differ" in tool("fill_tables.py", tmp_path / "a.md", "--check", ok=False)
     tool("fill_tables.py", tmp_path / "a.md")

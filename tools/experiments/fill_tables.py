@@ -39,7 +39,7 @@ def table_of(arguments: str) -> str:
 
 def filled(text: str) -> str:
     """A document with its tables written anew."""
-    return MARKED.sub(lambda match: match[1] + table_of(match[2]), text)
+    return MARKED.sub(lambda match: match[1] + table_of(match[2]) + ("" if match[3] else "\n"), text)
 
 
 def main() -> None:
