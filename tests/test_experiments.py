@@ -214,6 +214,10 @@ def test_points_are_what_was_measured():
     assert points.spread(("transinv", "0.9"), "PSNR [dB]") == pytest.approx(0.1 / math.sqrt(2))
     assert points.spread(("baseline", ""), "R") == 0
     assert points.seeds() == "2 seeds"
+    assert points.complete([("transinv", "0.9"), ("baseline", "")]).all()
+    points = Points(written(ROWS[:-1]), STRATEGIES, "pans")
+    assert points.seeds() == "2 seeds (hollow: fewer, 1 at least)"
+    assert points.complete([("transinv", "0.9"), ("transinv", "0.99")]).tolist() == [True, False]
     assert position(0.99) == pytest.approx(2)
 
 

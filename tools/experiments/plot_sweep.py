@@ -66,11 +66,16 @@ class Points:
         values = self.values(key, title)
         return statistics.stdev(values) if len(values) > 1 else 0.0
 
+    def complete(self, keys: Sequence[tuple[str, str]]) -> np.ndarray:
+        """Which of them have as many seeds as any has; the baseline, which is not trained, has."""
+        many = max(len(rows) for rows in self.groups.values())
+        return np.array([len(self.groups[key]) == many or key[0] == "baseline" for key in keys])
+
     def seeds(self) -> str:
         """How many seeds stand behind the points."""
         counts = [len(rows) for (name, _), rows in self.groups.items() if name != "baseline"] or [1]
         few, many = min(counts), max(counts)
-        return f"{many} seed{'s' * (many > 1)}" if few == many else f"{few} to {many} seeds"
+        return f"{many} seed{'s' * (many > 1)}" if few == many else f"{many} seeds (hollow: fewer, {few} at least)"
 
 
 def strength_figure(points: Points, title: str) -> Any:
@@ -86,9 +91,12 @@ def strength_figure(points: Points, title: str) -> Any:
             spreads = np.array([points.spread(key, metric) for key in keys])
             style: dict[str, Any] = dict(color=f"C{number}", label=strategy.title)
             if strategy.alphas:
-                x = [position(float(alpha)) for _, alpha in keys]
-                panel.plot(x, means, marker="o", markersize=4, **style)
-                panel.fill_between(x, means - spreads, means + spreads, color=style["color"], alpha=0.12, linewidth=0)
+                x, solid = np.array([position(float(alpha)) for _, alpha in keys]), points.complete(keys)
+                panel.plot(x[solid], means[solid], marker="o", markersize=4, **style)
+                # others apart: joined to means over more seeds, they would bend the line
+                panel.plot(x[~solid], means[~solid], "o", markersize=4, markerfacecolor="none", color=style["color"])
+                low, high = (means - spreads)[solid], (means + spreads)[solid]
+                panel.fill_between(x[solid], low, high, color=style["color"], alpha=0.12, linewidth=0)
             else:
                 panel.axhline(means[0], linestyle=":" if name == "baseline" else "--", linewidth=1.3, **style)
                 panel.axhspan(
@@ -98,7 +106,7 @@ def strength_figure(points: Points, title: str) -> Any:
         panel.grid(alpha=0.3)
     axes[-1].set_xticks([position(alpha) for alpha in strengths], [f"{alpha:g}" for alpha in strengths])
     axes[-1].set_xlabel("regularisation strength α")
-    axes[0].set_title(f"{title}: mean and standard deviation over {points.seeds()}", fontsize="medium")
+    axes[0].set_title(f"{title}\nmean and standard deviation over {points.seeds()}", fontsize="medium")
     figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=2, frameon=False)
     return figure
 
@@ -127,6 +135,8 @@ def trade_off_figure(points: Points, title: str) -> Any:
             spread = [[points.spread(keys[i], m) for i in mine] for m in ("PSNR [dB]", metric)]
             style = dict(color=f"C{number % 10}", marker="os^Dvp*X"[number // 10 + (number % 10) % 2 * 3])
             panel.errorbar(*xy[mine].T, xerr=spread[0], yerr=spread[1], linewidth=0.8, label=strategy.title, **style)
+            hollow = xy[mine][~points.complete([keys[i] for i in mine])]
+            panel.plot(*hollow.T, marker="o", markersize=3, color="white", linestyle="none", zorder=5)
             for i in mine:
                 panel.annotate(keys[i][1], xy[i], textcoords="offset points", xytext=(4, 4), fontsize=7)
         front = pareto(np.stack([-xy[:, 0], -better * xy[:, 1]], axis=1))
