@@ -21,7 +21,7 @@ from mmengine.config import Config
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tools" / "experiments"))
 import rivals
 from fill_tables import filled
-from grid import ALPHAS, ROOT, STRATEGIES, TASKS, VARIANTS, cells
+from grid import ALPHAS, KNOWN, ROOT, STRATEGIES, TASKS, cells
 from plot_sweep import Points, pareto, position
 from results import append_result, read_results
 from skimage import data
@@ -53,9 +53,9 @@ def test_the_papers_grid():
 
 
 @pytest.mark.parametrize("task", TASKS)
-@pytest.mark.parametrize("name", [name for name in {**STRATEGIES, **VARIANTS} if name != "baseline"])
+@pytest.mark.parametrize("name", [name for name in KNOWN if name != "baseline"])
 def test_every_strategy_builds_what_it_says(task, name):
-    strategy = {**STRATEGIES, **VARIANTS}[name]
+    strategy = KNOWN[name]
     (cell,) = cells(task, {name: strategy}, [name], [0.7], [3])
     config = cell.train_config(strategy, TASKS[task].schedules["short"])
     model = MODELS.build(config.model)
@@ -178,6 +178,8 @@ def test_differences_are_taken_seed_by_seed():
     ]
     own_strength = markdown(written(rows), wanted, "pans", against=("transinv", "")).splitlines()
     assert [line.split(" |")[0] for line in own_strength[2:]] == ["| sparse Jacobian 0.9"]
+    one_strength = markdown(written(rows), wanted, "pans", against=("transinv", "0.9"), alphas=[0.5]).splitlines()
+    assert [line.split(" |")[0] for line in one_strength[2:]] == ["| plain fine-tuning", "| sparse Jacobian 0.5"]
     to_plain = markdown(written(rows), wanted, "pans", against=("finetune", "")).splitlines()
     assert to_plain[2] == "| transform invariance 0.9 | -1.00 | +0.000 | -0.200 | 1 |"
 

@@ -1,6 +1,7 @@
 """Pure functions on tensors. They need torch only, and none of MMagic's slow import."""
 
 from .camera import (
+    RADIANCE_STOPS,
     camera_curve,
     exp_radiance,
     from_display,
@@ -26,6 +27,7 @@ from .temporal import (
 )
 
 __all__ = [
+    "RADIANCE_STOPS",
     "TemporalEnergies",
     "TemporalEnergyMeter",
     "TemporalHighpass",

@@ -6,6 +6,8 @@ in a channel dimension that stands third from last, (..., C, H, W).
 
 from __future__ import annotations
 
+import math
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -18,6 +20,9 @@ SATURATION_THRESHOLD = 0.95
 
 LUMINANCE_WEIGHTS = (0.213, 0.715, 0.072)
 """R, G, B weights of luminance (hdrcnn's training code)."""
+
+RADIANCE_STOPS = -math.log2(10)
+"""Exposure (`to_display`) at which blind consistency sees radiance: white is 10, the most that HDR metrics count."""
 
 
 def _check_curve(n: Tensor | float, s: Tensor | float) -> None:

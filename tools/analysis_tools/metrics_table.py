@@ -8,6 +8,7 @@ Several files of a name, such as those of several seeds, give mean and standard 
 import argparse
 import json
 import statistics
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 COLUMNS = {
@@ -41,6 +42,12 @@ def cell(values: list, decimals: int) -> str:
     return text if len(values) == 1 else f"{text} ± {statistics.stdev(values):.{decimals}f}"
 
 
+def markdown_table(titles: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """A table in Markdown; each row begins with its name, over which nothing stands."""
+    head = [f"| | {' | '.join(titles)} |", "|---" * (len(titles) + 1) + "|"]
+    return "\n".join([*head, *(f"| {' | '.join(cells)} |" for cells in rows)])
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("rows", nargs="+", metavar="NAME=FILE[,FILE...]")
@@ -49,11 +56,11 @@ def main() -> None:
     rows = [row.partition("=")[::2] for row in args.rows]
     metrics = {name: [read_metrics(file, args.prefix) for file in files.split(",")] for name, files in rows}
     measured = [key for key in COLUMNS if all(key in values for row in metrics.values() for values in row)]
-    print("| | " + " | ".join(COLUMNS[key][0] for key in measured) + " |")
-    print("|---" + "|---" * len(measured) + "|")
-    for name, row in metrics.items():
-        cells = [cell([values[key] for values in row], COLUMNS[key][1]) for key in measured]
-        print(f"| {name} | " + " | ".join(cells) + " |")
+    lines = [
+        [name, *(cell([values[key] for values in row], COLUMNS[key][1]) for key in measured)]
+        for name, row in metrics.items()
+    ]
+    print(markdown_table([COLUMNS[key][0] for key in measured], lines))
 
 
 if __name__ == "__main__":

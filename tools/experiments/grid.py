@@ -138,6 +138,9 @@ VARIANTS = {
 }
 """What the paper leaves open (section 6), each as a change of one of its strategies."""
 
+KNOWN = {**STRATEGIES, **VARIANTS}
+"""All of them."""
+
 
 @dataclass(frozen=True)
 class Task:

@@ -19,7 +19,7 @@ from typing import Any
 
 import matplotlib
 import numpy as np
-from grid import STRATEGIES, TASKS, VARIANTS, Strategy
+from grid import KNOWN, STRATEGIES, TASKS, Strategy
 from results import Row, read_results
 from table import groups
 
@@ -30,8 +30,6 @@ import matplotlib.pyplot as plt
 
 METRICS = {"PSNR [dB]": ("SaturatedPSNR", "ClipPSNR"), "S": ("TemporalSmoothness",), "R": ("TemporalResidual",)}
 """Axis title -> the columns that may hold it."""
-
-KNOWN = {**STRATEGIES, **VARIANTS}
 
 
 def position(alpha: float) -> float:

@@ -34,8 +34,7 @@ from tqdm import tqdm
 
 import mmtempreg  # noqa: F401, before MMagic is imported
 from mmtempreg.fileio import replace_when_written
-from mmtempreg.functional import from_display, lab_to_rgb, rgb_to_lab, to_display
-from mmtempreg.models.blind_consistency import RADIANCE_STOPS
+from mmtempreg.functional import RADIANCE_STOPS, from_display, lab_to_rgb, rgb_to_lab, to_display
 from mmtempreg.video import Frame, VideoWriter
 
 

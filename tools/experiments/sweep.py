@@ -30,7 +30,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from grid import ALPHAS, ROOT, STRATEGIES, TASKS, VARIANTS, Cell, Options, Strategy, cells
+from grid import ALPHAS, KNOWN, ROOT, STRATEGIES, TASKS, VARIANTS, Cell, Options, Strategy, cells
 from mmengine.config import Config, DictAction
 from results import append_result, read_results
 from tqdm import tqdm
@@ -194,13 +194,12 @@ def main() -> None:
     parser.add_argument("--test-options", nargs="+", action=DictAction, default={}, metavar="KEY=VALUE")
     args = parser.parse_args()
     try:
-        strategies = {**STRATEGIES, **VARIANTS}
-        grid = cells(args.task, strategies, args.strategies, args.alphas, args.seeds)
+        grid = cells(args.task, KNOWN, args.strategies, args.alphas, args.seeds)
         task = TASKS[args.task]
         sweep = Sweep(
             args.out_dir.resolve() / args.task,
             args.out_dir.resolve() / f"{args.task}.csv",
-            strategies,
+            KNOWN,
             {**task.schedules[args.schedule], **args.train_options},
             {**task.tests[args.schedule], **args.test_options},
             hardware(),

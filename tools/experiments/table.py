@@ -5,7 +5,7 @@ Usage: python tools/experiments/table.py RESULTS.csv [RESULTS.csv ...] [--strate
 
 Mean and standard deviation over the seeds that are there; their number stands in the last column. With --against the
 differences to another strategy, taken seed by seed: at that ALPHA, or each row at its own. The files that rivals.py and
-tune_alpha.py write (.json) are printed as they printed them. fill_tables.py writes all of these into documents.
+tune_alpha.py write (.json) are tables too. fill_tables.py writes all of these into documents.
 """
 
 from __future__ import annotations
@@ -17,13 +17,11 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from grid import STRATEGIES, TASKS, VARIANTS
+from grid import KNOWN, TASKS
 from results import Row, read_results
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "analysis_tools"))
-from metrics_table import COLUMNS, cell
-
-KNOWN = {**STRATEGIES, **VARIANTS}
+from metrics_table import COLUMNS, cell, markdown_table
 
 Group = tuple[str, str]
 """A strategy and its strength, as they stand in the file."""
@@ -41,12 +39,13 @@ def parse_group(text: str) -> Group:
     return name, str(float(alpha)) if alpha else ""
 
 
-def groups(rows: Iterable[Row], wanted: Sequence[Group]) -> dict[Group, list[Row]]:
-    """The rows of each (strategy, strength), in this order; without a strength all of them, rising."""
+def groups(rows: Iterable[Row], wanted: Sequence[Group], alphas: Sequence[float] = ()) -> dict[Group, list[Row]]:
+    """The rows of each (strategy, strength), in this order; without a strength all of them, or `alphas`, rising."""
     found: dict[Group, list[Row]] = {}
     for row in rows:
         found.setdefault((row["strategy"], row["alpha"]), []).append(row)
     rising = sorted(found, key=lambda key: float(key[1] or 0))
+    rising = [key for key in rising if not alphas or not key[1] or float(key[1]) in alphas]
     keys = [key for name, alpha in wanted for key in rising if key[0] == name and alpha in ("", key[1])]
     return {key: found[key] for key in keys}
 
@@ -65,10 +64,16 @@ def differences(rows: Sequence[Row], others: Sequence[Row], prefix: str) -> list
     return [{name: values[name] - by_seed[seed][name] for name in values} for seed, values in own if seed in by_seed]
 
 
-def markdown(rows: Sequence[Row], wanted: Sequence[Group], prefix: str = "", against: Group | None = None) -> str:
-    """The table of one set of clips; with `against`, of differences."""
+def markdown(
+    rows: Sequence[Row],
+    wanted: Sequence[Group],
+    prefix: str = "",
+    against: Group | None = None,
+    alphas: Sequence[float] = (),
+) -> str:
+    """The table of one set of clips, of these strengths if any are named; with `against`, of differences."""
     lines: dict[Group, list[dict[str, float]]] = {}
-    for key, group in groups(rows, wanted).items():
+    for key, group in groups(rows, wanted, alphas).items():
         if against is None:
             lines[key] = values_of(group, prefix)
             continue
@@ -92,13 +97,13 @@ def title_of(strategy: str, alpha: str) -> str:
 
 def layout(columns: Sequence[tuple[str, int]], rows: Mapping[str, list[dict[str, float]]], signed: bool = False) -> str:
     """Markdown of (title, decimals) columns and the values of several runs of each row; their number comes last."""
-    lines = ["| | " + " | ".join(title for title, _ in columns) + " | seeds |", "|---" * (len(columns) + 2) + "|"]
+    lines = []
     for title, runs in rows.items():
         values = zip(*(run.values() for run in runs))
         cells = [cell(list(column), decimals) for column, (_, decimals) in zip(values, columns)]
         cells = [text if not signed or text.startswith("-") else f"+{text}" for text in cells]
-        lines.append(f"| {title} | " + " | ".join(cells) + f" | {len(runs)} |")
-    return "\n".join(lines)
+        lines.append([title, *cells, str(len(runs))])
+    return markdown_table([*(title for title, _ in columns), "seeds"], lines)
 
 
 RIVALS = {**COLUMNS, "chroma": ("chroma", 1), "frames_per_second": ("frames/s", 1)}
@@ -107,24 +112,21 @@ RIVALS = {**COLUMNS, "chroma": ("chroma", 1), "frames_per_second": ("frames/s", 
 def rivals_table(rows: Mapping[str, Mapping[str, float]]) -> str:
     """What rivals.py has measured, in Markdown."""
     names = [name for name in RIVALS if name in next(iter(rows.values()))]
-    lines = ["| | " + " | ".join(RIVALS[name][0] for name in names) + " |", "|---" * (len(names) + 1) + "|"]
-    for title, values in rows.items():
-        lines.append(f"| {title} | " + " | ".join(f"{values[n]:.{RIVALS[n][1]}f}" for n in names) + " |")
-    return "\n".join(lines)
+    lines = [[title, *(f"{values[n]:.{RIVALS[n][1]}f}" for n in names)] for title, values in rows.items()]
+    return markdown_table([RIVALS[name][0] for name in names], lines)
 
 
 def tuned_table(tuned: Mapping[str, Any]) -> str:
     """What tune_alpha.py has tried, in Markdown; its choice is bold."""
-    lines = ["| | alpha | PSNR, to plain [dB] | S | R |", "|---|---|---|---|---|"]
+    lines = []
     for trial in (tuned["start"], tuned["plain"], *tuned["trials"]):
         name = trial["regularization"] or ("as it came" if trial == tuned["start"] else "plain fine-tuning")
         quality = trial["quality"]
         psnr = quality["psnr"] - tuned["plain"]["quality"]["psnr"]
-        lines.append(
-            f"| {f'**{name}**' if trial == tuned['best'] else name} | {trial['alpha'] or ''} | {psnr:+.2f} | "
-            f"{quality['smoothness']:.3f} | {quality['residual']:.3f} |"
-        )
-    return "\n".join(lines)
+        name = f"**{name}**" if trial == tuned["best"] else name
+        values = f"{psnr:+.2f}", f"{quality['smoothness']:.3f}", f"{quality['residual']:.3f}"
+        lines.append([name, str(trial["alpha"] or ""), *values])
+    return markdown_table(["alpha", "PSNR, to plain [dB]", "S", "R"], lines)
 
 
 def parser() -> argparse.ArgumentParser:
@@ -155,8 +157,7 @@ def tables(args: argparse.Namespace) -> Iterator[tuple[str, str]]:
     against = parse_group(args.against) if args.against else None
     for prefix, title in TASKS[rows[0]["task"]].prefixes.items():
         if args.prefix in (None, prefix):
-            kept = [r for r in rows if not args.alphas or not r["alpha"] or float(r["alpha"]) in args.alphas]
-            yield title, markdown(kept, wanted, prefix, against)
+            yield title, markdown(rows, wanted, prefix, against, args.alphas or ())
 
 
 def main() -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import torch
@@ -14,9 +13,6 @@ from torch import Tensor
 from ...functional.optical_flow import warp_by_flow
 from ...losses import VGG16Loss
 from .blind_consistency_net import State
-
-RADIANCE_STOPS = -math.log2(10)
-"""Exposure (`to_display`) at which radiance is shown to it: white is 10, the brightest that HDR metrics count."""
 
 
 @MODELS.register_module()

@@ -20,6 +20,7 @@ from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
@@ -29,12 +30,13 @@ from torch import Tensor
 from tqdm import tqdm
 
 import mmtempreg  # noqa: F401, before MMagic is imported
-from mmtempreg.apis import FrameModel
-from mmtempreg.functional import from_display, pixel_grid, to_display
+from mmtempreg.functional import RADIANCE_STOPS, from_display, pixel_grid, to_display
 from mmtempreg.functional.optical_flow import write_flow
-from mmtempreg.models.blind_consistency import RADIANCE_STOPS
 from mmtempreg.transforms import MOTIONS, AffineTransformPair, DrawnTransform, ImageRange, draw_generator
 from mmtempreg.video import Frame, FrameFolderWriter, open_frames
+
+if TYPE_CHECKING:
+    from mmtempreg.apis import FrameModel
 
 RATE = 24
 
@@ -137,6 +139,7 @@ def main() -> None:
     args = parser.parse_args()
     if not (args.videos or args.photographs):
         parser.error("name --videos, --photographs or both")
+    from mmtempreg.apis import FrameModel
 
     try:
         config = Config.fromfile(args.config)
