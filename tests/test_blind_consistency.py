@@ -19,7 +19,9 @@ from torchvision.models import vgg16
 from mmtempreg.apis import ConsistencyFilter, process_video
 from mmtempreg.datasets import ClipPairDataset
 from mmtempreg.functional import pixel_grid
-from mmtempreg.functional.optical_flow import estimate_flow, read_flow, warp_by_flow, write_flow
+from mmtempreg.functional.optical_flow import warp_by_flow
+from mmtempreg.meters import estimate_flow
+from mmtempreg.video.flow_files import read_flow, write_flow
 from mmtempreg.models.blind_consistency import BlindConsistencyNet
 from mmtempreg.video import Frame, VideoWriter, open_frames
 from mmtempreg.video.image_files import write_image

@@ -13,7 +13,7 @@ from torchvision.models import vgg16
 
 from mmtempreg.datasets import HDRClipDataset
 from mmtempreg.functional import camera_curve
-from mmtempreg.functional.vgg16 import MEAN, STD
+from mmtempreg.vgg16 import MEAN, STD
 from mmtempreg.models.hdr import HDRCNN
 from mmtempreg.video.image_files import write_image
 

@@ -13,9 +13,18 @@ import skimage.data
 import torch
 
 from mmtempreg.apis import measure_videos
-from mmtempreg.functional import log_radiance, luminance, rgb_to_lab, smoothness, temporal_residual
-from mmtempreg.functional.optical_flow import write_flow
-from mmtempreg.functional.video_metrics import PSNRMeter, WarpErrorMeter, ssim
+from mmtempreg.functional import log_radiance, luminance, rgb_to_lab
+from mmtempreg.video.flow_files import write_flow
+from mmtempreg.meters import (
+    DetailMeter,
+    FlickerMeter,
+    PSNRMeter,
+    WarpErrorMeter,
+    estimate_motion,
+    smoothness,
+    ssim,
+    temporal_residual,
+)
 from mmtempreg.video import open_frames
 from mmtempreg.video.image_files import write_image
 
@@ -59,29 +68,36 @@ def test_values_are_those_of_the_functions(clips, channels):
     assert (found.rate, found.size, found.num_frames) == (10, (48, 64), 16)
     for score in found.videos:
         y, x = measure(truth), measure(videos[score.name])
-        assert score.values["S"] == pytest.approx(smoothness(y, x, 10), rel=1e-4)
-        assert score.values["R"] == pytest.approx(temporal_residual(y, x, 10), rel=1e-4)
-        meter = PSNRMeter(2.0 if channels == "ab" else 1.0)
+        assert score.values["S"] == pytest.approx(smoothness(x, y, 10), rel=1e-4)
+        assert score.values["R"] == pytest.approx(temporal_residual(x, y, 10), rel=1e-4)
+        peak = 2.0 if channels == "ab" else 1.0
+        meter = PSNRMeter(peak)
         meter.update(x, y)
         assert score.values["psnr"] == pytest.approx(meter.value(meter.finish()), abs=1e-3)
-        pairs = [
-            (x, y) if channels == "rgb" else (luminance(x), luminance(y)) for x, y in zip(videos[score.name], truth)
-        ]
+        pairs = [(luminance(x), luminance(y)) for x, y in zip(videos[score.name], truth)]
         similar = [ssim(*pair) for pair in pairs]
         assert score.values["ssim"] == pytest.approx(float(torch.stack(similar).mean()), abs=1e-5)
-        warp = WarpErrorMeter()
-        for frame, guide in zip(videos[score.name], truth):
-            warp.update(frame, guide)
-        assert score.values["warp_error"] == pytest.approx(warp.value(warp.finish()), rel=1e-9)
+        warp, detail = WarpErrorMeter(peak=peak), DetailMeter()
+        for t in range(16):
+            motion = estimate_motion(truth[t], truth[t - 1]) if t else None
+            warp.update(x[t], y[t], motion=motion)
+            detail.update(x[t], y[t])
+        sums = warp.finish()
+        assert score.values["warp_error"] == pytest.approx(warp.value(sums), rel=1e-5)
+        assert score.values["F"] == pytest.approx(FlickerMeter.value(sums), rel=1e-5)
+        assert found.reference.values["warp_error"] == pytest.approx(sums[1] / sums[2], rel=1e-5)
+        assert score.values["K"] == pytest.approx(detail.value(detail.finish()), rel=1e-4)
+        assert score.reasons == {}
+    assert found.reference.values["F"] == found.reference.values["K"] == 1
     a, b = found.videos
-    for name in ("R", "warp_error", "cdc"):
+    for name in ("F", "R", "warp_error", "cdc"):
         assert a.values[name] > b.values[name]  # it flickers more
     assert a.values["psnr"] < b.values["psnr"]
 
 
 def test_video_vdp_is_measured_on_request(clips):
     pytest.importorskip("pycvvdp")
-    from mmtempreg.functional.video_vdp import VideoVDPMeter
+    from mmtempreg.meters import VideoVDPMeter
 
     reference, sources, truth, videos = clips
     found = measure_videos(sources, reference, metrics=["vdp"])
@@ -106,10 +122,11 @@ def test_without_a_reference(clips):
     _, sources, *_ = clips
     found = measure_videos(sources)
     assert found.reference is None
-    assert list(found.videos[0].values) == ["warp_error", "cdc"]
+    assert list(found.videos[0].values) == ["warp_error", "cdc", "fast_changes"]
     headings, rows = found.table()
-    assert headings[-1] == "flicker"
+    assert headings[-1] == "fast changes"
     assert float(rows[0][-1]) > float(rows[1][-1])
+    assert float(rows[0][1]) > float(rows[1][1])
     with pytest.raises(ValueError, match=r"\['R'\] need a reference"):
         measure_videos(sources, metrics=["R"])
 
@@ -120,7 +137,7 @@ def test_radiance_is_measured_in_the_log_domain(tmp_path):
     reference, source = clip(tmp_path / "y", truth, ".exr"), clip(tmp_path / "x", video, ".exr")
     values = measure_videos({"x": source}, reference).videos[0].values
     y, x = (log_radiance(luminance(torch.from_numpy(v).permute(0, 3, 1, 2))) for v in (truth, video))
-    assert values["R"] == pytest.approx(temporal_residual(y, x, 10), rel=1e-3)
+    assert values["R"] == pytest.approx(temporal_residual(x, y, 10), rel=1e-3)
     psnr = 10 * np.log10((np.log(10 + 1 / 255) - np.log(1 / 255)) ** 2 / float((x - y).square().mean()))
     assert values["psnr"] == pytest.approx(psnr, abs=0.01)
     with pytest.raises(ValueError, match="cannot be compared"):
@@ -141,11 +158,79 @@ def test_exact_flow_from_files(clips, tmp_path):
     found = measure_videos(sources, reference, **metrics)
     assert found.videos[0].values["warp_error"] > found.videos[1].values["warp_error"] > 1e-5
     (tmp_path / "flow" / "backward" / "014.flo").unlink()
-    with pytest.raises(ValueError, match=r"15 and 14"):
+    with pytest.raises(ValueError, match=r"14 and 15"):
         measure_videos(sources, reference, **metrics)
     (tmp_path / "flow" / "014.flo").unlink()
-    with pytest.raises(ValueError, match="fewer than pairs"):
-        measure_videos(sources, reference, **metrics)
+    assert_no_flow(measure_videos(sources, reference, **metrics), "holds 14 flows, which are fewer than pairs")
+    for file in (tmp_path / "flow").glob("*.flo"):
+        file.unlink()  # the way back suffices
+    flow = torch.tensor([-2.0, 0.0]).view(2, 1, 1).expand(2, 48, 64).clone()
+    flow[:, 20:30] = 1e10  # nobody knows
+    write_flow(tmp_path / "flow" / "backward" / "014.flo", flow)
+    (score,) = measure_videos({"same": reference}, reference, **metrics).videos
+    assert score.values["warp_error"] < 1e-12
+    write_flow(tmp_path / "flow" / "backward" / "007.flo", flow[:, :40])
+    found = measure_videos(sources, reference, metrics=["F", "psnr"], flow_folder=tmp_path / "flow")
+    assert_no_flow(found, r"007.flo is of 64x40 pixels, the frames of 64x48")
+    assert found.videos[0].values["psnr"] > 10  # the others go on
+
+
+def assert_no_flow(found, reason):
+    for score in found.videos:
+        (name,) = score.reasons
+        assert np.isnan(score.values[name])
+        assert reason in score.reasons[name]
+    assert reason in "".join(found.notes())
+    assert "n/a" in found.table()[1][1]
+
+
+def test_over_a_longer_time_exact_flow_is_composed(clips, tmp_path):
+    reference, sources, truth, videos = clips
+    (tmp_path / "flow" / "backward").mkdir(parents=True)
+    for t in range(15):
+        flow = torch.tensor([-2.0, 0.0]).view(2, 1, 1).expand(2, 48, 64)
+        write_flow(tmp_path / "flow" / "backward" / f"{t:03d}.flo", flow)
+    found = measure_videos(sources, reference, metrics=["warp_error"], flow_folder=tmp_path / "flow", lag=0.5)
+    (same,) = measure_videos({"x": reference}, reference, ["warp_error"], flow_folder=tmp_path / "flow", lag=0.5).videos
+    assert same.values["warp_error"] < 1e-12  # 5 frames are 10 pixels
+    levels = luminance(videos["a"])[:, :, 8:-8, 24:-24].mean(dim=(1, 2, 3)) - luminance(truth)[:, :, 8:-8, 24:-24].mean(dim=(1, 2, 3))
+    rough = float((levels[5:] - levels[:-5]).square().mean())
+    assert found.videos[0].values["warp_error"] == pytest.approx(rough, rel=0.3)
+
+
+def test_what_cannot_be_measured_is_said(tmp_path):
+    black = np.zeros((3, 48, 64, 3), np.uint8)
+    source = clip(tmp_path / "black", black)
+    (score,) = measure_videos({"x": source}, source).videos
+    assert {name for name, value in score.values.items() if np.isnan(value)} == {"F", "K", "S", "R", "tof", "cdc"}
+    assert set(score.reasons) == {"F", "K", "S", "R", "tof", "cdc"}
+    assert "does not change along its motion" in score.reasons["F"]
+    assert "no fine detail" in score.reasons["K"]
+    one = clip(tmp_path / "one", pan(1))
+    (score,) = measure_videos({"x": one}, one).videos
+    assert "no pair of frames" in score.reasons["F"]
+    assert score.values["K"] == 1
+    tiny = clip(tmp_path / "tiny", pan(6, (10, 12)))
+    (score,) = measure_videos({"x": tiny}, tiny).videos
+    assert "16 pixels at least" in score.reasons["F"]
+    assert "11x11" in score.reasons["ssim"]
+    assert score.values["R"] == 0
+    command = [sys.executable, "tools/measure_video.py", str(tmp_path / "black"), str(tmp_path / "black"), "--fps", "10"]
+    command += ["--json", str(tmp_path / "r.json"), "--report", str(tmp_path / "r.html")]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert "F n/a: the reference does not change along its motion" in done.stdout
+
+    def no_constants(name):
+        raise AssertionError(f"{name} is no JSON")
+
+    found = json.loads((tmp_path / "r.json").read_text(), parse_constant=no_constants)
+    (video,) = found["videos"].values()
+    assert video["F"] is None
+    (reasons,) = found["not_measured"].values()
+    assert "no fine detail" in reasons["K"]
+    assert "n/a" in (page := (tmp_path / "r.html").read_text())
+    assert "no fine detail" in page
 
 
 def test_what_does_not_belong_together_is_refused(clips, tmp_path):
@@ -180,8 +265,10 @@ def test_the_command_and_its_files(clips, tmp_path):
     values = json.loads(files["json"].read_text())
     assert values["num_frames"] == 16
     table = list(csv.reader(files["csv"].open()))
-    assert table[0][:2] == ["video", "PSNR [dB]"]
-    assert float(table[1][4]) == pytest.approx(values["videos"]["mine"]["R"], abs=1e-3)
+    assert table[0][:6] == ["video", "F", "K", "PSNR [dB]", "S", "R"]
+    assert [line[0] for line in table[1:3]] == ["reference", "mine"]
+    assert float(table[2][5]) == pytest.approx(values["videos"]["mine"]["R"], abs=1e-3)
+    assert values["reference"]["F"] == 1
     page = (tmp_path / "out" / "r.html").read_text()
     assert "data:image/png;base64," in page
     assert "http" not in page.replace("http-equiv", "")  # it needs nothing else

@@ -4,15 +4,19 @@ import pytest
 import torch
 from mmagic.registry import METRICS
 
-from mmtempreg.functional import saturation_mask, smoothness, temporal_residual
+from mmtempreg.functional import saturation_mask
+from mmtempreg.meters import Motion, smoothness, temporal_residual
 
 VIDEO = ["WarpError", "TemporalOpticalFlow", "ColorDistributionConsistency", "VideoVDP"]
-NAMES = ["TemporalSmoothness", "TemporalResidual", "SaturatedPSNR"]
+NAMES = ["TemporalSmoothness", "TemporalResidual", "SaturatedPSNR", "TemporalFlicker", "SpatialDetail"]
 
 
 def clip_samples(truth, video, name="a", fps=24.0):
+    size = truth.shape[-2:]
+    still = (torch.zeros(2, *size), torch.ones(1, *size))
+    about = dict(clip=name, num_frames=len(truth), fps=fps)
     return [
-        dict(clip=name, frame=t, num_frames=len(truth), fps=fps, gt_img=truth[t], output=dict(pred_img=video[t]))
+        dict(about, frame=t, gt_img=truth[t], motion={1: still} if t else {}, output=dict(pred_img=video[t]))
         for t in range(len(truth))
     ]
 
@@ -36,7 +40,7 @@ def evaluate(metric, samples, batch=1):
 
 @pytest.fixture
 def clips():
-    return 2 * torch.rand(2, 2, 34, 3, 6, 8)  # (truth or video, clip, T, C, H, W)
+    return 2 * torch.rand(2, 2, 34, 3, 16, 18)  # (truth or video, clip, T, C, H, W)
 
 
 DOMAINS = {
@@ -57,7 +61,7 @@ def test_temporal_metrics_equal_the_functions(clips, domain, mask, batch):
         move = DOMAINS[domain]
         for index, clip in enumerate("ab"):
             weights = saturation_mask(truth[index]) if mask else None
-            expected = function(move(truth[index]), move(video[index]), 24, mask=weights)
+            expected = function(move(video[index]), move(truth[index]), 24, mask=weights)
             assert result[f"{name}/{clip}"] == pytest.approx(expected, rel=1e-5)
         assert result[name] == pytest.approx((result[f"{name}/a"] + result[f"{name}/b"]) / 2)
 
@@ -66,7 +70,7 @@ def test_pooled_is_the_ratio_of_sums(clips):
     truth, video = clips.double()
     samples = clip_samples(truth[0], video[0], "a") + clip_samples(truth[1], video[1], "b")
     pooled = evaluate(build("TemporalResidual", reduction="pooled"), samples)["TemporalResidual"]
-    each = [temporal_residual(truth[i], video[i], 24) for i in range(2)]
+    each = [temporal_residual(video[i], truth[i], 24) for i in range(2)]
     assert min(each) <= pooled <= max(each)
 
 
@@ -241,18 +245,17 @@ def moving_photo(count=9, size=64):
 
 def test_video_metrics_equal_the_meters():
     """MMagic's images are BGR in [0, 255]; the meters take RGB in [0, 1]."""
-    from mmtempreg.functional.video_metrics import ColorDistributionMeter, FlowDifferenceMeter, WarpErrorMeter
+    from mmtempreg.meters import ColorDistributionMeter, FlowDifferenceMeter
 
     truth = moving_photo()
     video = (truth + torch.linspace(-20, 20, 9)[torch.randperm(9)].view(9, 1, 1, 1)).clamp(0, 255)
     samples = clip_samples(truth.flip(1), video.flip(1), "a") + clip_samples(truth.flip(1), truth.flip(1), "b")
-    meters = {"WarpError": WarpErrorMeter(), "TemporalOpticalFlow": FlowDifferenceMeter()}
-    for name, meter in meters.items():
-        for frame, guide in zip(video / 255, truth / 255):
-            meter.update(frame, guide)
-        result = evaluate(build(name, per_clip=True), samples, batch=4)
-        assert result[f"{name}/a"] == pytest.approx(meter.value(meter.finish()), rel=1e-6)
-        assert result[f"{name}/b"] < 1e-4 < result[f"{name}/a"]
+    meter = FlowDifferenceMeter()
+    for frame, guide in zip(video / 255, truth / 255):
+        meter.update(frame, guide)
+    result = evaluate(build("TemporalOpticalFlow", per_clip=True), samples, batch=4)
+    assert result["TemporalOpticalFlow/a"] == pytest.approx(meter.value(meter.finish()), rel=1e-6)
+    assert result["TemporalOpticalFlow/b"] < 1e-4 < result["TemporalOpticalFlow/a"]
     meter = ColorDistributionMeter()
     for frame in video / 255:
         meter.update(frame)
@@ -275,11 +278,11 @@ def test_video_vdp_equals_what_its_authors_say_of_the_whole_clip():
 
 def test_video_vdp_wants_the_frames_that_were_announced():
     pytest.importorskip("pycvvdp")
-    from mmtempreg.functional.video_vdp import VideoVDPMeter
+    from mmtempreg.meters import VideoVDPMeter
 
     frame = torch.rand(3, 32, 32)
     with pytest.raises(ValueError, match="nix"):
-        VideoVDPMeter(2, 24.0, display="nix")
+        VideoVDPMeter(2, 24.0, screen="nix")
     meter = VideoVDPMeter(2, 24.0)
     meter.update(frame, frame)
     with pytest.raises(ValueError, match="has 1 frames, it was said to have 2"):
@@ -304,6 +307,91 @@ def test_radiance_is_compared_as_it_is_shown():
         evaluate(build("WarpError"), clip_samples(*shown))["WarpError"], rel=1e-3
     )
     with pytest.raises(ValueError, match="display values"):
-        build("WarpError", domain="log")
+        build("TemporalOpticalFlow", domain="log")
     with pytest.raises(ValueError, match="white"):
         build("WarpError", white=0)
+
+
+# ---------------------------------------------------------------- along the motion
+
+
+def without_motion(samples):
+    return [{name: value for name, value in sample.items() if name != "motion"} for sample in samples]
+
+
+def test_flicker_takes_the_motion_that_the_sample_knows():
+    """The photograph moves by (2, 1) a frame; a sample that says so, and light that changes by a known factor."""
+    radiance = 0.1 + moving_photo() / 255
+    light = torch.tensor([1.0, 1.05] * 4 + [1.0]).view(9, 1, 1, 1)
+    samples = clip_samples(radiance, radiance * light)
+    flow = torch.tensor([-2.0, -1.0]).view(2, 1, 1).expand(2, 64, 64)
+    samples = [dict(s, motion={1: (flow.numpy(), torch.ones(1, 64, 64).numpy())} if s["frame"] else {}) for s in samples]
+    result = evaluate(build("WarpError", domain="log", interpolation="lanczos", low_pass=0.7), samples)
+    assert result["WarpError"] == pytest.approx(math.log(1.05) ** 2, rel=0.05)
+    assert list(result) == ["WarpError"]
+    truth = build("TemporalFlicker", domain="log")
+    assert math.isnan(evaluate(truth, samples)["TemporalFlicker"])  # it moves by whole pixels, and nothing changes
+    noisy = radiance * (1 + 0.02 * torch.randn(9, 1, 1, 1, generator=torch.Generator().manual_seed(0)))
+    samples = [dict(s, gt_img=noisy[s["frame"]]) for s in samples]
+    result = evaluate(truth, samples)
+    ratio = result["TemporalFlicker_E_warp"] / result["TemporalFlicker_E_warp_truth"]
+    assert result["TemporalFlicker"] == pytest.approx(math.sqrt(ratio), rel=0.1)  # but for the noise of 8 bits
+
+
+def test_flicker_estimates_motion_from_frame_to_frame_only(monkeypatch):
+    truth = moving_photo(30)
+    truth = truth * (1 + 0.02 * torch.randn(30, 1, 1, 1, generator=torch.Generator().manual_seed(0)))
+    video = truth * torch.tensor([1.0, 0.9] * 15).view(30, 1, 1, 1)
+    samples = without_motion(clip_samples(truth, video))
+    result = evaluate(build("TemporalFlicker", domain="luminance"), samples)
+    assert result["TemporalFlicker"] > 2
+    said = []
+    monkeypatch.setattr("mmtempreg.evaluation.sequence_metric.print_log", lambda text, *_: said.append(text))
+    metric = build("TemporalFlicker", domain="luminance", lag=1.0)
+    assert math.isnan(evaluate(metric, samples)["TemporalFlicker_1s"])
+    assert "motion is unknown" in said[0]
+    still = (torch.zeros(2, 64, 64), torch.ones(1, 64, 64))
+    known = [dict(s, motion={24: still} if s["frame"] >= 24 else {}) for s in samples]
+    assert evaluate(metric, known)["TemporalFlicker_1s"] > 0
+
+
+def test_any_meter_can_be_named():
+    truth = moving_photo()
+    video = (truth + 5 * torch.randn(truth.shape)).clamp(0, 255)
+    samples = clip_samples(truth, video)
+    by_name = evaluate(build("SequenceMetric", meter="K", domain="rgb"), samples)
+    assert by_name == evaluate(build("SpatialDetail", domain="rgb"), samples)
+    with pytest.raises(ValueError, match="meter must be one of"):
+        build("SequenceMetric")
+
+
+def test_equivariance_of_a_model_that_is_and_one_that_is_not():
+    from mmagic.structures import DataSample
+
+    class Model:
+        """Predicts the negative, plus a pattern that does not move with the picture."""
+
+        data_preprocessor = None
+
+        def __init__(self, pattern):
+            self.pattern = pattern
+
+        def test_step(self, batch):
+            (image,) = batch["inputs"]
+            return [DataSample(output=DataSample(pred_img=self.predict(image)))]
+
+        def predict(self, image):
+            return 255 - image.float() + self.pattern
+
+    def measured(pattern):
+        model, metric = Model(pattern), build("ImageEquivariance", domain="rgb", every=3)
+        metric.prepare(model, type("Loader", (), dict(dataset=range(7)))())
+        frames = moving_photo(7, 96)
+        for number, sample in enumerate(clip_samples(frames, torch.stack([model.predict(f) for f in frames]))):
+            sample = {name: value for name, value in sample.items() if name != "motion"}
+            metric.process(dict(inputs=[frames[number]], data_samples=[DataSample()]), [sample])
+        return metric.evaluate()["ImageEquivariance"]
+
+    checks = 10.0 * ((torch.arange(96)[:, None] + torch.arange(96)) % 8 < 4)
+    assert measured(0) > 45  # what clipping to white leaves of Lanczos
+    assert 20 < measured(checks) < 40

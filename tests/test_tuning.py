@@ -54,10 +54,25 @@ def test_the_truth_has_no_flicker_and_a_still_picture_has_r_1():
     assert exact.psnr == float("inf")
     assert exact.residual == 0
     assert exact.smoothness == pytest.approx(1)
+    assert exact.flicker == pytest.approx(1)
+    assert exact.detail == pytest.approx(1)
+    assert exact.equivariance == float("inf")
     model.generator.forward = lambda x: torch.full_like(x, 0.4)
     still = measure_pseudo_clips(model, [batch()])
     assert still.smoothness > 1e5  # float32
     assert still.residual == pytest.approx(1)
+    assert still.flicker < 0.6
+    assert still.detail < 1e-6
+
+    def restless(x):  # a grid that stands still before what moves
+        checks = torch.arange(x.shape[-1]) + torch.arange(x.shape[-2])[:, None]
+        return x + 0.05 * (checks % 8 < 4)
+
+    model.generator.forward = restless
+    grid = measure_pseudo_clips(model, [batch()])
+    assert grid.flicker > 2
+    assert grid.detail > 1.05
+    assert 15 < grid.equivariance < 40
 
 
 def test_equals_scipy_on_the_frames_written_out():
@@ -111,18 +126,22 @@ def test_models_without_a_loss_of_their_own_are_refused():
 
 
 class FakeTuner:
-    """PSNR and R fall with the strength: `cost` dB at -log10(1 - alpha) = 1."""
+    """PSNR, F and K fall with the strength: `cost` dB and `blur` of the detail at -log10(1 - alpha) = 1."""
+
+    blur = 0.0
 
     def __init__(self, **cost):
         self.cost, self.candidates, self.made = cost, {name: {} for name in cost}, []
 
     def start(self):
-        return Trial("", 0.0, Quality(30.0, 1.0, 1.2), 0.0, "start")
+        return Trial("", 0.0, Quality(30.0, 1.0, 1.2, 3.0, 0.8, 30.0), 0.0, "start")
 
     def trial(self, name, alpha):
         self.made.append((name, alpha))
         strength = -np.log10(1 - alpha)
-        quality = Quality(29.0 - self.cost.get(name, 0) * strength, 1.0, 1.0 - 0.3 * strength * (name == "a" or 0.9))
+        psnr, blur = 29.0 - self.cost.get(name, 0) * strength, self.blur * strength
+        flicker = 2.5 - 0.3 * strength * (name == "a" or 0.9)
+        quality = Quality(psnr, 1.0, 1.0, flicker, 0.8 * (1 - blur), 30.0)
         return Trial(name, alpha, quality, 1.0, "")
 
 
@@ -133,14 +152,22 @@ def strongest(cost, allowed):
 @pytest.mark.parametrize("cost", [0.0, 0.02, 0.09, 0.12, 0.3])
 def test_the_strongest_within_the_allowance_is_found(cost):
     tuner = FakeTuner(a=cost)
-    tuned = tune(tuner, allowed_loss=0.1, budget=5)
+    tuned = tune(tuner, max_psnr_loss=0.1, budget=5)
     assert tuned.best.alpha == strongest(cost, 0.1)
     assert tuned.plain.quality.psnr == 29.0
     assert len(tuner.made) <= 5
     assert tuner.made[0] == ("", 0.0)
 
 
-def test_candidates_take_turns_and_the_lowest_r_wins():
+@pytest.mark.parametrize("blur", [0.02, 0.04, 0.3])
+def test_a_blur_cannot_be_afforded(blur):
+    tuner = FakeTuner(a=0.0)
+    tuner.blur = blur
+    best = tune(tuner, min_detail=0.95, budget=5).best
+    assert (best and best.alpha) == strongest(blur, 0.05)
+
+
+def test_candidates_take_turns_and_the_lowest_f_wins():
     tuned = tune(FakeTuner(a=0.05, b=0.05), budget=9)
     assert [trial.regularization for trial in tuned.trials[:4]] == ["a", "b", "a", "b"]
     assert (tuned.best.regularization, tuned.best.alpha) == ("a", strongest(0.05, 0.1))
@@ -234,7 +261,7 @@ def test_too_few_images_are_told(tmp_path, checkpoint):
 def test_the_command_prints_what_it_tried_and_what_to_take(tmp_path, checkpoint):
     config(tmp_path).dump(tmp_path / "my_config.py")
     command = [sys.executable, "tools/tune_alpha.py", tmp_path / "my_config.py", checkpoint, "--iterations", "2"]
-    command += ["--num-clips", "4", "--num-frames", "5", "--budget", "4", "--max-psnr-loss", "50"]
+    command += ["--num-clips", "4", "--num-frames", "5", "--budget", "4", "--max-psnr-loss", "50", "--min-detail", "0"]
     command += ["--work-dir", tmp_path / "out"]
     environment = dict(os.environ, PYTHONWARNINGS="ignore", OMP_NUM_THREADS="1")
     done = subprocess.run(list(map(str, command)), cwd=ROOT, env=environment, capture_output=True, text=True)

@@ -5,10 +5,12 @@ import pytest
 import torch
 from skimage.color import rgb2lab
 
+from mmtempreg.meters import Motion
 from mmtempreg.video import open_frames
 from mmtempreg.video.image_files import write_image
 from mmtempreg.visualization import plot_temporal_comparison, tone_map, write_comparison_video
 from mmtempreg.visualization.pixel_plot import _read, plot_pixels
+from mmtempreg.visualization.temporal_plot import follow
 
 
 def test_tone_map():
@@ -50,15 +52,34 @@ def test_nothing_to_show(tmp_path):
     with pytest.raises(ValueError, match="one size"):
         write_comparison_video(tmp_path / "v.mp4", [panels], 24)
     with pytest.raises(ValueError, match="two frames"):
-        plot_temporal_comparison(tmp_path / "p.png", torch.rand(1, 3, 4, 4), dict(a=torch.rand(1, 3, 4, 4)), 24)
+        plot_temporal_comparison(tmp_path / "p.png", torch.rand(1, 3, 4, 4), dict(a=torch.rand(1, 3, 4, 4)), 24, [None])
 
 
 def test_plot_is_written_whole(tmp_path):
-    truth = 2 * torch.rand(30, 3, 12, 16)
-    plot_temporal_comparison(tmp_path / "p.png", truth, dict(a=truth * 1.1, b=truth), 24)
+    truth = 2 * torch.rand(30, 3, 24, 32)
+    still = Motion(torch.zeros(2, 24, 32), torch.ones(1, 24, 32))
+    plot_temporal_comparison(tmp_path / "p.png", truth, dict(a=truth * 1.1, b=truth), 24, [None] + 29 * [still])
     image = cv2.imread(str(tmp_path / "p.png"))
     assert image.std() > 10
     assert [p.name for p in tmp_path.iterdir()] == ["p.png"]
+
+
+def test_a_point_is_followed_along_the_motion():
+    """A ramp that moves by a pixel a frame: a point keeps its value, and leaves the mask where that ends."""
+    x = torch.arange(64.0).expand(40, 64)
+    video = torch.stack([x - t for t in range(9)])
+    step = Motion(torch.tensor([-1.0, 0.0]).view(2, 1, 1).expand(2, 40, 64), torch.ones(1, 40, 64))
+    first, series = follow([video, 2 * video], torch.ones(9, 1, 40, 64), [None] + 8 * [step])
+    assert first == 0
+    assert series.shape == (2, 9, 40 * 64)
+    seen = series.isfinite().all(dim=1)[0].view(40, 64)
+    assert seen[:, 9:].all()
+    assert not seen[:, :7].any()
+    inside = series.view(2, 9, 40, 64)[:, :, :, 9:]
+    torch.testing.assert_close(inside, inside[:, -1:].expand_as(inside))
+    mask = torch.ones(9, 1, 40, 64)
+    mask[3] = 0
+    assert follow([video], mask, [None] + 8 * [step])[0] == 4
 
 
 def test_pixels_over_time_and_changes(tmp_path):

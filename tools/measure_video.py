@@ -3,9 +3,9 @@
 Usage: python tools/measure_video.py REFERENCE PROCESSED [PROCESSED ...] [options]
        python tools/measure_video.py --no-reference PROCESSED [PROCESSED ...] [options]
 
-Prints a table: PSNR, SSIM, smoothness S, temporal residual R, warping error, tOF, colour distribution consistency, and
-JOD of ColorVideoVDP (`vdp`) if it is asked for and installed. A video is named by its path, or as NAME=PATH. All must
-have the same size, length and frame rate.
+Prints a table. First of all flicker F along the motion (1: as steady as the reference, above 1 it flickers), detail K (1:
+as sharp, 0: a blur) and PSNR, which only say something together; then the others, see --metrics. A video is named by its
+path, or as NAME=PATH. All must have the same size, length and frame rate.
 """
 
 import argparse
@@ -17,20 +17,25 @@ import sys
 from functools import partial
 from pathlib import Path
 
+from mmtempreg.meters import METERS, Meter
 from mmtempreg.video import open_frames
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    known = "\n".join(f"  {name:13}{_about(meter)}" for name, meter in METERS.items())
+    parser = argparse.ArgumentParser(
+        description=__doc__,
+        epilog=f"metrics:\n{known}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     parser.add_argument("videos", nargs="+", metavar="VIDEO", help="the reference, then what is to be measured")
     parser.add_argument("--no-reference", action="store_true", help="all videos are to be measured")
-    parser.add_argument(
-        "--metrics", nargs="+", metavar="NAME", help="psnr ssim S R warp_error tof cdc vdp (default: all but vdp)"
-    )
-    parser.add_argument("--channels", default="luminance", help="S, R, PSNR of luminance (default), rgb, or ab of Lab")
+    parser.add_argument("--metrics", nargs="+", metavar="NAME", help="see below (default: all that need no asking)")
+    parser.add_argument("--channels", default="luminance", help="compare luminance (default), rgb, or ab of Lab")
+    parser.add_argument("--lag", type=float, help="seconds between the frames that F compares (default: one frame)")
     parser.add_argument("--fps", type=float, help="frames per second of images; of videos: takes frame by frame")
     parser.add_argument(
-        "--flow", metavar="FOLDER", help=".flo files of the exact flow, of the way back in FOLDER/backward"
+        "--flow", metavar="FOLDER", help="exact flow: .flo files to the frame before in FOLDER/backward (see docs/video.md)"
     )
     parser.add_argument("--stops", type=float, default=0.0, help="exposure at which radiance is shown (default: 0)")
     parser.add_argument("--json", type=Path, help="write the values")
@@ -48,6 +53,12 @@ def main() -> None:
         sys.exit(130)
 
 
+def _about(meter: type[Meter]) -> str:
+    notes = [meter.better, *(["on request"] if not meter.default else [])]
+    notes += ["needs a reference"] if meter.reference == "needed" else []
+    return f"{meter.about} ({', '.join(notes)})"
+
+
 def measure(args: argparse.Namespace) -> None:
     """Measures, prints, and writes what was asked for."""
     named = [(v, v) if "=" not in v or Path(v).exists() else v.split("=", 1) for v in args.videos]
@@ -56,32 +67,34 @@ def measure(args: argparse.Namespace) -> None:
     if repeated := {name for name in names if names.count(name) > 1}:
         raise ValueError(f"{sorted(repeated)} is named twice: give names, as NAME=PATH")
     processed = {name: open_frames(path, args.fps) for name, path in named}
-    from rich.console import Console
-    from rich.table import Table
     from tqdm import tqdm
 
     from mmtempreg.apis import measure_videos
+    from mmtempreg.apis.printing import print_table
 
     total = next(iter(processed.values())).num_frames
     progress = partial(tqdm, total=total, unit="frame", dynamic_ncols=True, leave=False)
     found = measure_videos(
-        processed, reference, args.metrics, args.channels, flow_folder=args.flow, stops=args.stops, progress=progress
+        processed,
+        reference,
+        args.metrics,
+        args.channels,
+        flow_folder=args.flow,
+        stops=args.stops,
+        lag=args.lag,
+        progress=progress,
     )
     from mmtempreg.fileio import replace_when_written
 
     headings, rows = found.table()
-    table = Table(*headings)
-    for row in rows:
-        table.add_row(*row)
-    Console().print(table)
     if args.json:
-        values = {
-            video.name: {name: v if math.isfinite(v) else str(v) for name, v in video.values.items()}
-            for video in found.videos
-        }
-        about = dict(fps=float(found.rate), num_frames=found.num_frames, size=found.size, channels=found.channels)
+        about = dict(fps=float(found.rate), num_frames=found.num_frames, size=found.size, domain=found.domain)
+        values = {video.name: {name: _json(value) for name, value in video.values.items()} for video in found.videos}
+        reasons = {video.name: video.reasons for video in found.videos if video.reasons}
+        own = {name: _json(value) for name, value in found.reference.values.items()} if found.reference else None
+        content = dict(about, reference=own, videos=values, not_measured=reasons)
         with replace_when_written(args.json) as partial_path:
-            partial_path.write_text(json.dumps(dict(about, videos=values), indent=2))
+            partial_path.write_text(json.dumps(content, indent=2, allow_nan=False))
     if args.csv:
         buffer = io.StringIO()
         csv.writer(buffer).writerows([headings, *rows])
@@ -91,6 +104,14 @@ def measure(args: argparse.Namespace) -> None:
         from mmtempreg.visualization import write_report
 
         write_report(args.report, found)
+    print_table(headings, rows)
+    for note in found.notes():
+        print(note)
+
+
+def _json(value: float) -> float | str | None:
+    """JSON has no NaN and no infinity: what is not there is null."""
+    return None if math.isnan(value) else value if math.isfinite(value) else str(value)
 
 
 if __name__ == "__main__":

@@ -1,12 +1,13 @@
 """Finds how strongly to regularise your model: the regularisation and alpha of least flicker that PSNR can afford.
 
-Usage: python tools/tune_alpha.py CONFIG CHECKPOINT [--max-psnr-loss 0.1] [--budget 12] [--iterations 200]
-       [--work-dir DIR] [--cfg-options KEY=VALUE ...]
+Usage: python tools/tune_alpha.py CONFIG CHECKPOINT [--max-psnr-loss 0.1] [--min-detail 0.95] [--budget 12]
+       [--iterations 200] [--work-dir DIR] [--cfg-options KEY=VALUE ...]
 
 CONFIG is a stock config of MMagic or a wrapped one; its training images are all the data that is needed. Some are held
-out and moved, as by a hand-held camera and each within itself, and on these pseudo-clips PSNR, S and R of short
-fine-tunings are measured. PSNR may fall by --max-psnr-loss dB against fine-tuning of the same length without
-regularisation. Prints what was tried and the lines for your config. What is finished in --work-dir is not done again.
+out and moved, as by a hand-held camera and each within itself, and on these pseudo-clips short fine-tunings are measured.
+The lowest flicker F along the motion wins (1: as steady as the truth) among those that can be afforded: PSNR may fall by
+--max-psnr-loss dB against fine-tuning of the same length without regularisation, and of the network's fine detail K
+--min-detail must be kept, since a blur does not flicker either. EQ is how well the prediction moves with the picture. Prints what was tried and the lines for your config. What is finished in --work-dir is not done again.
 """
 
 import argparse
@@ -25,6 +26,7 @@ def main() -> None:
     parser.add_argument("config")
     parser.add_argument("checkpoint")
     parser.add_argument("--max-psnr-loss", type=float, default=0.1, help="dB (default: 0.1)")
+    parser.add_argument("--min-detail", type=float, default=0.95, help="part of detail K to keep (default: 0.95)")
     parser.add_argument("--budget", type=int, default=12, help="fine-tunings at most (default: 12)")
     parser.add_argument("--iterations", type=int, default=200, help="of a fine-tuning (default: 200)")
     parser.add_argument("--num-clips", type=int, default=16, help="pseudo-clips, one for each image held out")
@@ -47,40 +49,50 @@ def main() -> None:
 
 def tune_and_tell(config: Config, args: argparse.Namespace) -> None:
     """Tunes, and prints and writes what came out."""
-    from rich.console import Console
-    from rich.table import Table
     from tqdm import tqdm
 
     from mmtempreg.apis import Tuner, tune
+    from mmtempreg.apis.printing import print_table
     from mmtempreg.fileio import replace_when_written
 
     folder = args.work_dir or Path("work_dirs") / f"tune_{Path(args.config).stem}"
     tuner = Tuner(config, args.checkpoint, folder, args.iterations, args.num_clips, args.num_frames, args.seed)
     with tqdm(total=args.budget + 1, unit="trial", desc="tuning", dynamic_ncols=True) as bar:
-        tuned = tune(tuner, args.max_psnr_loss, args.budget, report=lambda trial: bar.update())
+        tuned = tune(tuner, args.max_psnr_loss, args.min_detail, args.budget, report=lambda trial: bar.update())
         bar.total = bar.n
         bar.refresh()
-    table = Table("", "alpha", "PSNR", "to plain [dB]", "S", "R", "seconds")
-    for trial in (tuned.start, tuned.plain, *tuned.trials):
+    headings = ["", "alpha", "F", "K", "K kept", "PSNR", "to plain [dB]", "EQ [dB]", "S", "R", "seconds"]
+    trials, rows = [tuned.start, tuned.plain, *tuned.trials], []
+    for trial in trials:
         name = trial.regularization or ("as it came" if trial is tuned.start else "plain fine-tuning")
-        quality, mark = trial.quality, "[bold]" if trial is tuned.best else ""
-        table.add_row(
-            mark + name,
+        quality = trial.quality
+        values = [
             f"{trial.alpha:g}" if trial.alpha else "",
+            f"{quality.flicker:.2f}",
+            f"{quality.detail:.2f}",
+            f"{quality.detail / tuned.start.quality.detail:.2f}",
             f"{quality.psnr:.2f}",
             f"{quality.psnr - tuned.plain.quality.psnr:+.2f}",
+            f"{quality.equivariance:.2f}",
             f"{quality.smoothness:.3f}",
             f"{quality.residual:.3f}",
             f"{trial.seconds:.0f}",
-        )
-    Console().print(table)
+        ]
+        rows.append([name, *values])
+    print_table(headings, rows, bold=next((n for n, trial in enumerate(trials) if trial is tuned.best), None))
     print(f"{args.num_clips} pseudo-clips of {args.num_frames} frames; PSNR in the units of the loss, with peak 1.")
     with replace_when_written(folder / "tuned.json") as partial:
         partial.write_text(json.dumps(asdict(tuned), indent=2))
     if tuned.best is None:
-        print(f"Nothing that was tried costs less than {tuned.allowed_loss} dB: allow more, or regularise more weakly.")
+        print(
+            f"Nothing that was tried costs less than {tuned.max_psnr_loss} dB and keeps {tuned.min_detail} of the detail: "
+            "allow more, or regularise more weakly."
+        )
         return
-    print(f"Lowest R within {tuned.allowed_loss} dB of plain fine-tuning. For your config:\n")
+    print(
+        f"Lowest F within {tuned.max_psnr_loss} dB of plain fine-tuning that keeps {tuned.min_detail} of the detail. "
+        "For your config:\n"
+    )
     for name, value in tuner.wrapping(tuned.best.regularization).items():
         print(f"    {name}={value},")
     print(f"    alpha={tuned.best.alpha:g},\n")

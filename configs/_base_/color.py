@@ -50,8 +50,10 @@ test_dataloader = dict(
     ),
 )
 
-# On a / 110 and b / 110, which go from about -1 to 1: the peak of PSNR is 2.
+# On a / 110 and b / 110, which go from about -1 to 1: the peak of PSNR is 2. Flow is found in the true clip.
 ab_metrics = [
+    dict(type='TemporalFlicker', domain='ab', pred_key='pred_ab'),
+    dict(type='SpatialDetail', domain='ab', pred_key='pred_ab'),
     dict(type='ClipPSNR', domain='ab', pred_key='pred_ab', peak=2.0),
     dict(type='TemporalSmoothness', domain='ab', pred_key='pred_ab'),
     dict(type='TemporalResidual', domain='ab', pred_key='pred_ab'),

@@ -16,7 +16,9 @@ train_pipeline = [
     dict(type='Flip', keys=['img', 'gt'], flip_ratio=0.5, direction='vertical'),
     dict(type='PackInputs', meta_keys=meta_keys),
 ]
-test_pipeline = [dict(type='PackInputs', meta_keys=meta_keys)]
+test_pipeline = [dict(type='PackInputs', meta_keys=[*meta_keys, 'motion'])]
+# Items of clips tell where each pixel was one frame ago, and one second ago.
+motion_lags = [None, 1.0]
 
 train_dataloader = dict(
     batch_size=16,
@@ -29,15 +31,33 @@ val_dataloader = dict(
     batch_size=1,
     num_workers=1,
     sampler=dict(type='ClipSampler'),
-    dataset=dict(type='ProceduralHDRDataset', num_clips=4, num_frames=50, size=128, seed=1, pipeline=test_pipeline))
+    dataset=dict(
+        type='ProceduralHDRDataset',
+        num_clips=4,
+        num_frames=50,
+        size=128,
+        seed=1,
+        motion_lags=motion_lags,
+        pipeline=test_pipeline))
 test_dataloader = dict(
     batch_size=1,
     num_workers=1,
     sampler=dict(type='ClipSampler'),
-    dataset=dict(type='ProceduralHDRDataset', num_clips=50, num_frames=200, size=128, seed=2, pipeline=test_pipeline))
+    dataset=dict(
+        type='ProceduralHDRDataset',
+        num_clips=50,
+        num_frames=200,
+        size=128,
+        seed=2,
+        motion_lags=motion_lags,
+        pipeline=test_pipeline))
 
-# All three in the log domain, on the pixels that are saturated in the truth.
+# All in the log domain, on the pixels that are saturated in the truth: flicker from frame to frame and over a second,
+# detail, PSNR; and the paper's smoothness and our temporal residual.
 hdr_metrics = [
+    dict(type='TemporalFlicker', domain='log', mask='saturated'),
+    dict(type='TemporalFlicker', domain='log', mask='saturated', lag=1.0),
+    dict(type='SpatialDetail', domain='log', mask='saturated'),
     dict(type='SaturatedPSNR'),
     dict(type='TemporalSmoothness', domain='log', mask='saturated'),
     dict(type='TemporalResidual', domain='log', mask='saturated'),

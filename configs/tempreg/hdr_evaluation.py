@@ -11,12 +11,16 @@ _pans = dict(
         num_frames=100,
         size=128,
         seed=2,
+        motion_lags={{_base_.motion_lags}},
         pipeline={{_base_.test_pipeline}}))
 test_dataloader = [{{_base_.test_dataloader}}, _pans]
 test_evaluator = [
     dict(
         type='Evaluator',
         metrics=[
+            dict(type='TemporalFlicker', domain='log', mask='saturated', prefix=prefix),
+            dict(type='TemporalFlicker', domain='log', mask='saturated', lag=1.0, prefix=prefix),
+            dict(type='SpatialDetail', domain='log', mask='saturated', prefix=prefix),
             dict(type='SaturatedPSNR', prefix=prefix),
             dict(type='TemporalSmoothness', domain='log', mask='saturated', prefix=prefix),
             dict(type='TemporalResidual', domain='log', mask='saturated', prefix=prefix),

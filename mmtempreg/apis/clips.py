@@ -12,6 +12,8 @@ from mmengine.registry import init_default_scope
 from mmengine.runner import load_checkpoint
 from torch import Tensor
 
+from ..meters import Motion
+
 
 class ClipFrame(NamedTuple):
     """What goes in, what should come out, and what does: (3, H, W) float32 in RGB.
@@ -20,11 +22,13 @@ class ClipFrame(NamedTuple):
         image: The network's input in [0, 1].
         truth: Ground truth, in the range of the dataset.
         prediction: The same, of the model.
+        motion: From the frame before, if the dataset tells it; None for the first frame.
     """
 
     image: Tensor
     truth: Tensor
     prediction: Tensor
+    motion: Motion | None
 
 
 def load_model(config: Config, checkpoint: str, device: str = "cpu") -> Any:
@@ -79,4 +83,11 @@ def predict_clip(model: Any, dataset: Any, clip: int = 0) -> Iterator[ClipFrame]
         with torch.no_grad():
             (sample,) = model.test_step(batch)
         # Results and ground truth come in BGR, MMagic's order of results; this pipeline's input is RGB.
-        yield ClipFrame(image, sample.gt_img.cpu().flip(0), sample.output.pred_img.cpu().flip(0))
+        motion = frame_motion(sample)
+        yield ClipFrame(image, sample.gt_img.cpu().flip(0), sample.output.pred_img.cpu().flip(0), motion)
+
+
+def frame_motion(sample: Any) -> Motion | None:
+    """What a data sample tells of the motion from the frame before; None if it does not, or is the first."""
+    known = (sample.metainfo.get("motion") or {}).get(1)
+    return None if known is None else Motion(*(torch.as_tensor(part) for part in known))

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
-import math
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 from mmengine.config import Config
 from mmengine.dataset import pseudo_collate
 from mmengine.logging import MessageHub
@@ -20,13 +22,25 @@ from mmengine.runner import Runner, load_checkpoint, set_random_seed
 from torch import Tensor, nn
 
 from ..fileio import replace_when_written
-from ..functional import TemporalEnergies, temporal_energies
+from ..meters import (
+    Clip,
+    DetailMeter,
+    EquivarianceMeter,
+    FlickerMeter,
+    Meter,
+    Motion,
+    PSNRMeter,
+    ResidualMeter,
+    SmoothnessMeter,
+    Sums,
+    add_sums,
+)
 from ..losses import SiameseOutputs
 from ..losses.regularization import seen_in_all
 from ..models.siamese.families import ColorizationFamily, EditFamily
 from ..models.siamese.training import Plan
 from ..transforms import AffineTransformPair, ComposeTransformPair, LocalMotionPair, TransformPair
-from ..transforms.motion import FPS
+from ..transforms.motion import FPS, motion_between
 from .configs import config_hash, stock_model
 
 LADDER = (0.2, 0.5, 0.8, 0.9, 0.95, 0.98, 0.99, 0.995)
@@ -65,11 +79,21 @@ class Quality:
         psnr: dB, with 1 as the peak: only differences mean something.
         smoothness: S.
         residual: R.
+        flicker: F, from frame to frame along the exact motion.
+        detail: K, to the truth.
+        equivariance: EQ in dB between frames and the moved first frame, with 1 as the peak.
     """
 
     psnr: float
     smoothness: float
     residual: float
+    flicker: float
+    detail: float
+    equivariance: float
+
+
+MEASURED = hashlib.sha256(",".join(field.name for field in fields(Quality)).encode()).hexdigest()[:6]
+"""Tells the files of trials that were measured otherwise from ours."""
 
 
 @dataclass(frozen=True)
@@ -99,25 +123,30 @@ class Tuned:
         start: The model as it came.
         plain: Fine-tuned without regularisation: what the others are compared with.
         trials: All regularised fine-tunings, in the order in which they were made.
-        best: The one with the lowest R of those whose PSNR is at most `allowed_loss` below that of `plain`; None if
-            there is none.
-        allowed_loss: dB.
+        best: The one with the lowest F of those that are `affordable`; None if there is none.
+        max_psnr_loss: dB that PSNR may fall below that of `plain`.
+        min_detail: What must be kept of K of `start`.
     """
 
     start: Trial
     plain: Trial
     trials: list[Trial]
     best: Trial | None
-    allowed_loss: float
+    max_psnr_loss: float
+    min_detail: float
 
 
 class PseudoClipMeter(nn.Module):
     """Stands in for a regularisation loss, and measures the predictions of the frames that it is given."""
 
+    MEASURES: Mapping[str, type[Meter]] = dict(
+        psnr=PSNRMeter, smoothness=SmoothnessMeter, residual=ResidualMeter, flicker=FlickerMeter, detail=DetailMeter
+    )
+
     def __init__(self) -> None:
         super().__init__()
-        self.energies = TemporalEnergies()
-        self.squares = self.weight = 0.0
+        self.sums: dict[type[Meter], Sums] = {}
+        self.equivariance = EquivarianceMeter()
 
     def forward(self, *outputs: SiameseOutputs) -> Tensor:
         """Takes the pseudo-clips of a batch: x and all T(x). Counts what all frames see, as the model weighs it."""
@@ -127,17 +156,45 @@ class PseudoClipMeter(nn.Module):
         seen = seen_in_all(outputs)
         weights = [seen * (1 if w is None else w) for w in (first.weight, *(one.moved_weight() for one in outputs))]
         mask = torch.stack([weight.expand_as(first.f_x) for weight in weights])
-        self.squares += float((mask * (prediction - truth).square()).sum(dtype=torch.float64))
-        self.weight += float(mask.sum(dtype=torch.float64))
+        drawn = [None, *(one.transform for one in outputs)]
+        steps = [motion_between(now, then, first.transform.size) for then, now in pairwise(drawn)]
         for image in range(truth.shape[1]):
-            self.energies += temporal_energies(truth[:, image], prediction[:, image], FPS, mask=mask[:, image])
+            clip = [part[:, image].cpu() for part in (prediction, truth, mask)]
+            self._measure(*clip, [_resized(step[image], first.f_x) for step in steps])
+        for one in outputs:
+            valid = one.transform.valid(one.f_tx) * (1 if one.weight is None else one.moved_weight())
+            self.equivariance.update(one.f_tx, one.transform.apply_output(one.f_x), valid.expand_as(one.f_tx))
         return prediction.new_zeros(())
+
+    def _measure(self, prediction: Tensor, truth: Tensor, mask: Tensor, motions: Sequence[Motion]) -> None:
+        """Adds a clip, (T, C, H, W) each, with the motion to all frames but the first."""
+        about = Clip(FPS, len(prediction))
+        meters = {kind: kind.of_clip(about) for kind in {meter.summed_by() for meter in self.MEASURES.values()}}
+        for frame, (pred, target, weight) in enumerate(zip(prediction, truth, mask)):
+            for kind, meter in meters.items():
+                if kind.needs_motion:
+                    motion = motions[frame - 1] if frame else None
+                    meter.update(pred, target, weight, motion=motion)  # type: ignore[call-arg]
+                else:
+                    meter.update(pred, target, weight)
+        for kind, meter in meters.items():
+            sums = meter.finish()
+            self.sums[kind] = add_sums(self.sums[kind], sums) if kind in self.sums else sums
 
     def quality(self) -> Quality:
         """Of all that was taken."""
-        mse = self.squares / self.weight if self.weight else math.nan
-        psnr = -10 * math.log10(mse) if mse > 0 else math.inf if mse == 0 else math.nan
-        return Quality(psnr, self.energies.smoothness, self.energies.residual)
+        values = {name: meter.value(self.sums[meter.summed_by()]) for name, meter in self.MEASURES.items()}
+        return Quality(**values, equivariance=EquivarianceMeter.value(self.equivariance.finish()))
+
+
+def _resized(motion: Motion, like: Tensor) -> Motion:
+    """Motion of the network's input in pixels of its prediction, which may be larger or smaller."""
+    size = (like.shape[-2], like.shape[-1])
+    if motion.flow.shape[-2:] == size:
+        return motion
+    scale = motion.flow.new_tensor([size[1] / motion.flow.shape[-1], size[0] / motion.flow.shape[-2]])
+    flow = F.interpolate(motion.flow[None], size, mode="bilinear")[0] * scale.view(2, 1, 1)
+    return Motion(flow, F.interpolate(motion.visible[None], size, mode="nearest")[0])
 
 
 def pseudo_clip_motion() -> TransformPair:
@@ -146,7 +203,7 @@ def pseudo_clip_motion() -> TransformPair:
 
 
 def measure_pseudo_clips(model: Any, batches: Sequence[dict], num_frames: int = 24, seed: int = 0) -> Quality:
-    """PSNR, S and R over clips that a hand-held camera would make of still images of things that move.
+    """F, K, PSNR, S and R over clips that a hand-held camera would make of still images of things that move.
 
     No video is needed: each image and its truth are moved along the same smooth random path (`draw_wander` with the
     ranges of the paper's Table 1 and 4 pixels of `LocalMotionPair`, 24 frames a second), and the model predicts each
@@ -296,7 +353,7 @@ class Tuner:
         """A short fine-tuning with a candidate ('': without); a finished one is read from its folder."""
         config = self.trial_config(name, alpha)
         folder = self.work_dir / f"{name.replace(' ', '_') or 'plain'}_a{alpha:g}"
-        result = folder / f"{config_hash(config)}_{self.num_frames}_frames.json"
+        result = folder / f"{config_hash(config)}_{self.num_frames}_frames_{MEASURED}.json"
         if not result.exists():
             config.work_dir = str(folder)
             config.experiment_name = f"{folder.name}_{time.time_ns()}"
@@ -338,20 +395,23 @@ def _base_dataset(config: Config) -> Any:
 
 def tune(
     tuner: Tuner,
-    allowed_loss: float = 0.1,
+    max_psnr_loss: float = 0.1,
+    min_detail: float = 0.95,
     budget: int = 12,
     ladder: Sequence[float] = LADDER,
     report: Callable[[Trial], None] = lambda trial: None,
 ) -> Tuned:
-    """Finds the regularisation and alpha with the lowest R that costs no more PSNR than is allowed.
+    """Finds the regularisation and alpha with the lowest F that costs no more PSNR than is allowed, and keeps detail.
 
-    Stronger regularisation lowers R and PSNR. So for each candidate the ladder of strengths is bisected for the
-    strongest that is within the allowance, taking turns, until the budget is spent. The lowest R of all that were
-    tried wins. PSNR is compared with that of a fine-tuning of the same length without regularisation.
+    Stronger regularisation lowers F, and PSNR and detail with it. So for each candidate the ladder of strengths is
+    bisected for the strongest that can be afforded, taking turns, until the budget is spent. The lowest F of all that
+    were tried and can be afforded wins. PSNR is compared with that of a fine-tuning of the same length without
+    regularisation, K with that of the network as it came.
 
     Args:
         tuner: Does the fine-tunings.
-        allowed_loss: dB.
+        max_psnr_loss: dB that PSNR may fall.
+        min_detail: What must be kept of K, in [0, 1] or above.
         budget: Fine-tunings at most, the plain one included.
         ladder: Rising strengths.
         report: Is told of each trial when it is done.
@@ -366,7 +426,12 @@ def tune(
     report(start)
     plain = tuner.trial("", 0.0)
     report(plain)
-    least = plain.quality.psnr - allowed_loss
+
+    def affordable(trial: Trial) -> bool:
+        quality = trial.quality
+        sharp = quality.detail >= min_detail * start.quality.detail
+        return sharp and quality.psnr >= plain.quality.psnr - max_psnr_loss
+
     ranges = {name: (0, len(ladder)) for name in tuner.candidates}
     trials: list[Trial] = []
     while any(low < high for low, high in ranges.values()) and len(trials) + 1 < budget:
@@ -376,7 +441,6 @@ def tune(
             middle = (low + high) // 2
             trials.append(tuner.trial(name, ladder[middle]))
             report(trials[-1])
-            ranges[name] = (middle + 1, high) if trials[-1].quality.psnr >= least else (low, middle)
-    within = [trial for trial in trials if trial.quality.psnr >= least]
-    best = min(within, key=lambda trial: trial.quality.residual, default=None)
-    return Tuned(start, plain, trials, best, allowed_loss)
+            ranges[name] = (middle + 1, high) if affordable(trials[-1]) else (low, middle)
+    best = min(filter(affordable, trials), key=lambda trial: trial.quality.flicker, default=None)
+    return Tuned(start, plain, trials, best, max_psnr_loss, min_detail)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
-from functools import lru_cache, partial
+from functools import reduce
 from pathlib import Path
 from typing import Any
 
@@ -13,43 +15,20 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..functional import TemporalEnergies, TemporalHighpass, log_radiance, luminance, rgb_to_lab, to_display
-from ..functional.color import AB_SCALE
-from ..functional.optical_flow import estimate_flow, read_flow
-from ..functional.temporal import SIGMA, Piece
-from ..functional.video_metrics import (
-    ColorDistributionMeter,
-    FlowDifferenceMeter,
-    PSNRMeter,
-    SSIMMeter,
-    WarpErrorMeter,
-)
+from ..functional import luminance
+from ..functional.temporal import SIGMA
+from ..meters import DOMAINS, METERS, Clip, Meter, Motion, TemporalEnergyMeter, WarpErrorMeter, compose, estimate_motion
+from ..meters.domains import MAX_RADIANCE, Domain, shown
+from ..meters.flicker import lag_frames
 from ..video import Frame, FrameSource
+from ..video.flow_files import UNKNOWN, read_flow
 from ..video.reader import check_steady
 
-CHANNELS = ("luminance", "rgb", "ab")
-
-METRICS = {
-    "psnr": "PSNR [dB]",
-    "ssim": "SSIM",
-    "S": "S",
-    "R": "R",
-    "warp_error": "E_warp",
-    "tof": "tOF [px]",
-    "cdc": "CDC",
-    "vdp": "JOD",
-}
-"""Name -> heading in tables."""
-
-WITHOUT_REFERENCE = ("warp_error", "cdc")
-
-ON_REQUEST = ("vdp",)
-"""Not among the default: needs a package of its own, and takes longer than all others together."""
+CHANNELS = {"luminance": "log luminance", "rgb": "log", "ab": None}
+"""Domain of display values -> that of radiance."""
 
 GRID = 24
 """Pixels along either side of the grid that is remembered over time, for pictures."""
-
-Flow = Callable[[Tensor, Tensor], Tensor]
 
 
 @dataclass
@@ -58,20 +37,30 @@ class VideoScores:
 
     Attributes:
         name: Of the video.
-        values: Name of the metric -> value.
-        energies: Sums of D over all frames and values, that S and R are made of.
+        values: Name of the measure (`meters.METERS`) -> value; nan where there is nothing to measure. Of the reference:
+            what it has itself, the mark to compare with.
+        reasons: Name of the measure -> why its value is nan.
         flicker_over_time: (T,) root mean square over the picture of the high-pass: of the error, or of the video itself
-            if there is no reference or it is the reference.
+            if there is no reference.
         flicker_map: (H, W), the same over time.
+        change_over_time: (T,) E_warp between each frame and the one `lag` before it; nan where there is none. Empty if
+            it was not measured, as the next.
+        change_map: (H, W) root mean square of the change along the motion; nan where it is not known.
         pixels: (T, n) luminance of a grid of pixels.
     """
 
     name: str
     values: dict[str, float] = field(default_factory=dict)
-    energies: TemporalEnergies = field(default_factory=TemporalEnergies)
+    reasons: dict[str, str] = field(default_factory=dict)
     flicker_over_time: np.ndarray = field(default_factory=lambda: np.zeros(0))
     flicker_map: np.ndarray = field(default_factory=lambda: np.zeros((0, 0)))
+    change_over_time: np.ndarray = field(default_factory=lambda: np.zeros(0))
+    change_map: np.ndarray = field(default_factory=lambda: np.zeros((0, 0)))
     pixels: np.ndarray = field(default_factory=lambda: np.zeros((0, 0)))
+
+    def cell(self, name: str) -> str:
+        """A value as in a table."""
+        return METERS[name].format(self.values[name])
 
 
 @dataclass
@@ -82,34 +71,41 @@ class Measurement:
         rate: Frames per second.
         size: (H, W).
         num_frames: Length of the videos.
-        channels: What S, R and PSNR were taken of.
+        domain: In what values they were compared (`meters.DOMAINS`), but for measures of display values.
         positions: (n, 2), the pixels that `VideoScores.pixels` are of, (x, y).
-        reference: The reference's flicker and pixels; None without one.
+        reference: What the reference has itself; None without one.
         videos: Scores, in the order given.
     """
 
     rate: Fraction
     size: tuple[int, int]
     num_frames: int
-    channels: str
+    domain: str
     positions: np.ndarray
     reference: VideoScores | None
     videos: list[VideoScores]
 
+    @property
+    def measures(self) -> list[type[Meter]]:
+        """What was measured, in the order of columns."""
+        return [METERS[name] for name in self.videos[0].values]
+
     def table(self) -> tuple[list[str], list[list[str]]]:
-        """Headings and rows of a table; without a reference a last column has the root mean square of the high-pass."""
-        names = list(self.videos[0].values)
-        headings = ["video", *(METRICS[name] for name in names)]
-        rows = [[video.name, *(_number(name, video.values[name]) for name in names)] for video in self.videos]
-        if not self.reference:
-            headings.append("flicker")
-            for row, video in zip(rows, self.videos):
-                row.append(f"{np.sqrt(np.mean(video.flicker_over_time**2)):.5f}")
-        return headings, rows
+        """Headings and rows of a table; the reference is its first row."""
+        rows = [[video.name, *map(video.cell, video.values)] for video in self.videos]
+        if self.reference:
+            own = [self.reference.cell(n) if math.isfinite(v) else "" for n, v in self.reference.values.items()]
+            rows.insert(0, [self.reference.name, *own])
+        return ["video", *(meter.title for meter in self.measures)], rows
 
-
-def _number(name: str, value: float) -> str:
-    return f"{value:.2f}" if name == "psnr" else f"{value:.3f}" if name in ("S", "R") else f"{value:.4g}"
+    def notes(self) -> list[str]:
+        """Why some values are not there, a line each."""
+        notes = [
+            f"{video.name}: {METERS[name].title} n/a: {reason}"
+            for video in self.videos
+            for name, reason in video.reasons.items()
+        ]
+        return list(dict.fromkeys(notes))
 
 
 def measure_videos(
@@ -120,21 +116,29 @@ def measure_videos(
     sigma: float = SIGMA,
     flow_folder: str | Path | None = None,
     stops: float = 0.0,
+    lag: float | None = None,
     progress: Callable[[Iterable[Any]], Iterable[Any]] = iter,
 ) -> Measurement:
     """Measures videos frame by frame.
 
+    What cannot be measured is nan, and `VideoScores.reasons` says why: a clip of one frame, no pixel whose motion is
+    known, a flow file that is missing or of another size, a reference that does not change or has no detail.
+
     Args:
         processed: Name -> a processed video.
-        reference: What they should be. None: only `WITHOUT_REFERENCE` is measured, and the energy of the video.
-        metrics: Names of `METRICS`. Default: all that can be measured, but for `ON_REQUEST`.
-        channels: What S, R and PSNR are taken of: 'luminance' (weighted sum of display values), 'rgb', or 'ab' (CIE Lab
-            a/110 and b/110, peak 2). SSIM is of luminance unless this is 'rgb'.
-        sigma: Standard deviation of the temporal Gaussian in seconds.
-        flow_folder: .flo files of the exact flow from each frame of the reference to the next, in order of their names,
-            and of the way back in the folder `backward` in it. Default: OpenCV's DIS.
-        stops: Exposure at which radiance (.hdr, .exr) is shown to the metrics of display values. S, R and PSNR of
-            radiance are taken of ln(v + 1/255), where PSNR has the peak 7.844, the width from 0 to 10.
+        reference: What they should be. None: only what needs none is measured.
+        metrics: Names of `meters.METERS`. Default: all that can be measured, but for those that are not their `default`.
+        channels: In what values videos are compared: 'luminance' (weighted sum of display values), 'rgb', or 'ab' (CIE
+            Lab a/110 and b/110, peak 2). Of radiance (.hdr, .exr) it is ln(v + 1/255) of luminance or RGB, with the peak
+            7.844, the width from 0 to 10. Measures of display values (`Meter.display`) see RGB.
+        sigma: Standard deviation of the temporal Gaussian of S and R in seconds.
+        flow_folder: Exact motion, .flo files in the order of their names: in the folder `backward` in it, from each frame
+            of the reference to the one before; vectors above 1e9 are unknown. If there are files of the way forth in the
+            folder itself too, motion counts where both agree. Default: OpenCV's DIS, of the reference (of each video
+            without one).
+        stops: Exposure at which radiance is shown to measures of display values.
+        lag: Seconds between the frames that F and E_warp compare; None: one frame. Exact flow is composed for it;
+            estimated flow is lost where motion is fast.
         progress: Wraps the iterator over frames, to show how far it is.
 
     Raises:
@@ -142,45 +146,56 @@ def measure_videos(
             or needs a reference that is not there.
         ImportError: If 'vdp' is asked for and cvvdp is not installed.
     """
-    names = _metrics(metrics, reference is not None)
+    chosen = _chosen(metrics, reference is not None)
     if channels not in CHANNELS:
-        raise ValueError(f"channels must be one of {CHANNELS}, got {channels!r}")
+        raise ValueError(f"channels must be one of {tuple(CHANNELS)}, got {channels!r}")
     if not processed:
         raise ValueError("there is no video to measure")
     sources = ([reference] if reference else []) + list(processed.values())
     rate, size = _common(sources), sources[0].size
-    flow = _flow_estimates() if flow_folder is None else _flow_files(Path(flow_folder))
-    farneback = lru_cache(maxsize=4)(partial(estimate_flow, method="farneback"))
-    titles = (["reference"] if reference else []) + list(processed)
-    videos = [_Video(name, size, TemporalHighpass(float(rate), sigma)) for name in titles]
-    for video in videos[1 if reference else 0 :]:
-        video.make_meters(names, flow(), farneback, channels, partial(_vdp_meter, sources[0], rate))
-
-    count = 0
+    files = None if flow_folder is None else _FlowFiles(Path(flow_folder))
+    num_lag = lag_frames(lag, float(rate))
+    videos, motions, count, domain = [_Video(name, chosen) for name in processed], [], 0, channels
+    own_pixels: list[Tensor] = []
+    wants_motion = any(meter.needs_motion for meter in chosen)
     for frames in progress(_together(sources, rate)):
-        views = _views(frames, channels, stops)
-        first = views[0] if reference else None
-        for video, view in zip(videos, views):
-            video.update(view, first)
-        _add_highpass(videos, [v.highpass.push(view.value) for v, view in zip(videos, views)], reference is not None)
+        domain = _domain(frames, channels)
+        views = [_view(frame.image, DOMAINS[domain], stops) for frame in frames]
+        if not count:
+            # exact flow is that of the first source; so is the estimate where it is the reference
+            sharing = 1 if reference or files else len(videos)
+            motions = [_Motions(num_lag, files) for _ in range(sharing)]
+            clip = Clip(float(rate), sources[0].count(), DOMAINS[domain].peak(MAX_RADIANCE if _is_radiance(frames[0]) else 1.0))
+            for video in videos:
+                video.start(clip, dict(sigma=sigma), dict(lag=lag))
+        target = views.pop(0) if reference else None
+        if target:
+            own_pixels.append(luminance(target.shown).flatten()[_grid(size)])
+        guides = [target] if target else views
+        steps = [motion.step(guide.shown) for motion, guide in zip(motions, guides)] if wants_motion else [None]
+        for number, (video, view) in enumerate(zip(videos, views)):
+            video.update(view, target, steps[min(number, len(steps) - 1)])
         count += 1
-    _add_highpass(videos, [video.highpass.flush() for video in videos], reference is not None)
-    scores = [video.scores(names, videos[0] if reference else None) for video in videos]
     indices = _grid(size).numpy()
     positions = np.stack([indices % size[1], indices // size[1]], axis=1)
-    base = scores.pop(0) if reference else None
-    return Measurement(rate, size, count, channels, positions, base, scores)
+    for video in videos:
+        video.finish()
+    base = None
+    if reference:
+        base = VideoScores("reference", videos[0].of_target, pixels=torch.stack(own_pixels).numpy())
+    return Measurement(rate, size, count, domain, positions, base, [video.scores for video in videos])
 
 
-def _metrics(asked: Sequence[str] | None, has_reference: bool) -> list[str]:
-    possible = list(METRICS) if has_reference else list(WITHOUT_REFERENCE)
+def _chosen(asked: Sequence[str] | None, has_reference: bool) -> list[type[Meter]]:
+    possible = [name for name, meter in METERS.items() if has_reference or meter.reference != "needed"]
     if asked is None:
-        return [name for name in possible if name not in ON_REQUEST]
-    if unknown := sorted(set(asked) - set(METRICS)):
-        raise ValueError(f"unknown metrics {unknown}: there are {list(METRICS)}")
+        alone = (TemporalEnergyMeter.name,) if has_reference else ()  # beside S and R it says nothing
+        return [METERS[name] for name in possible if METERS[name].default and name not in alone]
+    if unknown := sorted(set(asked) - set(METERS)):
+        raise ValueError(f"unknown metrics {unknown}: there are {list(METERS)}")
     if impossible := [name for name in asked if name not in possible]:
         raise ValueError(f"{impossible} need a reference")
-    return list(asked)
+    return [METERS[name] for name in asked]
 
 
 def _common(sources: Sequence[FrameSource]) -> Fraction:
@@ -219,32 +234,34 @@ def _together(sources: Sequence[FrameSource], rate: Fraction) -> Iterator[list[F
 
 @dataclass
 class _View:
-    """A frame as display values (3, H, W) in [0, 1], and as what S, R and PSNR are taken of."""
+    """A frame as display values (3, H, W) in [0, 1], and in the domain in which videos are compared."""
 
     shown: Tensor
     value: Tensor
-    peak: float
 
 
-def _views(frames: Sequence[Frame], channels: str, stops: float) -> list[_View]:
-    radiance = {frame.image.dtype == np.float32 for frame in frames}
-    if len(radiance) > 1:
+def _is_radiance(frame: Frame) -> bool:
+    return frame.image.dtype == np.float32
+
+
+def _domain(frames: Sequence[Frame], channels: str) -> str:
+    """The domain that frames of this kind are compared in."""
+    if len({_is_radiance(frame) for frame in frames}) > 1:
         raise ValueError("radiance (.hdr, .exr) cannot be compared with display values: tone-map it first")
-    return [_view(frame.image, channels, stops) for frame in frames]
+    domain = CHANNELS[channels] if _is_radiance(frames[0]) else channels
+    if domain is None:
+        raise ValueError(f"{channels} is of display values, not of radiance: tone-map it first")
+    return domain
 
 
-def _view(image: np.ndarray, channels: str, stops: float) -> _View:
-    x = torch.from_numpy(np.ascontiguousarray(image.transpose(2, 0, 1)).astype(np.float32))
+def _view(image: np.ndarray, domain: Domain, stops: float) -> _View:
+    planes = np.ascontiguousarray(image.transpose(2, 0, 1))
+    x = torch.from_numpy(planes.astype(np.float32))
     if image.dtype != np.float32:
         x = x / np.iinfo(image.dtype).max
-        if channels == "ab":
-            return _View(x, rgb_to_lab(x)[1:] / AB_SCALE, 2.0)
-        return _View(x, luminance(x) if channels == "luminance" else x, 1.0)
-    if channels == "ab":
-        raise ValueError("ab is of display values, not of radiance: tone-map it first")
-    value = log_radiance((luminance(x) if channels == "luminance" else x).clamp(min=0))
-    black, white = log_radiance(torch.tensor([0.0, 10.0])).tolist()  # as in `SaturatedPSNR`
-    return _View(to_display(x, stops), value, white - black)
+    if domain is DOMAINS["rgb"] and image.dtype == np.uint8:
+        return _View(x, torch.from_numpy(planes))  # meters hold it as it is, in a quarter of the memory
+    return _View(shown(x, domain.radiance, stops), domain.convert(x))
 
 
 def _grid(size: tuple[int, int]) -> Tensor:
@@ -253,122 +270,127 @@ def _grid(size: tuple[int, int]) -> Tensor:
     return (y[:, None] * size[1] + x[None, :]).flatten()
 
 
-# ---------------------------------------------------------------- flow
+# ---------------------------------------------------------------- motion
 
 
-def _flow_estimates() -> Callable[[], Flow]:
-    """All videos share the estimates of a pair of the reference's frames: the cache knows tensors by identity."""
-    shared = lru_cache(maxsize=4)(estimate_flow)
-    return lambda: shared
+class _FlowFiles:
+    """Exact flow between the frames of a clip."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        forth, back = (sorted(path.glob("*.flo"), key=lambda file: file.name) for path in (folder, folder / "backward"))
+        if not back or len(forth) not in (0, len(back)):
+            counts = f"{len(back)} and {len(forth)}"
+            raise ValueError(
+                f"{folder / 'backward'} must hold .flo files from each frame to the one before, and {folder} none or as "
+                f"many of the way forth; there are {counts}"
+            )
+        self.forth, self.back = forth, back
+
+    def motion(self, number: int, size: tuple[int, int]) -> Motion:
+        """From frame `number + 1` to frame `number`.
+
+        Raises:
+            ValueError: If there is no such file, or it does not fit.
+        """
+        from ..functional.optical_flow import reliable
+
+        if number >= len(self.back):
+            raise ValueError(f"{self.folder} holds {len(self.back)} flows, which are fewer than pairs of frames")
+        flows = []
+        for path in (self.back[number], *self.forth[number : number + 1]):
+            flows.append(read_flow(path))
+            if tuple(flows[-1].shape[1:]) != size:
+                height, width = flows[-1].shape[1:]
+                raise ValueError(f"{path} is of {width}x{height} pixels, the frames of {size[1]}x{size[0]}")
+        known = (flows[0].abs() < UNKNOWN).all(dim=0, keepdim=True).float()
+        back = torch.where(known > 0, flows[0], 0)
+        return Motion(back, known * reliable(back, flows[1]) if len(flows) > 1 else known)
 
 
-def _flow_files(folder: Path) -> Callable[[], Flow]:
-    ways = [sorted(path.glob("*.flo"), key=lambda file: file.name) for path in (folder, folder / "backward")]
-    if not ways[0] or len(ways[0]) != len(ways[1]):
-        counts = f"{len(ways[0])} and {len(ways[1])}"
-        raise ValueError(f"{folder} must hold .flo files, and {folder / 'backward'} as many; there are {counts}")
+class _Motions:
+    """The motion of one clip: to each frame from the one `lag` before it."""
 
-    def make() -> Flow:
-        files = (path for pair in zip(*ways) for path in pair)  # a meter asks for the way there, then for that back
+    def __init__(self, lag: int, files: _FlowFiles | None) -> None:
+        self._lag, self._files = lag, files
+        self._guides: deque[Tensor] = deque(maxlen=lag)
+        self._steps: deque[Motion] = deque(maxlen=lag)
+        self._count = 0
+        self._failure: str | None = None
 
-        def flow(a: Tensor, b: Tensor) -> Tensor:
-            path = next(files, None)
-            if path is None:
-                raise ValueError(f"{folder} holds {len(ways[0])} flows, which are fewer than pairs of frames")
-            found = read_flow(path)
-            if found.shape[1:] != a.shape[1:]:
-                raise ValueError(f"{path} is of {tuple(found.shape[1:])} pixels, the frames of {tuple(a.shape[1:])}")
-            return found
+    def step(self, guide: Tensor) -> Motion | str | None:
+        """Of the next frame, (3, H, W) display values; None for the first `lag`; a text that says why it is not known."""
+        if self._failure is None:
+            try:
+                return self._step(guide)
+            except (ValueError, OSError) as error:
+                self._failure = str(error)
+        return self._failure
 
-        return flow
-
-    return make
-
-
-def _vdp_meter(source: FrameSource, rate: Fraction) -> Any:
-    from ..functional.video_vdp import VideoVDPMeter  # takes seconds, and may be missing
-
-    return VideoVDPMeter(source.count(), float(rate))
+    def _step(self, guide: Tensor) -> Motion | None:
+        self._count += 1
+        if self._files:
+            if self._count > 1:
+                size = (guide.shape[-2], guide.shape[-1])
+                self._steps.append(self._files.motion(self._count - 2, size))
+            return reduce(compose, reversed(self._steps)) if len(self._steps) == self._lag else None
+        then = self._guides[0] if len(self._guides) == self._lag else None
+        self._guides.append(guide)
+        return None if then is None else estimate_motion(guide, then)
 
 
 # ---------------------------------------------------------------- one video
 
 
 class _Video:
-    """What is summed up of a video while its frames come."""
+    """What is measured of a video while its frames come. Measures of the same sums share a meter."""
 
-    def __init__(self, name: str, size: tuple[int, int], highpass: TemporalHighpass) -> None:
-        self.name, self._size, self.highpass = name, size, highpass
-        self.energy = self.error_energy = 0.0
-        self._grid = _grid(size)
+    def __init__(self, name: str, chosen: Sequence[type[Meter]]) -> None:
+        self.scores, self._chosen = VideoScores(name), chosen
+        self._meters: dict[type[Meter], Meter] = {}
+        self._failures: dict[type[Meter], str] = {}
         self._pixels: list[Tensor] = []
-        self._over_time: list[Tensor] = []  # squares, summed over values; of some frames each
-        self._map = torch.zeros(0, dtype=torch.float64)  # squares, summed over frames
-        self._meters: dict[str, Any] = {}
 
-    def make_meters(
-        self, names: Sequence[str], flow: Flow, farneback: Flow, channels: str, vdp: Callable[[], Any]
-    ) -> None:
-        """Starts measuring: `flow` is for the warping error, `farneback` for tOF, `vdp` makes a meter."""
-        self._rgb = channels == "rgb"
-        makers: dict[str, Callable[[], Any]] = {
-            "psnr": PSNRMeter,
-            "ssim": SSIMMeter,
-            "warp_error": lambda: WarpErrorMeter(flow),
-            "tof": lambda: FlowDifferenceMeter(farneback),
-            "cdc": ColorDistributionMeter,
-            "vdp": vdp,
-        }
-        self._meters = {name: makers[name]() for name in names if name in makers}
+    def start(self, clip: Clip, temporal: dict[str, Any], warping: dict[str, Any]) -> None:
+        """Makes the meters; the two kinds that pictures are made of have options of their own."""
+        for kind in dict.fromkeys([TemporalEnergyMeter, *(meter.summed_by() for meter in self._chosen)]):
+            options: dict[str, Any] = {}
+            if kind in (TemporalEnergyMeter, WarpErrorMeter):
+                options = dict(temporal if kind is TemporalEnergyMeter else warping, maps=True)
+            self._meters[kind] = kind.of_clip(clip, **options)
 
-    def update(self, view: _View, reference: _View | None) -> None:
-        """Takes the next frame."""
-        if not self._pixels:
-            self._map = torch.zeros(view.value.numel(), dtype=torch.float64)
-        self._pixels.append(luminance(view.shown).flatten()[self._grid])
-        for name, meter in self._meters.items():
-            if name == "cdc":
-                meter.update(view.shown)
-            elif reference is None:
-                meter.update(view.shown, None)
-            elif name == "psnr":
-                meter.peak = view.peak
-                meter.update(view.value, reference.value)
-            elif name == "ssim" and not self._rgb:
-                meter.update(luminance(view.shown), luminance(reference.shown))
-            else:
-                meter.update(view.shown, reference.shown)
+    def update(self, view: _View, target: _View | None, motion: Motion | str | None) -> None:
+        """Takes the next frame. A meter that cannot take it measures no more: its measures are not there."""
+        self._pixels.append(luminance(view.shown).flatten()[_grid((view.shown.shape[-2], view.shown.shape[-1]))])
+        for kind, meter in self._meters.items():
+            if kind in self._failures:
+                continue
+            pred, truth = (None if v is None else v.shown if kind.display else v.value for v in (view, target))
+            assert pred is not None
+            try:
+                if not kind.needs_motion:
+                    meter.update(pred, truth)
+                elif isinstance(motion, str):
+                    raise ValueError(motion)
+                else:
+                    meter.update(pred, truth, motion=motion)  # type: ignore[call-arg]
+            except ValueError as error:
+                self._failures[kind] = str(error)
 
-    def add_highpass(self, piece: Piece, reference: Piece | None) -> None:
-        """Takes a piece of the high-pass, and that of the reference's."""
-        squares = piece.highpass.square()
-        sums = squares.sum(dim=1)
-        self.energy += float(sums.sum())
-        if reference is not None:
-            squares = (piece.highpass - reference.highpass).square()
-            sums = squares.sum(dim=1)
-            self.error_energy += float(sums.sum())
-        if piece.values.start == 0:
-            self._over_time.append(torch.zeros(len(sums), dtype=torch.float64))
-        self._over_time[-1] += sums
-        self._map[piece.values] += squares.sum(dim=0)
-
-    def scores(self, names: Sequence[str], reference: _Video | None) -> VideoScores:
-        """What there is after the last frame."""
-        over_time, (height, width) = torch.cat(self._over_time), self._size
-        score = VideoScores(self.name)
-        score.flicker_over_time = (over_time / len(self._map)).sqrt().numpy()
-        score.flicker_map = (self._map.view(-1, height, width).mean(dim=0) / len(over_time)).sqrt().numpy()
-        score.pixels = torch.stack(self._pixels).numpy()
-        score.energies = TemporalEnergies(reference.energy if reference else 0.0, self.energy, self.error_energy)
-        known = {"S": score.energies.smoothness, "R": score.energies.residual}
-        known |= {name: meter.value(meter.finish()) for name, meter in self._meters.items()}
-        if self is not reference:
-            score.values = {name: known[name] for name in names}
-        return score
-
-
-def _add_highpass(videos: Sequence[_Video], highs: Sequence[Iterator[Piece]], has_reference: bool) -> None:
-    for together in zip(*highs):
-        for video, own in zip(videos, together):
-            video.add_highpass(own, together[0] if has_reference and video is not videos[0] else None)
+    def finish(self) -> None:
+        """Fills `scores` and `of_target`."""
+        sums = {kind: meter.finish() for kind, meter in self._meters.items() if kind not in self._failures}
+        self.of_target: dict[str, float] = {}
+        for meter in self._chosen:
+            kind = meter.summed_by()
+            value = math.nan if kind in self._failures else meter.value(sums[kind])
+            self.scores.values[meter.name] = value
+            self.of_target[meter.name] = math.nan if kind in self._failures else meter.of_target(sums[kind])
+            if math.isnan(value):
+                self.scores.reasons[meter.name] = self._failures.get(kind) or meter.reason(sums[kind])
+        energy, warping = (self._meters.get(kind) for kind in (TemporalEnergyMeter, WarpErrorMeter))
+        if isinstance(energy, TemporalEnergyMeter) and TemporalEnergyMeter in sums:
+            self.scores.flicker_over_time, self.scores.flicker_map = energy.over_time, energy.flicker_map
+        if isinstance(warping, WarpErrorMeter) and WarpErrorMeter in sums:
+            self.scores.change_over_time, self.scores.change_map = warping.over_time, warping.change_map
+        self.scores.pixels = torch.stack(self._pixels).numpy()

@@ -12,8 +12,10 @@ from mmagic.registry import DATASETS
 from mmengine.dataset import BaseDataset
 from torch import Tensor
 
-from ..functional.optical_flow import estimate_flow, read_flow, warp_by_flow
+from ..functional.optical_flow import warp_by_flow
+from ..meters import estimate_flow
 from ..video import open_frames
+from ..video.flow_files import read_flow
 from ..video.image_files import read_image
 
 

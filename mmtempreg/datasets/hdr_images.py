@@ -15,6 +15,7 @@ import numpy as np
 from mmagic.registry import DATASETS
 from mmengine.dataset import BaseDataset
 
+from ..meters import lag_frames
 from .procedural_scene import Wave
 from .virtual_camera import Shot, VirtualCamera, exposure_for, photograph, shift_colour
 
@@ -71,19 +72,33 @@ def _crop_width(path: str, image: np.ndarray, fraction: float, size: int) -> flo
     return min(fraction * width, height - 1.0)
 
 
-def _view(image: np.ndarray, center: tuple[float, float], width: float, angle: float, size: int) -> np.ndarray:
-    """A square window of the image, `width` source pixels wide, turned by `angle` radians, at `size` pixels."""
-    scale = width / size
+class Window(NamedTuple):
+    """A square part of an image.
+
+    Attributes:
+        center: (x, y) in pixels of the image.
+        width: In pixels of the image.
+        angle: By which it is turned, in radians.
+    """
+
+    center: tuple[float, float]
+    width: float
+    angle: float = 0.0
+
+    def matrix(self, size: int) -> np.ndarray:
+        """(2, 3): from a pixel of the view, which is `size` pixels wide, to the image's."""
+        scale, middle = self.width / size, (size - 1) / 2
+        cos, sin = scale * np.cos(self.angle), scale * np.sin(self.angle)
+        x, y = self.center
+        return np.array([[cos, -sin, x - middle * (cos - sin)], [sin, cos, y - middle * (cos + sin)]])
+
+
+def _view(image: np.ndarray, window: Window, size: int) -> np.ndarray:
+    """The image through a window, at `size` pixels."""
+    scale = window.width / size
     if scale > 1:  # what the smaller grid cannot hold would alias, and crawl as the camera moves
         image = cv2.GaussianBlur(image, (0, 0), 0.5 * scale, borderType=cv2.BORDER_REFLECT)
-    cos, sin = scale * np.cos(angle), scale * np.sin(angle)
-    middle = (size - 1) / 2
-    matrix = np.array(
-        [
-            [cos, -sin, center[0] - middle * (cos - sin)],
-            [sin, cos, center[1] - middle * (cos + sin)],
-        ]
-    )
+    matrix = window.matrix(size)
     flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
     return cv2.warpAffine(image, matrix, (size, size), flags=flags, borderMode=cv2.BORDER_REFLECT)
 
@@ -173,8 +188,8 @@ class HDRImageDataset(_HDRFolder):
         rng = np.random.default_rng([self.seed, info["clip_index"]])
         source = _read_cached(info["img_path"])
         width = _crop_width(info["img_path"], source, rng.uniform(*self.crop), self.size)
-        center = tuple(rng.uniform(width / 2, extent - width / 2) for extent in source.shape[1::-1])
-        radiance = _view(source, center, width, 0.0, self.size)
+        x, y = (rng.uniform(width / 2, extent - width / 2) for extent in source.shape[1::-1])
+        radiance = _view(source, Window((x, y), width), self.size)
         if rng.uniform() < 0.5:
             radiance = radiance[:, ::-1]
         shot = self.camera.draw(rng)
@@ -193,14 +208,30 @@ class _CameraPath:
     width: Wave
     angle: Wave
 
-    def view(self, seconds: float, size: int) -> np.ndarray:
-        """What it sees, (size, size, 3). At the image's border the view stops."""
+    def window(self, seconds: float) -> Window:
+        """Where it looks. At the image's border the view stops."""
         half = self.width(seconds) / 2
         x, y = (
             float(np.clip(position, min(half, extent / 2), max(extent - half, extent / 2)))
             for position, extent in zip((self.x(seconds), self.y(seconds)), self.image.shape[1::-1])
         )
-        return _view(self.image, (x, y), 2 * half, self.angle(seconds), size)
+        return Window((x, y), 2 * half, self.angle(seconds))
+
+    def view(self, seconds: float, size: int) -> np.ndarray:
+        """What it sees, (size, size, 3)."""
+        return _view(self.image, self.window(seconds), size)
+
+    def motion(self, now: float, then: float, size: int) -> tuple[np.ndarray, np.ndarray]:
+        """Where each pixel at a time was earlier, as in `meters.Motion`; hidden: what lay beyond the image then or now."""
+        ways = [np.vstack([self.window(time).matrix(size), (0, 0, 1)]) for time in (now, then)]
+        rows, columns = np.mgrid[:size, :size]
+        points = np.stack([columns.ravel(), rows.ravel(), np.ones(size * size)])
+        world = ways[0] @ points  # in the image, where nothing moves
+        before = np.linalg.solve(ways[1], world)
+        limits = np.array(self.image.shape[1::-1])[:, None] - 1
+        there = ((world[:2] >= 0) & (world[:2] <= limits)).all(axis=0)
+        flow = (before - points)[:2].reshape(2, size, size)
+        return flow.astype(np.float32), there.reshape(1, size, size).astype(np.float32)
 
 
 class _Take(NamedTuple):
@@ -231,6 +262,8 @@ class HDRPanDataset(_HDRFolder):
         zoom: Relative amplitude of the view's width.
         roll: Amplitude of the camera's roll in degrees.
         camera: Arguments of `VirtualCamera`. Without JPEG by default: its blocks flicker.
+        motion_lags: For each of these lags (seconds; None: one frame) the items tell where every pixel was that long
+            ago: `motion`, {frames: (flow, visible)} as in `meters.Motion`, exactly. Pack it as a meta key.
         files: Names in the folder to use; None: all.
         pipeline: Transforms of the items.
 
@@ -252,6 +285,7 @@ class HDRPanDataset(_HDRFolder):
         zoom: float = 0.1,
         roll: float = 4.0,
         camera: dict | None = None,
+        motion_lags: Sequence[float | None] = (),
         files: Sequence[str] | None = None,
         pipeline: Sequence[dict | Callable] = (),
         **kwargs: Any,
@@ -263,6 +297,7 @@ class HDRPanDataset(_HDRFolder):
                 raise ValueError(f"{name} must be at least 1, got {value}")
         self.num_clips, self.num_frames, self.fps = num_clips, num_frames, float(fps)
         self.pan, self.zoom, self.roll = pan, zoom, roll
+        self.lags = [lag_frames(lag, self.fps) for lag in motion_lags]
         self._take: tuple[int, _Take] | None = None  # that of the clip read last
         shot = VirtualCamera(**{"jpeg": False, **(camera or {})})
         super().__init__(data_root, size, seed, crop, percentile, shot, files, pipeline, **kwargs)
@@ -293,6 +328,9 @@ class HDRPanDataset(_HDRFolder):
         take = self._take[1]
         radiance = take.path.view(frame / self.fps, self.size) * np.float32(take.exposure)
         radiance = shift_colour(radiance, take.shot.hue, take.shot.saturation)
+        if self.lags:
+            times = {lag: (frame - lag) / self.fps for lag in self.lags if lag <= frame}
+            info["motion"] = {lag: take.path.motion(frame / self.fps, t, self.size) for lag, t in times.items()}
         noise = np.random.default_rng([self.seed, clip, frame])
         return self._item(info, radiance, photograph(radiance, take.shot, noise))
 

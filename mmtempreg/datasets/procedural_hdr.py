@@ -10,8 +10,9 @@ import numpy as np
 from mmagic.registry import DATASETS
 from mmengine.dataset import BaseDataset
 
+from ..meters import lag_frames
 from .array_cache import cached_array
-from .procedural_scene import FPS, draw_scene, render_clip, render_still
+from .procedural_scene import FPS, draw_scene, render_clip, render_still, scene_motion
 from .virtual_camera import VirtualCamera, photograph
 
 VERSION = 1
@@ -36,6 +37,7 @@ class ProceduralHDRDataset(BaseDataset):
         seed: Another seed, other scenes. Train and test with different ones.
         num_clips: Number of clips; if it is given, there are no stills.
         num_frames: Frames per clip.
+        motion_lags: As in `HDRPanDataset`: for which lags items tell the exact `motion`.
         data_root: Folder of the rendered radiance.
         pipeline: Transforms of the items.
 
@@ -52,6 +54,7 @@ class ProceduralHDRDataset(BaseDataset):
         seed: int = 0,
         num_clips: int | None = None,
         num_frames: int | None = None,
+        motion_lags: Sequence[float | None] = (),
         data_root: str = "data/procedural_hdr",
         pipeline: Sequence[dict | Callable] = (),
         **kwargs: Any,
@@ -61,6 +64,7 @@ class ProceduralHDRDataset(BaseDataset):
         self.num_clips = num_images if num_clips is None else num_clips
         self.num_frames = 1 if num_frames is None else num_frames
         self.size, self.seed = size, seed
+        self.lags = [lag_frames(lag, FPS) for lag in motion_lags]
         counts = dict(num_images=num_images, num_clips=self.num_clips, num_frames=self.num_frames, size=size)
         for name, value in counts.items():
             if value < 1:
@@ -103,6 +107,11 @@ class ProceduralHDRDataset(BaseDataset):
         """The item before the pipeline."""
         info = super().get_data_info(idx)
         radiance = self._radiance[info["clip_index"] * self.num_frames + info["frame"]].astype(np.float32)
+        if self.lags:
+            scene, now = draw_scene(self.seed, info["clip_index"]), info["frame"]
+            info["motion"] = {
+                lag: scene_motion(scene, now, now - lag, self.size) for lag in self.lags if lag <= now
+            }
         rng = np.random.default_rng([self.seed, info["clip_index"], 1])
         image = photograph(radiance, self.camera.draw(rng), rng)
         return dict(info, img=image, gt=radiance, img_channel_order="rgb", gt_channel_order="rgb")

@@ -148,6 +148,29 @@ def draw_scene(seed: int, index: int) -> Scene:
     )
 
 
+def _own_coordinates(feature: Feature, x: np.ndarray, y: np.ndarray, t: float) -> tuple[np.ndarray, np.ndarray]:
+    """Points of the scene, seen by the camera, along the axes of a feature, in which it does not change."""
+    scale, angle = feature.scale(t), feature.angle(t)
+    cos, sin = math.cos(angle), math.sin(angle)
+    dx, dy = x - feature.x(t), y - feature.y(t)
+    return (cos * dx + sin * dy) / scale, (cos * dy - sin * dx) / scale
+
+
+def _scene_coordinates(feature: Feature, u: np.ndarray, v: np.ndarray, t: float) -> tuple[np.ndarray, np.ndarray]:
+    """The inverse of `_own_coordinates`."""
+    scale, angle = feature.scale(t), feature.angle(t)
+    cos, sin = math.cos(angle), math.sin(angle)
+    return feature.x(t) + scale * (cos * u - sin * v), feature.y(t) + scale * (sin * u + cos * v)
+
+
+def _cover(rim: np.ndarray, scale: float, size: int) -> np.ndarray:
+    """How much a feature covers, of the signed distance to its rim along its own axes.
+
+    Edges are about two pixels wide: a sub-pixel motion changes pixel values smoothly, as an optic would.
+    """
+    return 0.5 - 0.5 * np.sin(np.clip(rim * scale * size / 2, -1, 1) * (math.pi / 2))
+
+
 def _render_unexposed(scene: Scene, frame: int, size: int) -> np.ndarray:
     t = frame / FPS
     axis = ((np.arange(size) + 0.5) / size).astype(np.float32)
@@ -161,11 +184,7 @@ def _render_unexposed(scene: Scene, frame: int, size: int) -> np.ndarray:
     # Planar: arithmetic that broadcasts over a last axis of 3 is several times slower.
     image = np.exp(log_light) * scene.background[:, None, None]
     for feature in scene.features:
-        scale = feature.scale(t)
-        angle = feature.angle(t)
-        cos, sin = math.cos(angle), math.sin(angle)
-        dx, dy = x - feature.x(t), y - feature.y(t)
-        u, v = (cos * dx + sin * dy) / scale, (cos * dy - sin * dx) / scale
+        u, v = _own_coordinates(feature, x, y, t)
         strength, cycles = feature.stripes
         log_fill = strength * np.sin(2 * math.pi * cycles * u) if strength else np.zeros_like(u)
         if feature.kind == "glow":
@@ -173,8 +192,7 @@ def _render_unexposed(scene: Scene, frame: int, size: int) -> np.ndarray:
             image += np.exp(log_fill - 2 * distance) * feature.colour[:, None, None]
             continue
         rim = SHAPES[feature.kind](u, v, feature.half)
-        # Edges are about two pixels wide: a sub-pixel motion changes pixel values smoothly, as an optic would.
-        cover = 0.5 - 0.5 * np.sin(np.clip(rim * scale * size / 2, -1, 1) * (math.pi / 2))
+        cover = _cover(rim, feature.scale(t), size)
         if feature.kind == "gradient":
             log_fill = log_fill + feature.falloff * u / feature.half[0]
         elif feature.kind != "beam":
@@ -182,6 +200,53 @@ def _render_unexposed(scene: Scene, frame: int, size: int) -> np.ndarray:
         fill = np.exp(log_fill) * feature.colour[:, None, None]
         image += cover * (fill - image)
     return np.ascontiguousarray(image.transpose(1, 2, 0))
+
+
+def scene_motion(scene: Scene, now: int, then: int, size: int) -> tuple[np.ndarray, np.ndarray]:
+    """Where each pixel of a frame was in an earlier one, exactly.
+
+    A pixel moves with the foremost feature that covers it, or with the background. It counts as hidden at a rim, and
+    where something else covered it then. Glows are light that falls on all of this and moves for itself: where they do,
+    the truth changes along its motion.
+
+    Returns:
+        flow (2, size, size) float32 in pixels, and visible (1, size, size) float32, as in `meters.Motion`.
+    """
+    axis = (np.arange(size) + 0.5) / size
+    x, y = (part.astype(np.float64) for part in np.meshgrid(axis, axis))
+    before_x, before_y = (part + camera(then / FPS) - camera(now / FPS) for part, camera in zip((x, y), scene.camera))
+    foremost = _foremost(scene, x, y, now, size)
+    for index, feature in enumerate(scene.features):
+        here = foremost == index
+        if here.any():
+            u, v = _own_coordinates(feature, *_in_scene(scene, x, y, now), now / FPS)
+            moved = _scene_coordinates(feature, u, v, then / FPS)
+            for before, part, camera in zip((before_x, before_y), moved, scene.camera):
+                before[here] = (part + camera(then / FPS))[here]
+    visible = (foremost != _RIM) & (foremost == _foremost(scene, before_x, before_y, then, size))
+    flow = np.stack([before_x - x, before_y - y]) * size
+    return flow.astype(np.float32), visible[None].astype(np.float32)
+
+
+_BACKGROUND, _RIM = -1, -2
+_CLEAR = 0.01
+"""Less than this cannot be seen to cover, or not to cover."""
+
+
+def _in_scene(scene: Scene, x: np.ndarray, y: np.ndarray, frame: int) -> tuple[np.ndarray, np.ndarray]:
+    return x - scene.camera[0](frame / FPS), y - scene.camera[1](frame / FPS)
+
+
+def _foremost(scene: Scene, x: np.ndarray, y: np.ndarray, frame: int, size: int) -> np.ndarray:
+    """The number of the feature that covers each point, `_BACKGROUND`, or `_RIM` where that is not clear."""
+    found = np.full(x.shape, _BACKGROUND)
+    for index, feature in enumerate(scene.features):
+        if feature.kind == "glow":
+            continue
+        u, v = _own_coordinates(feature, *_in_scene(scene, x, y, frame), frame / FPS)
+        cover = _cover(SHAPES[feature.kind](u, v, feature.half), feature.scale(frame / FPS), size)
+        found = np.where(cover > 1 - _CLEAR, index, np.where(cover < _CLEAR, found, _RIM))
+    return found
 
 
 def expose(image: np.ndarray, exposure: float) -> np.ndarray:

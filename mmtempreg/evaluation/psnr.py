@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
-import torch
 from mmagic.registry import METRICS
-from torch import Tensor
 
-from .sequence_metric import SequenceMetric, to_domain
+from ..meters import DOMAINS, PSNRMeter
+from ..meters.domains import MAX_RADIANCE
+from .sequence_metric import SequenceMetric
 
 
 @METRICS.register_module()
@@ -21,28 +20,16 @@ class ClipPSNR(SequenceMetric):
         kwargs: Of `SequenceMetric`; m is its `mask`, 1 by default.
     """
 
-    metric = "ClipPSNR"
+    meter = PSNRMeter
 
     def __init__(self, peak: float, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         if not peak > 0:
             raise ValueError(f"peak must be positive, got {peak}")
-        self.peak = peak
+        self._peak = peak
 
-    def start_clip(self, fps: float, num_frames: int) -> None:
-        self._squares = self._weight = 0.0
-
-    def update(self, gt: Tensor, pred: Tensor, mask: Tensor | None) -> None:
-        weight = torch.ones_like(gt) if mask is None else mask.expand_as(gt)
-        self._squares += float((weight * (pred - gt).square()).sum(dtype=torch.float64))
-        self._weight += float(weight.sum(dtype=torch.float64))
-
-    def finish_clip(self) -> tuple[float, ...] | None:
-        return None if self._weight == 0 else (self._squares, self._weight)
-
-    def value(self, totals: tuple[float, ...]) -> float:
-        squares, weight = totals
-        return math.inf if squares == 0 else 10 * math.log10(self.peak**2 * weight / squares)
+    def peak(self) -> float:
+        return self._peak
 
 
 @METRICS.register_module()
@@ -58,15 +45,18 @@ class SaturatedPSNR(ClipPSNR):
         kwargs: Of `SequenceMetric`; `mask=None` measures all pixels.
 
     Raises:
-        ValueError: For an unknown option, and for the domain 'ab', which radiance has not.
+        ValueError: For an unknown option, and for a domain of display values, which radiance has not.
     """
 
-    metric = "SaturatedPSNR"
-
     def __init__(
-        self, domain: str = "log", max_radiance: float = 10.0, mask: str | None = "saturated", **kwargs: Any
+        self,
+        domain: str = "log",
+        max_radiance: float = MAX_RADIANCE,
+        mask: str | None = "saturated",
+        **kwargs: Any,
     ) -> None:
-        if not max_radiance > 0 or domain == "ab":
-            raise ValueError(f"max_radiance must be positive, got {max_radiance}, and domain not 'ab', got {domain!r}")
-        black, white = to_domain(torch.tensor([0.0, max_radiance], dtype=torch.float64), domain).tolist()
-        super().__init__(white - black, domain=domain, mask=mask, **kwargs)
+        if not max_radiance > 0 or (domain in DOMAINS and not DOMAINS[domain].radiance):
+            raise ValueError(f"max_radiance must be positive, got {max_radiance}, and domain of radiance, got {domain!r}")
+        peak = DOMAINS[domain].peak(max_radiance) if domain in DOMAINS else 1.0
+        super().__init__(peak, domain=domain, mask=mask, **kwargs)
+        self.metric = "SaturatedPSNR"

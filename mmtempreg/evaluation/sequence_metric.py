@@ -1,4 +1,4 @@
-"""What all metrics of ordered clips have in common."""
+"""Meters as MMagic metrics: which frames of which clip come, in what order, and from which rank."""
 
 from __future__ import annotations
 
@@ -8,30 +8,15 @@ from typing import Any, NamedTuple
 
 import torch
 from mmagic.evaluation.metrics.base_sample_wise_metric import BaseSampleWiseMetric
+from mmagic.registry import METRICS
 from mmengine.dist import all_gather_object
 from mmengine.logging import print_log
 from torch import Tensor
 
-from ..functional import log_radiance, rgb_to_lab, saturation_mask
+from ..functional import saturation_mask
 from ..functional.camera import SATURATION_THRESHOLD
-from ..functional.color import AB_SCALE
-
-DOMAINS = ("linear", "log", "gamma", "ab")
-
-GAMMA = 2.2
-
-
-def to_domain(values: Tensor, domain: str) -> Tensor:
-    """Values as they are ('linear'), ln(v + 1/255) ('log'), v^(1/2.2) ('gamma'), or a and b over 110 ('ab').
-
-    The first three take any shape, 'log' and 'gamma' linear radiance >= 0; 'ab' takes MMagic's images, (3, H, W) BGR in
-    [0, 255], and leaves (2, H, W) as they are: those are a / 110 and b / 110 already.
-    """
-    if domain == "linear":
-        return values
-    if domain == "ab":
-        return values if values.shape[-3] == 2 else rgb_to_lab(values.flip(-3) / 255)[..., 1:, :, :] / AB_SCALE
-    return log_radiance(values) if domain == "log" else values.clamp(min=0) ** (1 / GAMMA)
+from ..meters import DOMAINS, METERS, Clip, Meter, Motion, Sums, add_sums, estimate_motion, lag_frames
+from ..meters.domains import MAX_RADIANCE, shown
 
 
 class ClipRow(NamedTuple):
@@ -40,32 +25,37 @@ class ClipRow(NamedTuple):
     Attributes:
         clip: Its name.
         num_frames: Its length.
-        totals: Sums over the clip, which add up over clips.
+        sums: Of its meter.
     """
 
     clip: str
     num_frames: int
-    totals: tuple[float, ...]
+    sums: Sums
 
 
+@METRICS.register_module()
 class SequenceMetric(BaseSampleWiseMetric):
-    """Base of metrics that see the frames of clips in order, and hold no more than they need of them.
+    """A meter that sees the frames of clips in order, and holds no more than it needs of them.
 
     The data samples must tell `clip` (a name), `frame` (0-based), `num_frames` and `fps`; predictions and ground
-    truth are (C, H, W) of the same range. One clip ends before the next begins. In distributed evaluation a clip
-    stays on one rank (`ClipSampler`).
-
-    A subclass says what happens in `start_clip`, `update` and `finish_clip`, and turns a clip's sums into its
-    value in `value`.
+    truth are (C, H, W) of the same range, in MMagic's order, BGR. One clip ends before the next begins. In distributed
+    evaluation a clip stays on one rank (`ClipSampler`). A meter that wants to know the motion takes it from `motion` in
+    the data sample, {lag in frames: (flow, visible)} as in `meters.Motion`; where that is missing it is estimated in the
+    ground truth (OpenCV's DIS), from frame to frame only.
 
     Args:
+        meter: Name of a measure in `meters.METERS`; subclasses have their own.
         domain: In what values are compared: 'linear' (as they come), 'log' (natural, of v + 1/255) or 'gamma'
-            (v^(1/2.2)), both for linear radiance; or 'ab', the colour channels of CIE Lab over 110.
+            (v^(1/2.2)), both for linear radiance; or 'rgb', 'luminance' or 'ab' (the colour channels of CIE Lab over
+            110) of images in [0, 255]. Two channels are taken for a / 110 and b / 110 already.
         mask: None: every pixel counts; 'saturated': as much as it is saturated in the ground truth,
             `functional.saturation_mask`, where 1 in `gt_key` is where the sensor saturates.
         threshold: Of that mask.
+        white: The value of white in predictions and ground truth, for measures of display values: 255 in MMagic.
+            Radiance, where white is 1, is shown to them in the domain 'gamma'.
         reduction: 'mean' over the clips' values, or 'pooled': one value of the sums over all clips.
         per_clip: Report every clip as `<name>/<clip>` too.
+        options: Of the meter, such as `dict(lag=1.0)`; named metrics take them as arguments of their own.
         kwargs: Of `BaseSampleWiseMetric`.
 
     Raises:
@@ -73,56 +63,100 @@ class SequenceMetric(BaseSampleWiseMetric):
             size or rate: the message names clip and frame.
     """
 
+    meter: type[Meter]
+
     def __init__(
         self,
+        meter: str | None = None,
         domain: str = "linear",
         mask: str | None = None,
         threshold: float = SATURATION_THRESHOLD,
+        white: float = 255.0,
         reduction: str = "mean",
         per_clip: bool = False,
+        options: dict[str, Any] | None = None,
         **kwargs: Any,
     ) -> None:
+        if meter is not None or not hasattr(self, "meter"):
+            if meter not in METERS:
+                raise ValueError(f"meter must be one of {tuple(METERS)}, got {meter!r}")
+            self.meter = METERS[meter]
+        self.metric = self.meter.metric  # the base class asks for it
         super().__init__(**kwargs)
-        choices = dict(domain=(domain, DOMAINS), mask=(mask, (None, "saturated")))
+        choices = dict(domain=(domain, tuple(DOMAINS)), mask=(mask, (None, "saturated")))
         choices["reduction"] = (reduction, ("mean", "pooled"))
         for name, (value, allowed) in choices.items():
             if value not in allowed:
                 raise ValueError(f"{name} must be one of {allowed}, got {value!r}")
-        self.domain, self.mask, self.threshold = domain, mask, threshold
-        self.reduction, self.per_clip = reduction, per_clip
+        if not white > 0:
+            raise ValueError(f"white must be positive, got {white}")
+        self.display = self.meter.display
+        if self.display and (mask or domain not in ("linear", "gamma")):
+            raise ValueError(
+                f"{self.metric} is of whole pictures and of display values: no mask, and no domain but 'linear' or 'gamma'"
+            )
+        self.domain, self.mask, self.threshold, self.white = domain, mask, threshold, white
+        self.reduction, self.per_clip, self.options = reduction, per_clip, options or {}
+        self.lag: float | None = self.options.get("lag")
+        if self.lag is not None:
+            self.metric += f"_{self.lag:g}s"
         self._open: tuple[str, int, float, tuple[int, ...]] | None = None  # clip, num_frames, fps, shape
         self._next = 0
 
-    def start_clip(self, fps: float, num_frames: int) -> None:
-        """Begins a clip of this frame rate and length."""
-
-    def update(self, gt: Tensor, pred: Tensor, mask: Tensor | None) -> None:
-        """Takes the next frame, (C, H, W) float32 in the metric's domain; `mask` is (1, H, W) or None."""
-        raise NotImplementedError
-
-    def finish_clip(self) -> tuple[float, ...] | None:
-        """The clip's sums; None if it has nothing to measure, and is to be skipped."""
-        raise NotImplementedError
-
-    def value(self, totals: tuple[float, ...]) -> float:
-        """The metric of a clip's, or of all clips', sums."""
-        raise NotImplementedError
+    def peak(self) -> float:
+        """Width of the range of values in the domain."""
+        domain = DOMAINS[self.domain]
+        if self.display or not domain.radiance:
+            return domain.peak(1.0)
+        return domain.peak(self.white if self.domain == "linear" else MAX_RADIANCE)
 
     def process(self, data_batch: Any, data_samples: Sequence[dict]) -> None:
         """Takes the frames of a batch, in order."""
         for sample in data_samples:
-            gt, pred = _image(sample, self.gt_key), _image(sample["output"], self.pred_key)
-            mask = saturation_mask(gt, self.threshold) if self.mask else None
-            gt, pred = to_domain(gt, self.domain), to_domain(pred, self.domain)
-            clip, frame = self._check_order(sample, gt, pred)
+            truth, image = _image(sample, self.gt_key), _image(sample["output"], self.pred_key)
+            mask = saturation_mask(truth, self.threshold) if self.mask else None
+            target, pred = self._view(truth), self._view(image)
+            clip, frame = self._check_order(sample, target, pred)
             if not torch.isfinite(pred).all():
                 raise ValueError(f"clip {clip!r}, frame {frame}: the prediction holds NaN or infinite values")
-            self.update(gt, pred, mask)
+            self.update(sample, pred, target, mask)
             self._next += 1
             if self._next == sample["num_frames"]:
                 self._finish(clip, self._next)
 
-    def _check_order(self, sample: dict, gt: Tensor, pred: Tensor) -> tuple[str, int]:
+    def update(self, sample: dict, pred: Tensor, target: Tensor, mask: Tensor | None) -> None:
+        """Gives the next frame to the meter."""
+        if self.meter.needs_motion:
+            self._meter.update(pred, target, mask, motion=self._motion(sample))  # type: ignore[call-arg]
+        else:
+            self._meter.update(pred, target, mask)
+
+    def _view(self, image: Tensor) -> Tensor:
+        """MMagic's image in the metric's domain, or as RGB display values in [0, 1]."""
+        domain = DOMAINS[self.domain]
+        if self.display:
+            return (domain.convert(image.flip(0)) / self.white).clamp(0, 1)
+        if len(image) == 2:
+            return image
+        return domain.convert(image.flip(0) if domain.radiance else image.flip(0) / 255)
+
+    def _motion(self, sample: dict) -> Motion | None:
+        """From the frame `lag` before this: the exact one if the sample knows it, else of estimated flow."""
+        truth = _image(sample, self.gt_key)
+        lag = lag_frames(self.lag, float(sample["fps"]))
+        if self._next == 0:
+            self._guide: Tensor | None = None
+        known = (sample.get("motion") or {}).get(lag)
+        if known is not None:
+            return Motion(*(torch.as_tensor(part) for part in known))
+        if lag > 1:  # nobody can estimate that: unknown everywhere
+            return Motion(torch.zeros(2, *truth.shape[-2:]), torch.zeros(1, *truth.shape[-2:]))
+        radiance = DOMAINS[self.domain].radiance and self.domain != "linear"
+        guide = shown(truth.flip(0), True) if radiance else truth.flip(0) / self.white
+        then, self._guide = self._guide, guide
+        return None if then is None else estimate_motion(guide, then)
+
+    def _check_order(self, sample: dict, target: Tensor, pred: Tensor) -> tuple[str, int]:
         missing = [key for key in ("clip", "frame", "num_frames", "fps") if key not in sample]
         if missing:
             raise ValueError(
@@ -131,12 +165,13 @@ class SequenceMetric(BaseSampleWiseMetric):
             )
         clip, frame, now = sample["clip"], sample["frame"], (sample["clip"], sample["num_frames"], sample["fps"])
         where = f"clip {clip!r}, frame {frame}"
-        if gt.shape != pred.shape:
-            raise ValueError(f"{where}: ground truth {tuple(gt.shape)} and prediction {tuple(pred.shape)} differ")
+        if target.shape != pred.shape:
+            raise ValueError(f"{where}: ground truth {tuple(target.shape)} and prediction {tuple(pred.shape)} differ")
         if self._open is None:
             self._next = 0
-            self._open = (*now, tuple(gt.shape))
-            self.start_clip(float(sample["fps"]), int(sample["num_frames"]))
+            self._open = (*now, tuple(target.shape))
+            about = Clip(float(sample["fps"]), int(sample["num_frames"]), self.peak())
+            self._meter = self.meter.of_clip(about, **self.options)
         name, _, _, shape = self._open
         if name != clip:
             raise ValueError(f"{where} came while clip {name!r} still lacks frame {self._next}")
@@ -144,17 +179,17 @@ class SequenceMetric(BaseSampleWiseMetric):
             raise ValueError(f"{where} came where frame {self._next} was expected")
         if self._open[:3] != now:
             raise ValueError(f"{where}: num_frames and fps are {now[1:]}, before they were {self._open[1:3]}")
-        if shape != tuple(gt.shape):
-            raise ValueError(f"{where} has shape {tuple(gt.shape)}, the frames before it {shape}")
+        if shape != tuple(target.shape):
+            raise ValueError(f"{where} has shape {tuple(target.shape)}, the frames before it {shape}")
         return clip, frame
 
     def _finish(self, clip: str, num_frames: int) -> None:
-        totals = self.finish_clip()
+        sums = self._meter.finish()
         self._open = None
-        if totals is None:
-            print_log(f"{self.metric}: clip {clip!r} skipped, no pixel of it is saturated", "current")
+        if math.isnan(self.meter.value(sums)):
+            print_log(f"{self.metric}: clip {clip!r} skipped, {self.meter.reason(sums)}", "current")
         else:
-            self.results.append(ClipRow(clip, num_frames, totals))
+            self.results.append(ClipRow(clip, num_frames, sums))
 
     def evaluate(self) -> dict[str, float]:
         """The set's value, and every clip's with `per_clip`, over all ranks."""
@@ -166,17 +201,24 @@ class SequenceMetric(BaseSampleWiseMetric):
 
     def compute_metrics(self, rows: list[ClipRow]) -> dict[str, float]:
         """Clips' rows to named values; nan if there is no clip to measure."""
-        values = {row.clip: self.value(row.totals) for row in rows}
-        if not rows:
-            result = math.nan
-        elif self.reduction == "pooled":
-            result = self.value(tuple(sum(column) for column in zip(*(row.totals for row in rows))))
+        if rows and self.reduction == "pooled":
+            pooled = rows[0].sums
+            for row in rows[1:]:
+                pooled = add_sums(pooled, row.sums)
+            values = [self._values(pooled)]
         else:
-            result = sum(values.values()) / len(values)
-        scaled = {self.metric: result * self.scaling}
+            values = [self._values(row.sums) for row in rows]
+        if not values:
+            return {self.metric: math.nan}
+        scaled = {name: self.scaling * sum(one[name] for one in values) / len(values) for name in values[0]}
         if self.per_clip:
-            scaled |= {f"{self.metric}/{clip}": value * self.scaling for clip, value in values.items()}
+            scaled |= {f"{self.metric}/{row.clip}": self.meter.value(row.sums) * self.scaling for row in rows}
         return scaled
+
+    def _values(self, sums: Sums) -> dict[str, float]:
+        """The measure and what stands beside it, by name."""
+        beside = {f"{self.metric}_{name}": value for name, value in self.meter.beside(sums).items()}
+        return {self.metric: self.meter.value(sums), **beside}
 
 
 def _image(sample: dict, key: str) -> Tensor:

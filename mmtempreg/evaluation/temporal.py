@@ -1,33 +1,65 @@
-"""The paper's smoothness and our temporal residual as MMagic metrics."""
+"""What changes over time, as MMagic metrics: along the motion (F, E_warp), and at a fixed pixel (S, R)."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from mmagic.registry import METRICS
-from torch import Tensor
 
-from ..functional import TemporalEnergies, TemporalEnergyMeter
 from ..functional.temporal import SIGMA
+from ..meters import FlickerMeter, ResidualMeter, SmoothnessMeter, WarpErrorMeter
 from .sequence_metric import SequenceMetric
+
+
+@METRICS.register_module()
+class TemporalFlicker(SequenceMetric):
+    """F = sqrt(E_warp(f(x)) / E_warp(y)) along the motion: 1 as steady as the truth, above 1 it flickers.
+
+    `TemporalFlicker_E_warp` and `TemporalFlicker_E_warp_truth` stand beside it, and with a lag of 1 s it is called
+    `TemporalFlicker_1s`. See `meters.WarpErrorMeter`.
+
+    Args:
+        lag: Seconds between the frames that are compared; None: one frame. Of more than a frame the motion must be known
+            (`motion_lags` of `HDRPanDataset` and `ProceduralHDRDataset`): estimated flow is lost over a second.
+        kwargs: Of `SequenceMetric`.
+    """
+
+    meter: type[WarpErrorMeter] = FlickerMeter
+
+    def __init__(self, lag: float | None = None, **kwargs: Any) -> None:
+        super().__init__(options=dict(lag=lag), **kwargs)
+
+
+@METRICS.register_module()
+class WarpError(TemporalFlicker):
+    """Warping error E_warp: mean of squares along the motion, in the units of the domain. Lower is better.
+
+    By default as Lai et al. 2018 have it: display values in [0, 1], bilinear interpolation; their flow is FlowNet2's,
+    ours OpenCV's DIS of the ground truth: another scale.
+
+    Args:
+        interpolation, low_pass: 'lanczos' and 0.7 is what F is made of, fair to sharp pictures (`meters.WarpErrorMeter`).
+        domain: 'linear' (images over `white`) and 'gamma' (radiance, with `white=1`) are clipped at white here.
+        kwargs: Of `TemporalFlicker`.
+    """
+
+    meter = WarpErrorMeter
+
+    def __init__(
+        self,
+        lag: float | None = None,
+        interpolation: str = "bilinear",
+        low_pass: float = 0.0,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(lag, **kwargs)
+        self.options |= dict(interpolation=interpolation, low_pass=low_pass)
+        self.display = self.domain in ("linear", "gamma")
 
 
 class _TemporalMetric(SequenceMetric):
     def __init__(self, sigma: float = SIGMA, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.sigma = sigma
-
-    def start_clip(self, fps: float, num_frames: int) -> None:
-        self._meter = TemporalEnergyMeter(fps, self.sigma)
-        self._weight = 0.0
-
-    def update(self, gt: Tensor, pred: Tensor, mask: Tensor | None) -> None:
-        self._meter.update(gt, pred, mask)
-        self._weight += 1.0 if mask is None else float(mask.sum())
-
-    def finish_clip(self) -> tuple[float, ...] | None:
-        energies = self._meter.finish()
-        return None if self._weight == 0 else (energies.reference, energies.video, energies.error)
+        super().__init__(options=dict(sigma=sigma), **kwargs)
 
 
 @METRICS.register_module()
@@ -39,22 +71,16 @@ class TemporalSmoothness(_TemporalMetric):
         kwargs: Of `SequenceMetric`.
     """
 
-    metric = "TemporalSmoothness"
-
-    def value(self, totals: tuple[float, ...]) -> float:
-        return TemporalEnergies(*totals).smoothness
+    meter = SmoothnessMeter
 
 
 @METRICS.register_module()
 class TemporalResidual(_TemporalMetric):
-    """R = sqrt(sum D(f(x) - y) / sum D(y)): flicker that the truth does not have. 0 is perfect, 1 a still clip.
+    """R = sqrt(sum D(f(x) - y) / sum D(y)): fast changes that the truth does not have. 0 is perfect, 1 a still clip.
 
     Args:
         sigma: Standard deviation of the temporal Gaussian in seconds.
         kwargs: Of `SequenceMetric`.
     """
 
-    metric = "TemporalResidual"
-
-    def value(self, totals: tuple[float, ...]) -> float:
-        return TemporalEnergies(*totals).residual
+    meter = ResidualMeter

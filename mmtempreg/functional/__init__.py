@@ -1,5 +1,7 @@
 """Pure functions on tensors. They need torch only, and none of MMagic's slow import."""
 
+from typing import Any
+
 from .camera import (
     RADIANCE_STOPS,
     camera_curve,
@@ -14,22 +16,10 @@ from .camera import (
 )
 from .color import lab_to_rgb, rgb_to_lab
 from .geometry import affine_matrix, inside, pixel_grid, sample_at, transform_points, warp
-from .temporal import (
-    TemporalEnergies,
-    TemporalEnergyMeter,
-    TemporalHighpass,
-    gaussian_kernel,
-    highpass_energy,
-    smoothness,
-    temporal_energies,
-    temporal_highpass,
-    temporal_residual,
-)
+from .temporal import TemporalHighpass, gaussian_kernel, highpass_energy, temporal_highpass
 
 __all__ = [
     "RADIANCE_STOPS",
-    "TemporalEnergies",
-    "TemporalEnergyMeter",
     "TemporalHighpass",
     "affine_matrix",
     "camera_curve",
@@ -47,11 +37,16 @@ __all__ = [
     "rgb_to_lab",
     "sample_at",
     "saturation_mask",
-    "smoothness",
-    "temporal_energies",
     "temporal_highpass",
-    "temporal_residual",
     "to_display",
     "transform_points",
     "warp",
 ]
+
+_MOVED = ("smoothness", "temporal_energies", "temporal_residual")
+
+
+def __getattr__(name: str) -> Any:
+    if name in _MOVED:  # no alias: with arguments in the old order it would give plausible wrong numbers
+        raise AttributeError(f"{name} lives in mmtempreg.meters now, and takes (prediction, target) in this order")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,21 +1,14 @@
-"""The paper's temporal smoothness S (Eq. 9-10) and the temporal residual R, exactly and in constant memory.
+"""The paper's temporal high-pass (Eq. 9), exactly and in constant memory.
 
-D(v) = |v - G_sigma * v|^2 is the energy above the low temporal frequencies, G_sigma a Gaussian in time:
-
-    S = sqrt( sum D(y) / sum D(f(x)) )         is it smooth?  1: as smooth as the truth
-    R = sqrt( sum D(f(x) - y) / sum D(y) )     does it move as the truth moves?  0: perfectly, 1: a constant video
-
-The high-pass is linear, so that D(f(x) - y) needs no third filter. The Gaussian is that of
+D(v) = |v - G_sigma * v|^2 is the energy above the low temporal frequencies, G_sigma a Gaussian in time, that of
 `scipy.ndimage.gaussian_filter1d(mode='reflect', truncate=4)`. Everything is built on one streaming filter, which
-holds some 2r+16 frames (r = 4 sigma fps) whatever the length of the clip.
+holds some 2r+16 frames (r = 4 sigma fps) whatever the length of the clip. `meters.temporal` makes S and R of it.
 """
 
 from __future__ import annotations
 
 import math
-from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from itertools import chain
 from typing import NamedTuple
 
@@ -92,8 +85,9 @@ class TemporalHighpass:
 
     The high-pass of `BLOCK` frames is computed at a time, when their windows are complete, as a product of a small
     matrix with all frames held: so these are read once, and not once for every frame. It comes in pieces
-    that the processor's cache holds: what is done with a piece at once does not go through memory. Arithmetic is in the
-    dtype of the frames.
+    that the processor's cache holds: what is done with a piece at once does not go through memory. Frames are held in the
+    type they come in. Arithmetic is in that type too, and in float32 of integers, which stand for value / largest: so
+    frames of 8 bits take a quarter of the memory that they would take as float32.
 
     Args:
         fps: Frames per second.
@@ -153,14 +147,18 @@ class TemporalHighpass:
         held = min(self._count, self._capacity)
         weights = _highpass_rows(self.kernel, range(frames.start, frames.stop), self._count, self._capacity)[:, :held]
         self._done += number
-        return _pieces(weights.to(self._window), self._window[:, :held], frames, self._shape.numel())
+        window = self._window[:, :held]
+        if window.is_floating_point():
+            return _pieces(weights.to(window), window, frames, self._shape.numel())
+        return _pieces((weights / torch.iinfo(window.dtype).max).float(), window, frames, self._shape.numel())
 
 
 def _pieces(weights: Tensor, window: Tensor, frames: slice, length: int) -> Iterator[Piece]:
     start = 0
     for strips in window.split(TemporalHighpass.STRIPS):
         values = slice(start, min(start + strips.shape[0] * strips.shape[2], length))
-        highpass = torch.bmm(weights.expand(len(strips), *weights.shape), strips).transpose(0, 1).flatten(1)
+        values_of = strips.to(weights.dtype)
+        highpass = torch.bmm(weights.expand(len(strips), *weights.shape), values_of).transpose(0, 1).flatten(1)
         yield Piece(frames, values, highpass[:, : values.stop - start])
         start = values.stop
 
@@ -182,139 +180,3 @@ def _fill(out: Tensor, pieces: Iterable[Piece]) -> None:
 def highpass_energy(video: Tensor, fps: float, sigma: float = SIGMA) -> Tensor:
     """D(v) = |v - G_sigma * v|^2 of Eq. 9, per value: (T, C, H, W) to (T, C, H, W)."""
     return temporal_highpass(video, fps, sigma).square()
-
-
-@dataclass(frozen=True)
-class TemporalEnergies:
-    """The three sums of D that S and R are made of; `+` pools clips.
-
-    Attributes:
-        reference: sum D(y).
-        video: sum D(f(x)).
-        error: sum D(f(x) - y).
-    """
-
-    reference: float = 0.0
-    video: float = 0.0
-    error: float = 0.0
-
-    def __add__(self, other: TemporalEnergies) -> TemporalEnergies:
-        return TemporalEnergies(self.reference + other.reference, self.video + other.video, self.error + other.error)
-
-    @property
-    def smoothness(self) -> float:
-        """S of Eq. 10. Infinite for a constant video; nan if the reference is constant too."""
-        return _ratio(self.reference, self.video)
-
-    @property
-    def residual(self) -> float:
-        """R. 0 without error; infinite for an error over a constant reference; nan without either."""
-        return _ratio(self.error, self.reference)
-
-
-def _ratio(numerator: float, denominator: float) -> float:
-    if denominator == 0:
-        return math.nan if numerator == 0 else math.inf
-    return math.sqrt(numerator / denominator)
-
-
-class TemporalEnergyMeter:
-    """Measures `TemporalEnergies` of one clip as its frames come.
-
-    Args:
-        fps: Frames per second.
-        sigma: Standard deviation of the Gaussian in seconds.
-
-    Example:
-        >>> meter = TemporalEnergyMeter(fps=24)
-        >>> for truth, frame in zip(torch.rand(40, 3, 8, 8), torch.rand(40, 3, 8, 8)):
-        ...     meter.update(truth, frame)
-        >>> energies = meter.finish()
-        >>> energies.smoothness, energies.residual    # doctest: +SKIP
-    """
-
-    def __init__(self, fps: float, sigma: float = SIGMA) -> None:
-        self._reference = TemporalHighpass(fps, sigma)
-        self._video = TemporalHighpass(fps, sigma)
-        self._masks: deque[Tensor | None] = deque()
-        self._energies = TemporalEnergies()
-
-    def update(self, reference: Tensor, video: Tensor, mask: Tensor | None = None) -> None:
-        """Takes the next frame of both clips.
-
-        Args:
-            reference: (C, H, W) frame of the truth.
-            video: (C, H, W) frame of the processed clip.
-            mask: (1 or C, H, W) weights in [0, 1] of this frame's values in the sums; None: all 1.
-
-        Raises:
-            ValueError: If shapes differ between the two or from the frames before.
-        """
-        if reference.shape != video.shape:
-            raise ValueError(f"reference {tuple(reference.shape)} and video {tuple(video.shape)} differ in shape")
-        self._masks.append(mask)
-        self._add(zip(self._reference.push(reference), self._video.push(video)))
-
-    def finish(self) -> TemporalEnergies:
-        """Ends the clip, gives its energies, and is ready for another clip."""
-        self._add(zip(self._reference.flush(), self._video.flush()))
-        energies, self._energies = self._energies, TemporalEnergies()
-        return energies
-
-    def _add(self, pairs: Iterable[tuple[Piece, Piece]]) -> None:
-        masks: list[Tensor | None] = []
-        for (frames, values, reference), (_, _, video) in pairs:
-            if values.start == 0:
-                masks = [self._masks.popleft() for _ in range(frames.start, frames.stop)]
-            weight = _weight(masks, values)
-            self._energies += TemporalEnergies(
-                *(_energy(highpass, weight) for highpass in (reference, video, video - reference))
-            )
-
-
-def _weight(masks: Sequence[Tensor | None], values: slice) -> Tensor | None:
-    """(frames, values) of (1 or C, H, W) masks, of which the first stands for all channels; None: all 1."""
-    given = [mask for mask in masks if mask is not None]
-    if not given:
-        return None
-    indices = torch.arange(values.start, values.stop) % given[0].numel()
-    return torch.stack([torch.ones(len(indices)).to(given[0]) if m is None else m.flatten()[indices] for m in masks])
-
-
-def _energy(highpass: Tensor, weight: Tensor | None) -> float:
-    squares = highpass.square()
-    if weight is not None:
-        squares = squares * weight
-    return float(squares.sum(dim=1).sum())  # each frame's by one thread, so that their number does not matter
-
-
-def temporal_energies(
-    reference: Tensor, video: Tensor, fps: float, sigma: float = SIGMA, mask: Tensor | None = None
-) -> TemporalEnergies:
-    """The energies behind S and R of two (T, C, H, W) clips; `mask` is (T, 1 or C, H, W) or None.
-
-    Raises:
-        ValueError: If the clips' shapes differ, or they are empty.
-    """
-    if reference.shape != video.shape:
-        raise ValueError(f"reference {tuple(reference.shape)} and video {tuple(video.shape)} differ in shape")
-    if len(video) == 0:
-        raise ValueError("a clip without frames has no smoothness")
-    if mask is not None and (mask.ndim != video.ndim or len(mask) != len(video)):
-        raise ValueError(f"mask {tuple(mask.shape)} does not fit a video of shape {tuple(video.shape)}")
-    meter = TemporalEnergyMeter(fps, sigma)
-    for t in range(len(video)):
-        meter.update(reference[t], video[t], None if mask is None else mask[t])
-    return meter.finish()
-
-
-def smoothness(reference: Tensor, video: Tensor, fps: float, sigma: float = SIGMA, mask: Tensor | None = None) -> float:
-    """S of Eq. 10 for (T, C, H, W) clips of any range. Above 1: smoother than the reference."""
-    return temporal_energies(reference, video, fps, sigma, mask).smoothness
-
-
-def temporal_residual(
-    reference: Tensor, video: Tensor, fps: float, sigma: float = SIGMA, mask: Tensor | None = None
-) -> float:
-    """R = sqrt(sum D(video - reference) / sum D(reference)) for (T, C, H, W) clips. 0 is perfect."""
-    return temporal_energies(reference, video, fps, sigma, mask).residual

@@ -7,7 +7,7 @@ from mmagic.registry import MODELS
 from torch import Tensor, nn
 from torchvision.models import vgg16 as torchvision_vgg16
 
-from ..functional.vgg16 import MEAN, STD, load_vgg16
+from ..vgg16 import MEAN, STD, load_vgg16
 
 
 @MODELS.register_module()

@@ -1,4 +1,4 @@
-"""How the transforms of several frames are drawn: each for itself, or along a path."""
+"""How the transforms of several frames are drawn, each for itself or along a path, and the motion between them."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor
 
+from ..functional import inside, pixel_grid
+from ..meters import Motion
 from .base import DrawnTransform, ImageRange, TransformPair, uniform
 
 FPS = 24.0
@@ -72,6 +74,40 @@ def draw_wander(
         PathStep([(motion, distance(*swing, frame)) for motion, swing in zip(motions, swings)], appearance)
         for frame, appearance in enumerate(appearances, start=1)
     ]
+
+
+STEPS = 30
+"""Of the iteration that inverts T; each leaves as much of the error as T's displacement changes from pixel to pixel."""
+
+CONVERGED = 0.01
+"""Pixels by which T of the inverse may miss."""
+
+
+def motion_between(now: DrawnTransform | None, then: DrawnTransform | None, size: tuple[int, int]) -> list[Motion]:
+    """Exactly where each pixel of a moved image was in the same image moved otherwise, for each image of a batch.
+
+    A pixel p of T_now(x) shows what is at T_now(p) in x, and T_then(x) shows that at T_then^-1(T_now(p)), which a fixed
+    point iteration finds. Not visible is what lies outside of x, or where T_then folds and has no inverse.
+
+    Args:
+        now, then: T of the two frames; None: x itself.
+        size: (H, W) of the images.
+    """
+
+    def mapped(drawn: DrawnTransform | None, points: Tensor) -> Tensor:
+        return points if drawn is None else drawn.map_points(points)
+
+    grid = pixel_grid(size, size)
+    source = mapped(now, grid)
+    source = source if source.ndim == 4 else source.unsqueeze(0)
+    points = source
+    if then is not None:
+        for _ in range(STEPS):
+            points = points + source - mapped(then, points)
+    missed = (mapped(then, points) - source).norm(dim=-1).unsqueeze(1)
+    visible = inside(source, size) * inside(points, size) * (missed < CONVERGED)
+    flow = torch.nan_to_num(points - grid).permute(0, 3, 1, 2).float()
+    return [Motion(*pair) for pair in zip(flow, visible)]
 
 
 DrawMotion = Callable[[TransformPair, int, Tensor, torch.Generator, ImageRange], list[DrawnTransform]]

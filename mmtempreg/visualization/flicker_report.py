@@ -12,6 +12,7 @@ import numpy as np
 
 from ..apis.video_measurement import Measurement, VideoScores
 from ..fileio import replace_when_written
+from ..meters import DOMAINS
 
 matplotlib.use("Agg")
 import matplotlib.pyplot as plt
@@ -21,10 +22,11 @@ PIXELS = 2
 
 
 def plot_measurement(measurement: Measurement) -> plt.Figure:
-    """Pixels over time, flicker over time, and where it is.
+    """Pixels over time, the change along the motion over time, and where it is.
 
     The pixels are those of the remembered grid that the first video changes fastest where the reference does not (or at
-    all without a reference). Flicker is the root mean square of the high-pass of the error, or of the video itself.
+    all without a reference). Where the change along the motion was not measured, the fast changes at fixed pixels are
+    shown: of the error, or of the video itself.
     """
     videos, reference = measurement.videos, measurement.reference
     shown = [*([reference] if reference else []), *videos]
@@ -41,24 +43,39 @@ def plot_measurement(measurement: Measurement) -> plt.Figure:
         if row == 0:
             axes.legend(loc="lower right", bbox_to_anchor=(1, 1), ncols=len(shown), fontsize="small", frameon=False)
     axes = figure.add_subplot(grid[PIXELS, :])
-    for number, video in enumerate(videos):
-        axes.plot(seconds, video.flicker_over_time, color=f"C{number}", linewidth=1.2)
-    what = "fast changes of the error" if reference else "fast changes"
+    what, series, maps = _changes(measurement)
+    for number, values in enumerate(series):
+        axes.plot(seconds, values, color=f"C{number}", linewidth=1.2)
+    floor = reference.values.get("warp_error", np.nan) if reference else np.nan
+    if what == ALONG and np.isfinite(floor):
+        axes.axhline(np.sqrt(floor), label="reference", **_style(True))
+        axes.legend(loc="upper right", fontsize="small", frameon=False)
     axes.set_title(f"{what} (root mean square over the picture)", loc="left", fontsize="medium")
     axes.set(xlabel="time [s]", ylim=(0, None))
     axes.margins(x=0)
-    brightest = max(float(np.quantile(video.flicker_map, 0.995)) for video in videos)
+    brightest = max((float(np.nanquantile(m, 0.995)) for m in maps if np.isfinite(m).any()), default=1.0)
     for column, video in enumerate(videos):
         axes = figure.add_subplot(grid[PIXELS + 1, column])
-        picture = axes.imshow(video.flicker_map, vmin=0, vmax=brightest or 1, cmap="inferno")
-        values = video.values
-        numbers = ", ".join(f"{name} {values[name]:.3f}" for name in ("S", "R") if name in values)
+        picture = axes.imshow(maps[column], vmin=0, vmax=brightest or 1, cmap="inferno")
+        numbers = ", ".join(f"{name} {video.cell(name)}" for name in ("F", "K") if name in video.values)
         axes.set(xticks=[], yticks=[])
         axes.set_title(f"{video.name}\n{numbers}" if numbers else video.name, fontsize="medium")
         if column == 0:
             axes.set_ylabel(what)
     figure.colorbar(picture, ax=axes, shrink=0.8)
     return figure
+
+
+ALONG = "change along the motion"
+
+
+def _changes(measurement: Measurement) -> tuple[str, list[np.ndarray], list[np.ndarray]]:
+    """What is shown over time and over the picture, and its values for each video."""
+    videos = measurement.videos
+    if all(np.isfinite(video.change_over_time).any() for video in videos):
+        return ALONG, [np.sqrt(video.change_over_time) for video in videos], [video.change_map for video in videos]
+    what = "fast changes of the error" if measurement.reference else "fast changes"
+    return what, [video.flicker_over_time for video in videos], [video.flicker_map for video in videos]
 
 
 def _style(is_reference: bool) -> dict:
@@ -108,19 +125,23 @@ def _page(measurement: Measurement, picture: str) -> str:
     headings, rows = measurement.table()
     cells = ["".join(f"<td>{html.escape(cell)}</td>" for cell in row) for row in rows]
     head = "".join(f"<th>{html.escape(heading)}</th>" for heading in headings)
+    meanings = "".join(
+        f"<dt>{html.escape(meter.title)}</dt><dd>{html.escape(meter.about)} ({meter.better})</dd>"
+        for meter in measurement.measures
+    )
     height, width = measurement.size
     about = f"{measurement.num_frames} frames of {width}x{height} at {float(measurement.rate):.4g} per second"
     return f"""<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><title>Flicker</title><style>
 body {{ font: 15px/1.5 sans-serif; max-width: 70em; margin: 2em auto; padding: 0 1em }}
 table {{ border-collapse: collapse }} td, th {{ padding: .2em .8em; text-align: right; border-bottom: 1px solid #ccc }}
-td:first-child, th:first-child {{ text-align: left }} img {{ max-width: 100%; margin-top: 1em }}
+td:first-child, th:first-child {{ text-align: left }} dt {{ float: left; width: 7em; font-weight: bold }} img {{ max-width: 100%; margin-top: 1em }}
 </style></head><body>
 <h1>How much it flickers</h1>
-<p>{about}; S, R and PSNR of {html.escape(measurement.channels)}.</p>
+<p>{about}, compared as {html.escape(DOMAINS[measurement.domain].about)}.</p>
 <table><tr>{head}</tr>{"".join(f"<tr>{row}</tr>" for row in cells)}</table>
-<p>S above 1: smoother than the reference. R: flicker that the reference does not have, 0 is perfect, 1 is what a frozen
-video gets. E_warp, tOF, CDC: lower is better.</p>
+{"".join(f"<p>{html.escape(note)}.</p>" for note in measurement.notes())}
+<dl>{meanings}</dl>
 <img alt="pixels and flicker over time, and where it flickers" src="data:image/png;base64,{picture}">
 </body></html>
 """

@@ -7,6 +7,7 @@ The clip is one of the config's test clips. Writes temporal.png and side_by_side
 """
 
 import argparse
+from itertools import pairwise
 from pathlib import Path
 
 import torch
@@ -15,6 +16,8 @@ from tqdm import tqdm
 
 import mmtempreg  # noqa: F401, before MMagic is imported
 from mmtempreg.apis import load_model, load_test_clips, predict_clip
+from mmtempreg.functional import to_display
+from mmtempreg.meters import estimate_motion
 
 
 def main() -> None:
@@ -40,7 +43,11 @@ def main() -> None:
     images, truth = (torch.stack([getattr(frame, part) for frame in clip]) for part in ("image", "truth"))
     fps = dataset.data_list[0]["fps"]
 
-    plot_temporal_comparison(args.out_dir / "temporal.png", truth, predictions, fps, args.stops)
+    motions = [frame.motion for frame in clip]
+    if len(motions) > 1 and motions[1] is None:
+        guides = [to_display(frame, args.stops) for frame in truth]
+        motions = [None, *(estimate_motion(now, then) for then, now in pairwise(guides))]
+    plot_temporal_comparison(args.out_dir / "temporal.png", truth, predictions, fps, motions, args.stops)
     panels = (
         {"input": (images[t] * 255).round().byte().permute(1, 2, 0).numpy(), "truth": tone_map(truth[t], args.stops)}
         | {name: tone_map(video[t], args.stops) for name, video in predictions.items()}

@@ -1,5 +1,8 @@
 """Writes a test clip of a config as frames: OUT_DIR/input (.png) and OUT_DIR/truth (.exr for radiance).
 
+If the dataset tells the exact motion (`motion_lags`), OUT_DIR/flow/backward holds it as .flo files, each frame's to the
+one before, for `tools/measure_video.py --flow OUT_DIR/flow`; vectors of what was hidden are 1e10.
+
 Usage: python tools/analysis_tools/export_clip.py CONFIG OUT_DIR [--clip N] [--cfg-options ...]
 
 Then `tools/process_video.py` runs any model over it, and `tools/measure_video.py` measures what came out.
@@ -12,13 +15,18 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from mmengine.config import Config, DictAction
 from torch import Tensor
 from tqdm import tqdm
 
 import mmtempreg  # noqa: F401, before MMagic is imported
 from mmtempreg.apis import clip_indices, load_test_clips
+from mmtempreg.apis.clips import frame_motion
 from mmtempreg.video import Frame, FrameFolderWriter
+from mmtempreg.video.flow_files import UNKNOWN, write_flow
+
+HIDDEN = 10 * UNKNOWN
 
 
 def main() -> None:
@@ -44,12 +52,17 @@ def export(dataset: Any, clip: int, out_dir: Path, overwrite: bool) -> None:
     radiance = dataset[indices[0]]["data_samples"].gt_img.is_floating_point()
     images = FrameFolderWriter(out_dir / "input", overwrite=overwrite)
     truths = FrameFolderWriter(out_dir / "truth", ".exr" if radiance else ".png", overwrite=overwrite)
+    flows = out_dir / "flow" / "backward"
     with images, truths:
         for number, index in enumerate(tqdm(indices, unit="frame")):
             item = dataset[index]
             about = item["data_samples"].metainfo
             images.write(Frame(_rgb(item["inputs"], about.get("img_channel_order")), number / rate))
             truths.write(Frame(_rgb(item["data_samples"].gt_img, about.get("gt_channel_order")), number / rate))
+            motion = frame_motion(item["data_samples"])
+            if motion is not None:
+                flows.mkdir(parents=True, exist_ok=True)
+                write_flow(flows / f"{number:06d}.flo", torch.where(motion.visible > 0, motion.flow, HIDDEN))
     print(f"{images.path} and {truths.path}: {len(indices)} frames, --fps {float(rate):g}")
 
 

@@ -11,35 +11,35 @@ import statistics
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-COLUMNS = {
-    "SaturatedPSNR": ("PSNR [dB]", 2),
-    "ClipPSNR": ("PSNR [dB]", 2),
-    "TemporalSmoothness": ("S", 3),
-    "TemporalResidual": ("R", 3),
-    "WarpError": ("E_warp", 7),
-    "TemporalOpticalFlow": ("tOF", 3),
-    "ColorDistributionConsistency": ("CDC", 5),
-    "VideoVDP": ("JOD", 2),
-}
-"""Metrics that have a column if they were measured, with its title and decimals."""
+from mmtempreg.meters import METERS, EquivarianceMeter, Meter, column_of
+
+TOGETHER = ("F", "K", "PSNR [dB]")
+"""What says nothing alone: a blur has a fine F, noise a fine K."""
+
+
+def columns_of(names: Iterable[str]) -> dict[str, tuple[str, type[Meter]]]:
+    """Those of the metrics that have a column, with heading and measure, in the order of columns."""
+    found = {name: column for name in names if (column := column_of(name))}
+    order = [*METERS.values(), EquivarianceMeter]
+    return dict(sorted(found.items(), key=lambda item: (order.index(item[1][1]), item[1][0])))
 
 
 def read_metrics(path: str, prefix: str = "") -> dict:
-    """A file of tools/test.py --out; raises ValueError if it lacks PSNR, S or R, which stand together."""
+    """A file of tools/test.py --out; raises ValueError if it lacks F, K or PSNR, which stand together."""
     metrics = json.loads(Path(path).read_text())
     if prefix:
         metrics = {key.removeprefix(f"{prefix}/"): v for key, v in metrics.items() if key.startswith(f"{prefix}/")}
-    titles = {COLUMNS[key][0] for key in metrics if key in COLUMNS}
-    missing = [title for title in ("PSNR [dB]", "S", "R") if title not in titles]
+    titles = {title for title, _ in columns_of(metrics).values()}
+    missing = [title for title in TOGETHER if title not in titles]
     if missing:
         raise ValueError(f"{path} lacks {missing}: test with a config whose evaluator has them")
     return metrics
 
 
-def cell(values: list, decimals: int) -> str:
+def cell(values: Sequence[float], meter: type[Meter]) -> str:
     """Mean, and sample standard deviation if there is more than one value."""
-    text = f"{statistics.mean(values):.{decimals}f}"
-    return text if len(values) == 1 else f"{text} ± {statistics.stdev(values):.{decimals}f}"
+    text = meter.format(statistics.fmean(values))
+    return text if len(values) == 1 or text == "n/a" else f"{text} ± {meter.format(statistics.stdev(values))}"
 
 
 def markdown_table(titles: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
@@ -55,12 +55,13 @@ def main() -> None:
     args = parser.parse_args()
     rows = [row.partition("=")[::2] for row in args.rows]
     metrics = {name: [read_metrics(file, args.prefix) for file in files.split(",")] for name, files in rows}
-    measured = [key for key in COLUMNS if all(key in values for row in metrics.values() for values in row)]
+    columns = columns_of(key for key in next(iter(metrics.values()))[0])
+    columns = {key: c for key, c in columns.items() if all(key in values for row in metrics.values() for values in row)}
     lines = [
-        [name, *(cell([values[key] for values in row], COLUMNS[key][1]) for key in measured)]
+        [name, *(cell([values[key] for values in row], meter) for key, (_, meter) in columns.items())]
         for name, row in metrics.items()
     ]
-    print(markdown_table([COLUMNS[key][0] for key in measured], lines))
+    print(markdown_table([title for title, _ in columns.values()], lines))
 
 
 if __name__ == "__main__":

@@ -17,7 +17,8 @@ from tqdm import tqdm
 
 import mmtempreg  # noqa: F401, before MMagic is imported
 from mmtempreg.apis import load_model, load_test_clips, predict_clip
-from mmtempreg.functional import TemporalEnergies, gaussian_kernel, log_radiance, saturation_mask, temporal_energies
+from mmtempreg.functional import gaussian_kernel, log_radiance, saturation_mask
+from mmtempreg.meters import ResidualMeter, SmoothnessMeter, add_sums, temporal_energies
 
 
 def steady_mask(mask: Tensor, radius: int) -> Tensor:
@@ -43,16 +44,16 @@ def main() -> None:
     rows = []
     for name, checkpoint in (item.partition("=")[::2] for item in args.checkpoints):
         model = load_model(config, checkpoint)
-        everywhere, steady = TemporalEnergies(), TemporalEnergies()
+        everywhere, steady = (0.0,) * 4, (0.0,) * 4
         for clip in tqdm(args.clips, desc=name, unit="clip"):
             frames = list(predict_clip(model, dataset, clip))
             truth, video = (torch.stack([getattr(f, part) for f in frames]) for part in ("truth", "prediction"))
             mask = saturation_mask(truth)
-            logs = log_radiance(truth), log_radiance(video)
-            everywhere += temporal_energies(*logs, fps, mask=mask)
-            steady += temporal_energies(*logs, fps, mask=steady_mask(mask, radius))
-        share = steady.reference / everywhere.reference
-        rows.append((name, everywhere.smoothness, everywhere.residual, steady.smoothness, steady.residual, share))
+            logs = log_radiance(video), log_radiance(truth)
+            everywhere = add_sums(everywhere, temporal_energies(*logs, fps, mask=mask))
+            steady = add_sums(steady, temporal_energies(*logs, fps, mask=steady_mask(mask, radius)))
+        values = [meter.value(sums) for sums in (everywhere, steady) for meter in (SmoothnessMeter, ResidualMeter)]
+        rows.append((name, *values, steady[0] / everywhere[0]))
     print("| | S | R | S, steady | R, steady | steady part of sum D(y) |\n|---|---|---|---|---|---|")
     for name, *values, share in rows:
         print(f"| {name} | " + " | ".join(f"{value:.3f}" for value in values) + f" | {100 * share:.2f} % |")

@@ -234,8 +234,9 @@ class Cell:
         # as seen from the repository, where tools are run: a cell has the same hash wherever that lies
         merged["load_from"] = str(TASKS[self.task].baseline(self.task).relative_to(ROOT))
         config.merge_from_dict(merged)
-        # training is all that a cell does with it, so that its data for validation need not be there
-        config.merge_from_dict(dict(val_dataloader=None, val_cfg=None, val_evaluator=None))
+        # training is all that a cell does with it: other data need not be there, and a new metric makes no new cell
+        left = {f"{part}_{what}": None for part in ("val", "test") for what in ("dataloader", "cfg", "evaluator")}
+        config.merge_from_dict({**left, "test_pipeline": None, "motion_lags": None})
         return config
 
 

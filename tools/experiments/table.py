@@ -20,8 +20,10 @@ from typing import Any
 from grid import KNOWN, TASKS
 from results import Row, read_results
 
+from mmtempreg.meters import Meter
+
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "analysis_tools"))
-from metrics_table import COLUMNS, cell, markdown_table
+from metrics_table import cell, columns_of, markdown_table
 
 Group = tuple[str, str]
 """A strategy and its strength, as they stand in the file."""
@@ -53,7 +55,8 @@ def groups(rows: Iterable[Row], wanted: Sequence[Group], alphas: Sequence[float]
 def values_of(rows: Sequence[Row], prefix: str) -> list[dict[str, float]]:
     """The metrics that have a column, of each row."""
     lead = f"{prefix}/" if prefix else ""
-    measured = [name for name in COLUMNS if rows[0].get(lead + name)]
+    names = (name.removeprefix(lead) for name, value in rows[0].items() if name.startswith(lead) and value)
+    measured = columns_of(name for name in names if "/" not in name)
     return [{name: float(row[lead + name]) for name in measured} for row in rows]
 
 
@@ -86,7 +89,7 @@ def markdown(
         raise ValueError("the file holds none of these")
     some = next(iter(lines.values()))[0]
     titles = {title_of(*key): values for key, values in lines.items()}
-    return layout([COLUMNS[name] for name in some], titles, signed=against is not None)
+    return layout(list(columns_of(some).values()), titles, signed=against is not None)
 
 
 def title_of(strategy: str, alpha: str) -> str:
@@ -95,25 +98,32 @@ def title_of(strategy: str, alpha: str) -> str:
     return f"{title}{',' if ',' in title else ''} {float(alpha):g}" if alpha else title
 
 
-def layout(columns: Sequence[tuple[str, int]], rows: Mapping[str, list[dict[str, float]]], signed: bool = False) -> str:
-    """Markdown of (title, decimals) columns and the values of several runs of each row; their number comes last."""
+def layout(
+    columns: Sequence[tuple[str, type[Meter]]], rows: Mapping[str, list[dict[str, float]]], signed: bool = False
+) -> str:
+    """Markdown of (title, measure) columns and the values of several runs of each row; their number comes last."""
     lines = []
     for title, runs in rows.items():
         values = zip(*(run.values() for run in runs))
-        cells = [cell(list(column), decimals) for column, (_, decimals) in zip(values, columns)]
+        cells = [cell(column, meter) for column, (_, meter) in zip(values, columns)]
         cells = [text if not signed or text.startswith("-") else f"+{text}" for text in cells]
         lines.append([title, *cells, str(len(runs))])
     return markdown_table([*(title for title, _ in columns), "seeds"], lines)
 
 
-RIVALS = {**COLUMNS, "chroma": ("chroma", 1), "frames_per_second": ("frames/s", 1)}
+OTHERS = dict(chroma="chroma", frames_per_second="frames/s")
+"""What rivals.py measures beside the metrics, with one decimal."""
 
 
 def rivals_table(rows: Mapping[str, Mapping[str, float]]) -> str:
     """What rivals.py has measured, in Markdown."""
-    names = [name for name in RIVALS if name in next(iter(rows.values()))]
-    lines = [[title, *(f"{values[n]:.{RIVALS[n][1]}f}" for n in names)] for title, values in rows.items()]
-    return markdown_table([RIVALS[name][0] for name in names], lines)
+    first = next(iter(rows.values()))
+    columns, others = columns_of(first), [name for name in OTHERS if name in first]
+    lines = [
+        [title, *(meter.format(row[n]) for n, (_, meter) in columns.items()), *(f"{row[n]:.1f}" for n in others)]
+        for title, row in rows.items()
+    ]
+    return markdown_table([*(title for title, _ in columns.values()), *(OTHERS[name] for name in others)], lines)
 
 
 def tuned_table(tuned: Mapping[str, Any]) -> str:
@@ -124,9 +134,11 @@ def tuned_table(tuned: Mapping[str, Any]) -> str:
         quality = trial["quality"]
         psnr = quality["psnr"] - tuned["plain"]["quality"]["psnr"]
         name = f"**{name}**" if trial == tuned["best"] else name
-        values = f"{psnr:+.2f}", f"{quality['smoothness']:.3f}", f"{quality['residual']:.3f}"
+        kept = quality["detail"] / tuned["start"]["quality"]["detail"]
+        values = [f"{quality['flicker']:.2f}", f"{kept:.2f}", f"{psnr:+.2f}", f"{quality['equivariance']:.2f}"]
+        values += [f"{quality['smoothness']:.3f}", f"{quality['residual']:.3f}"]
         lines.append([name, str(trial["alpha"] or ""), *values])
-    return markdown_table(["alpha", "PSNR, to plain [dB]", "S", "R"], lines)
+    return markdown_table(["alpha", "F", "K kept", "PSNR, to plain [dB]", "EQ [dB]", "S", "R"], lines)
 
 
 def parser() -> argparse.ArgumentParser:

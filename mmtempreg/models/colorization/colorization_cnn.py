@@ -11,7 +11,7 @@ from mmengine.model import BaseModule
 from torch import Tensor, nn
 from torchvision.models import vgg16 as torchvision_vgg16
 
-from ...functional.vgg16 import MEAN, STD, load_vgg16
+from ...vgg16 import MEAN, STD, load_vgg16
 
 NORM = dict(type="BN", eps=1e-3, momentum=0.01)
 """As in TensorFlow, which the authors used."""

@@ -12,7 +12,7 @@ from mmengine.model import BaseModule
 from torch import Tensor, nn
 
 from ...functional.camera import LOG_EPSILON
-from ...functional.vgg16 import MEAN, STD, load_vgg16
+from ...vgg16 import MEAN, STD, load_vgg16
 
 VGG_MEAN = (123.68, 116.779, 103.939)
 """Mean of R, G and B in [0, 255], as the authors take it out."""

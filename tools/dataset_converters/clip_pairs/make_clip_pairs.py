@@ -31,9 +31,9 @@ from tqdm import tqdm
 
 import mmtempreg  # noqa: F401, before MMagic is imported
 from mmtempreg.functional import RADIANCE_STOPS, from_display, pixel_grid, to_display
-from mmtempreg.functional.optical_flow import write_flow
 from mmtempreg.transforms import MOTIONS, AffineTransformPair, DrawnTransform, ImageRange, draw_generator
 from mmtempreg.video import Frame, FrameFolderWriter, open_frames
+from mmtempreg.video.flow_files import write_flow
 
 if TYPE_CHECKING:
     from mmtempreg.apis import FrameModel

@@ -5,11 +5,12 @@ import pytest
 import torch
 from scipy.ndimage import gaussian_filter1d
 
-from mmtempreg.functional import (
-    TemporalEnergies,
+from mmtempreg.functional import TemporalHighpass, highpass_energy
+from mmtempreg.meters import (
+    ResidualMeter,
+    SmoothnessMeter,
     TemporalEnergyMeter,
-    TemporalHighpass,
-    highpass_energy,
+    add_sums,
     smoothness,
     temporal_energies,
     temporal_residual,
@@ -36,8 +37,8 @@ def test_smoothness_and_residual_equal_the_formula(size, mask_channels):
     mask = torch.rand(40, mask_channels, *size, dtype=torch.float64)
     weight = mask.numpy()
     d_truth, d_video, d_error = (float((scipy_energy(v, 24) * weight).sum()) for v in (truth, video, video - truth))
-    assert smoothness(truth, video, 24, mask=mask) == pytest.approx(math.sqrt(d_truth / d_video), rel=1e-9)
-    assert temporal_residual(truth, video, 24, mask=mask) == pytest.approx(math.sqrt(d_error / d_truth), rel=1e-9)
+    assert smoothness(video, truth, 24, mask=mask) == pytest.approx(math.sqrt(d_truth / d_video), rel=1e-9)
+    assert temporal_residual(video, truth, 24, mask=mask) == pytest.approx(math.sqrt(d_error / d_truth), rel=1e-9)
 
 
 def test_a_sinusoid_passes_as_the_gaussian_says():
@@ -59,9 +60,9 @@ def test_streaming_holds_the_window_only():
 def test_a_still_video_is_infinitely_smooth_and_has_residual_one():
     truth = torch.rand(30, 3, 4, 4)
     still = truth[:1].expand_as(truth)
-    assert smoothness(truth, still, 24) > 1e5
-    assert temporal_residual(truth, still, 24) == pytest.approx(1)
-    assert smoothness(truth, torch.zeros_like(truth), 24) == math.inf
+    assert smoothness(still, truth, 24) > 1e5
+    assert temporal_residual(still, truth, 24) == pytest.approx(1)
+    assert smoothness(torch.zeros_like(truth), truth, 24) == math.inf
     assert math.isnan(smoothness(still * 0, still * 0, 24))
     assert temporal_residual(truth, truth, 24) == 0
 
@@ -75,8 +76,31 @@ def test_energies_add_up_over_clips_and_a_meter_can_be_used_again():
         parts.append(meter.finish())
     assert parts[0] == temporal_energies(*a, 24)
     assert parts[1] == temporal_energies(*b, 24)
-    assert (parts[0] + parts[1]).error == parts[0].error + parts[1].error
-    assert TemporalEnergies().smoothness != TemporalEnergies().smoothness  # nan
+    assert add_sums(*parts)[2] == parts[0][2] + parts[1][2]
+    assert math.isnan(SmoothnessMeter.value(meter.finish()))
+    assert "no pixel" in SmoothnessMeter.reason((0.0,) * 4)
+
+
+def test_frames_of_8_bits_are_held_as_they_are():
+    truth, video = (torch.rand(2, 30, 3, 45, 37) * 255).byte()
+    meter = ResidualMeter(24, maps=True)
+    for frame, other in zip(video, truth):
+        meter.update(frame, other)
+    assert meter._pred._window.dtype == torch.uint8
+    sums = meter.finish()
+    expected = temporal_energies(video.double() / 255, truth.double() / 255, 24)
+    np.testing.assert_allclose(sums, expected, rtol=1e-5)
+    error = scipy_energy(video.double() / 255 - truth.double() / 255, 24)
+    np.testing.assert_allclose(meter.over_time, np.sqrt(error.mean(axis=(1, 2, 3))), rtol=1e-4)
+    np.testing.assert_allclose(meter.flicker_map, np.sqrt(error.mean(axis=(0, 1))), rtol=1e-4)
+
+
+def test_a_clip_alone():
+    video = torch.rand(30, 3, 6, 5, dtype=torch.float64)
+    meter = TemporalEnergyMeter(24)
+    for frame in video:
+        meter.update(frame)
+    assert meter.value(meter.finish()) == pytest.approx(np.sqrt(scipy_energy(video, 24).mean()))
 
 
 @pytest.mark.parametrize("fps", [0, -24, math.nan, math.inf])

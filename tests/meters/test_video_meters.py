@@ -1,28 +1,31 @@
-"""Warping error, tOF, colour consistency, PSNR and SSIM against closed forms, scikit-image and hand computation."""
+"""Optical flow, tOF, colour consistency, PSNR and SSIM against closed forms, scikit-image and hand computation."""
 
 import math
-from itertools import pairwise
 
 import numpy as np
 import pytest
 import skimage.data
 import torch
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from scipy.ndimage import gaussian_filter
 from scipy.spatial.distance import jensenshannon
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
-from mmtempreg.functional.optical_flow import estimate_flow, read_flow, reliable, warp_by_flow, write_flow
-from mmtempreg.functional.video_metrics import (
+from mmtempreg.functional import luminance
+from mmtempreg.functional.optical_flow import reliable, warp_by_flow
+from mmtempreg.meters import (
+    METERS,
+    Clip,
     ColorDistributionMeter,
     FlowDifferenceMeter,
+    Motion,
     PSNRMeter,
     SSIMMeter,
-    WarpErrorMeter,
-    jensen_shannon,
+    column_of,
+    estimate_flow,
     ssim,
 )
+from mmtempreg.meters.color_distribution import jensen_shannon
+from mmtempreg.video.flow_files import read_flow, write_flow
 
 PHOTO = torch.from_numpy(skimage.data.astronaut()).permute(2, 0, 1).float() / 255
 
@@ -77,44 +80,8 @@ def test_flow_files(tmp_path):
         estimate_flow(PHOTO, PHOTO, "raft")
 
 
-# ---------------------------------------------------------------- warping error
-
-
 def pan(frames, step=(2, 1)):
     return [window(100 - step[0] * t, 100 - step[1] * t) for t in range(frames)]
-
-
-def exact(meter, video):
-    for a, b in pairwise(video):
-        meter.add_pair(a, b, constant_flow(2, 1), constant_flow(-2, -1))
-    return meter.value(meter.finish())
-
-
-def test_a_moving_photograph_has_no_warping_error():
-    assert exact(WarpErrorMeter(), pan(5)) < 1e-12
-    meter = WarpErrorMeter()
-    for frame in pan(5):
-        meter.update(frame)
-    assert meter.value(meter.finish()) < 1e-4  # what DIS and interpolation leave
-
-
-@given(st.floats(0.01, 0.3))
-@settings(max_examples=10, deadline=None)
-def test_flicker_of_known_strength(strength):
-    """+- strength in turn: differences of 2 strength, on every channel."""
-    video = [frame / 2 + 0.25 + strength * (-1) ** t * 0.5 for t, frame in enumerate(pan(6))]
-    assert exact(WarpErrorMeter(), video) == pytest.approx(strength**2, rel=1e-4)
-
-
-def test_warping_error_takes_the_flow_of_the_reference_and_is_per_channel():
-    reference = pan(4)
-    red = torch.tensor([0.2, 0, 0]).view(3, 1, 1)
-    video = [frame * 0.5 + red * (t % 2) for t, frame in enumerate(reference)]
-    meter = WarpErrorMeter()
-    for frame, guide in zip(video, reference):
-        meter.update(frame, guide)
-    assert meter.value(meter.finish()) == pytest.approx(0.2**2 / 3, rel=0.02)
-    assert math.isnan(meter.value(meter.finish()))  # it is empty again
 
 
 # ---------------------------------------------------------------- tOF
@@ -193,6 +160,8 @@ def test_psnr_and_ssim_are_those_of_scikit_image():
     a, b = (x.permute(1, 2, 0).numpy().astype(np.float64) for x in (reference, noisy))
     options = dict(data_range=1.0, gaussian_weights=True, sigma=1.5, use_sample_covariance=False, channel_axis=2)
     assert float(ssim(noisy, reference)) == pytest.approx(structural_similarity(a, b, **options), abs=1e-5)
+    grey = [luminance(x)[0].numpy().astype(np.float64) for x in (reference, noisy)]
+    options["channel_axis"] = None
     meters = PSNRMeter(), SSIMMeter()
     for meter in meters:
         meter.update(noisy, reference)
@@ -200,6 +169,71 @@ def test_psnr_and_ssim_are_those_of_scikit_image():
     psnr, similar = (meter.value(meter.finish()) for meter in meters)
     both = [np.concatenate(pair) for pair in ((a, a), (b, a))]
     assert psnr == pytest.approx(peak_signal_noise_ratio(*both, data_range=1.0), abs=1e-5)
-    assert similar == pytest.approx((structural_similarity(a, b, **options) + 1) / 2, abs=1e-5)
+    assert similar == pytest.approx((structural_similarity(*grey, **options) + 1) / 2, abs=1e-5)
     with pytest.raises(ValueError, match="11x11"):
         ssim(torch.zeros(3, 10, 30), torch.zeros(3, 10, 30))
+
+
+def test_psnr_counts_what_the_mask_says():
+    a, b = torch.rand(2, 3, 8, 8)
+    mask = torch.rand(1, 8, 8)
+    meter = PSNRMeter(2.0)
+    meter.update(a, b, mask)
+    expected = 4 * 3 * mask.sum() / (mask * (a - b) ** 2).sum()
+    assert meter.value(meter.finish()) == pytest.approx(10 * math.log10(expected), rel=1e-5)
+    meter.update(a, b, 0 * mask)
+    assert math.isnan(meter.value(sums := meter.finish()))
+    assert "mask is empty" in meter.reason(sums)
+
+
+# ---------------------------------------------------------------- what all have in common
+
+
+@pytest.mark.parametrize("name", METERS)
+def test_every_meter_says_what_it_is(name):
+    meter = METERS[name]
+    assert meter.name == name
+    assert meter.title
+    assert meter.about
+    assert meter.better in ("higher", "lower", "near 1")
+    assert meter.reference in ("needed", "optional", "unused")
+    assert meter.format(math.nan) == "n/a"
+    assert issubclass(meter, meter.summed_by())
+    assert column_of(meter.metric) == (meter.title, meter)
+
+
+@pytest.mark.parametrize("name", [name for name in METERS if name != "vdp"])
+def test_every_meter_is_ready_for_another_clip_and_a_clip_without_frames_has_no_value(name):
+    meter = METERS[name].of_clip(Clip(24.0, 8))
+    frames = [*zip(torch.rand(8, 3, 32, 32), torch.rand(8, 3, 32, 32))]
+    found = []
+    for _ in range(2):
+        motion = None
+        for pred, target in frames:
+            more = dict(motion=motion) if meter.needs_motion else {}
+            meter.update(pred, target, **more)
+            motion = Motion(torch.zeros(2, 32, 32), torch.ones(1, 32, 32))
+        found.append(meter.finish())
+    assert found[0] == found[1]
+    assert math.isfinite(meter.value(found[0]))
+    empty = meter.finish()
+    assert math.isnan(meter.value(empty))
+    assert meter.reason(empty)
+
+
+@pytest.mark.parametrize("name", [name for name, meter in METERS.items() if meter.reference == "needed" and name != "vdp"])
+def test_what_needs_a_reference_says_so(name):
+    meter = METERS[name].of_clip(Clip(24.0, 8))
+    frame = torch.rand(3, 32, 32)
+    if METERS[name].summed_by().reference == "needed":
+        with pytest.raises(ValueError, match="needs a reference"):
+            meter.update(frame)
+    with pytest.raises(ValueError, match="differ in shape"):
+        meter.update(frame, torch.rand(3, 32, 31))
+
+
+def test_columns_of_what_test_py_writes():
+    titles = {key: (column_of(key) or ("-",))[0] for key in (
+        "TemporalFlicker", "TemporalFlicker_1s", "TemporalFlicker_E_warp", "TemporalFlicker_1s_E_warp", "SaturatedPSNR",
+        "TemporalFlicker_E_warp_truth", "SpatialDetail_1s", "nothing", "ImageEquivariance")}  # fmt: skip
+    assert list(titles.values()) == ["F", "F 1 s", "E_warp", "E_warp 1 s", "PSNR [dB]", "-", "-", "-", "EQ [dB]"]

@@ -1,0 +1,75 @@
+"""In what values clips are compared: from RGB to a domain, and how wide that is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from ..functional import log_radiance, luminance, rgb_to_lab, to_display
+from ..functional.color import AB_SCALE
+
+MAX_RADIANCE = 10.0
+"""The brightest radiance that counts as white; 1 is where the sensor saturates."""
+
+
+@dataclass(frozen=True)
+class Domain:
+    """A way to look at RGB.
+
+    Attributes:
+        convert: (..., 3, H, W) to (..., C, H, W).
+        radiance: Whether it is of linear radiance (>= 0), and not of display values in [0, 1].
+        about: For people.
+    """
+
+    convert: Callable[[Tensor], Tensor]
+    radiance: bool
+    about: str
+
+    def peak(self, white: float) -> float:
+        """Width of the range from black to a grey value that counts as white, in the widest channel."""
+        if self.convert is _ab:
+            return 2.0
+        black_and_white = torch.tensor([0.0, white], dtype=torch.float64).view(2, 1, 1, 1).expand(2, 3, 1, 1)
+        black, top = self.convert(black_and_white)[:, 0].flatten().tolist()
+        return top - black
+
+
+def _same(rgb: Tensor) -> Tensor:
+    return rgb
+
+
+def _log(rgb: Tensor) -> Tensor:
+    return log_radiance(rgb.clamp(min=0))
+
+
+def _log_luminance(rgb: Tensor) -> Tensor:
+    return log_radiance(luminance(rgb).clamp(min=0))
+
+
+def _gamma(rgb: Tensor) -> Tensor:
+    return rgb.clamp(min=0) ** (1 / 2.2)
+
+
+def _ab(rgb: Tensor) -> Tensor:
+    return rgb_to_lab(rgb)[..., 1:, :, :] / AB_SCALE
+
+
+DOMAINS = {
+    "linear": Domain(_same, True, "linear radiance as it comes"),
+    "log": Domain(_log, True, "ln(v + 1/255) of radiance, RGB"),
+    "log luminance": Domain(_log_luminance, True, "ln(v + 1/255) of the luminance of radiance"),
+    "gamma": Domain(_gamma, True, "v^(1/2.2) of radiance, RGB"),
+    "rgb": Domain(_same, False, "display values, RGB"),
+    "luminance": Domain(luminance, False, "weighted sum of R, G and B of display values"),
+    "ab": Domain(_ab, False, "a / 110 and b / 110 of CIE Lab, of display values"),
+}
+"""Name -> domain."""
+
+
+def shown(rgb: Tensor, radiance: bool, stops: float = 0.0) -> Tensor:
+    """What a display shows of RGB: radiance at an exposure of `stops`, clipped, gamma 2.2; display values as they are."""
+    return to_display(rgb.clamp(min=0), stops) if radiance else rgb

@@ -1,0 +1,71 @@
+"""Detail K against closed forms."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from scipy.ndimage import gaussian_filter
+
+from mmtempreg.meters import DetailMeter, fine_detail
+
+SIZE = 128
+Y, X = np.mgrid[:SIZE, :SIZE].astype(np.float64)
+
+
+def tensor(image):
+    return torch.from_numpy(np.asarray(image)).float()[None]
+
+
+def detail(pred, target, mask=None, **options):
+    meter = DetailMeter(**options)
+    meter.update(tensor(pred), tensor(target), mask)
+    sums = meter.finish()
+    return meter.value(sums), sums
+
+
+@pytest.mark.parametrize("period", [3, 4, 6, 8, 16])
+def test_a_sinusoid_passes_as_the_gaussian_says(period):
+    wave = np.sin(2 * np.pi * (0.6 * X + 0.8 * Y) / period)
+    passed = fine_detail(tensor(wave))[0, 16:-16, 16:-16].square().mean() / np.square(wave[16:-16, 16:-16]).mean()
+    gain = 1 - math.exp(-((2 * math.pi / period) ** 2) / 2)
+    assert float(passed) == pytest.approx(gain**2, rel=0.02)
+
+
+@pytest.mark.parametrize("blur", [0.5, 1.0, 2.0])
+def test_a_blurred_bump_has_the_energy_of_the_closed_form(blur):
+    """A Gaussian of sigma s, blurred by b, less its blur by 1: three Gaussians, whose products integrate in closed form."""
+
+    def gaussian(variance):
+        return np.exp(-((X - 63.5) ** 2 + (Y - 63.5) ** 2) / (2 * variance)) / (2 * np.pi * variance)
+
+    def energy(variance):  # of g_v - g_(v+1); the integral of g_a g_b is 1 / (2 pi (a + b))
+        return (1 / (2 * variance) - 2 / (2 * variance + 1) + 1 / (2 * variance + 2)) / (2 * np.pi)
+
+    sharp = 1.2**2
+    value, _ = detail(gaussian(sharp + blur**2), gaussian(sharp))
+    assert value == pytest.approx(energy(sharp + blur**2) / energy(sharp), rel=0.02)
+
+
+def test_a_blur_loses_detail_and_sharpening_invents_it():
+    image = gaussian_filter(np.random.default_rng(0).normal(size=(SIZE, SIZE)), 1.0)
+    assert detail(image, image)[0] == 1
+    blurred = gaussian_filter(image, 1.0)
+    assert detail(blurred, image)[0] < 0.4
+    assert detail(image + 0.5 * (image - blurred), image)[0] > 1.4
+    assert detail(image + 3, image)[0] == pytest.approx(1, rel=1e-3)  # brightness is no detail
+
+
+def test_it_looks_where_the_mask_says_and_has_no_value_without_detail():
+    image = np.random.default_rng(0).normal(size=(SIZE, SIZE))
+    half = np.where(X < 64, image, gaussian_filter(image, 2))
+    mask = torch.from_numpy(X < 56).float()[None]
+    assert detail(half, image, mask)[0] == pytest.approx(1)
+    value, sums = detail(half, 0 * image)
+    assert math.isnan(value)
+    assert "no fine detail" in DetailMeter.reason(sums)
+    value, sums = detail(half, image, mask * 0)
+    assert math.isnan(value)
+    assert "mask is empty" in DetailMeter.reason(sums)
+    with pytest.raises(ValueError, match="sigma must be a positive"):
+        DetailMeter(0)
