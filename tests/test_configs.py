@@ -52,7 +52,9 @@ def test_alpha_and_loss_are_what_the_name_says():
 def test_stills_and_clips_never_share_a_seed():
     for path in CONFIGS:
         config = Config.fromfile(path)
-        tests = config.test_dataloader if isinstance(config.test_dataloader, list) else [config.test_dataloader]
+        if isinstance(config.test_dataloader, list):  # an evaluation, of validation clips too
+            continue
+        tests = [config.test_dataloader]
         seeds = [
             loader.dataset.seed
             for loader in (config.train_dataloader, config.val_dataloader)
@@ -61,9 +63,25 @@ def test_stills_and_clips_never_share_a_seed():
         assert not {loader.dataset.seed for loader in tests if "seed" in loader.dataset} & set(seeds)
 
 
+def test_settings_are_chosen_on_other_clips_than_they_are_judged_on():
+    hdr, color = (Config.fromfile(ROOT / f"configs/tempreg/{task}_evaluation.py") for task in ("hdr", "color"))
+    procedural, *pans = (loader.dataset for loader in hdr.test_dataloader)
+    assert procedural.seed not in (hdr.train_dataloader.dataset.seed, hdr.val_dataloader.dataset.seed)
+    places = [{name.split("_")[1].split(".")[0] for name in one.files} for one in pans]
+    assert not {"sunrise"} & places[0]  # the same place as another's
+    assert len(pans[0].files) + len(pans[1].files) == 17
+    assert not set(pans[0].files) & set(pans[1].files)
+    validation, test = (loader.dataset.list_file for loader in color.test_dataloader)
+    assert (validation, test) == (color.val_dataloader.dataset.list_file, "data/youtube_faces/test.csv")
+    for config in (hdr, color):
+        prefixes = [{metric.prefix for metric in evaluator.metrics} for evaluator in config.test_evaluator]
+        assert len(prefixes) == len(config.test_dataloader)
+        assert all(len(names) == 1 for names in prefixes)
+
+
 def test_photographs_and_clips_never_share_a_folder_or_list():
     for path in CONFIGS:
-        if not path.stem.startswith("color"):
+        if not path.stem.startswith("color") or path.stem.endswith("_evaluation"):
             continue
         config = Config.fromfile(path)
         loaders = (config.train_dataloader, config.val_dataloader, config.test_dataloader)
@@ -80,7 +98,7 @@ def test_metafiles_agree_with_the_configs():
             assert model["In Collection"] in collections
             listed.add(ROOT / model["Config"])
     others = sorted((ROOT / "configs" / "blind_consistency").glob("*.py"))
-    assert listed == {path for path in [*CONFIGS, *STOCK, *others] if path.stem != "hdr_evaluation"}
+    assert listed == {path for path in [*CONFIGS, *STOCK, *others] if not path.stem.endswith("_evaluation")}
 
 
 @pytest.mark.parametrize("path", STOCK, ids=lambda p: p.stem)

@@ -34,7 +34,8 @@ from mmtempreg.video.image_files import write_image
 
 
 def row(strategy, alpha, seed, psnr, s, r, task="hdr"):
-    values = {"SaturatedPSNR": psnr, "TemporalSmoothness": s, "TemporalResidual": r}
+    values = {"TemporalFlicker": 4 * r, "TemporalFlicker_E_warp": 0.01 * r, "TemporalFlicker_E_warp_truth": 0.002}
+    values |= {"SpatialDetail": 0.9, "SaturatedPSNR": psnr, "TemporalSmoothness": s, "TemporalResidual": r}
     metrics = {f"{prefix}/{name}": v for prefix in ("procedural", "pans") for name, v in values.items()}
     return dict(task=task, strategy=strategy, alpha=alpha, seed=seed, config_hash="x", **metrics)
 
@@ -142,16 +143,18 @@ def written(rows):
 
 def test_the_table_has_mean_spread_and_number_of_seeds():
     lines = markdown(written(ROWS), [(name, "") for name in STRATEGIES], "pans").splitlines()
-    assert lines[0] == "| | PSNR [dB] | S | R | seeds |"
-    assert lines[2] == "| baseline | 20.00 | 1.100 | 0.700 | 1 |"
-    assert lines[3] == "| plain fine-tuning | 21.10 ± 0.14 | 1.000 ± 0.000 | 0.730 ± 0.014 | 2 |"
-    assert [line.split(" |")[0] for line in lines[4:]] == [f"| transform invariance {a}" for a in (0.5, 0.9, 0.99)]
+    assert lines[0] == "| | F | K | PSNR [dB] | S | R | E_warp | seeds |"
+    assert lines[2] == "| *the truth itself* | 1.00 | 1.00 |  | 1.000 | 0.000 | 0.002 | |"
+    assert lines[3] == "| baseline | 2.80 | 0.90 | 20.00 | 1.100 | 0.700 | 0.007 | 1 |"
+    plain = "2.92 ± 0.06 | 0.90 ± 0.00 | 21.10 ± 0.14 | 1.000 ± 0.000 | 0.730 ± 0.014 | 0.0073 ± 0.000141"
+    assert lines[4] == f"| plain fine-tuning | {plain} | 2 |"
+    assert [line.split(" |")[0] for line in lines[5:]] == [f"| transform invariance {a}" for a in (0.5, 0.9, 0.99)]
 
 
 def test_rows_in_the_order_that_is_asked_for():
     wanted = [parse_group(text) for text in ("transinv=0.99", "baseline", "transinv=0.50")]
     lines = markdown(written(ROWS), wanted, "pans").splitlines()
-    assert [line.split(" |")[0] for line in lines[2:]] == [
+    assert [line.split(" |")[0] for line in lines[3:]] == [
         "| transform invariance 0.99",
         "| baseline",
         "| transform invariance 0.5",
@@ -172,16 +175,17 @@ def test_differences_are_taken_seed_by_seed():
     wanted = [(name, "") for name in STRATEGIES]
     lines = markdown(written(rows), wanted, "pans", against=("transinv", "0.9")).splitlines()
     assert lines[2:] == [
-        "| plain fine-tuning | +1.00 | +0.000 | +0.200 | 1 |",
-        "| sparse Jacobian 0.5 | +10.00 | +0.000 | -0.200 | 1 |",
-        "| sparse Jacobian 0.9 | +1.50 ± 0.71 | +0.000 ± 0.000 | -0.100 ± 0.000 | 2 |",
+        "| plain fine-tuning | +0.80 | +0.00 | +1.00 | +0.000 | +0.200 | +0.002 | 1 |",
+        "| sparse Jacobian 0.5 | -0.80 | +0.00 | +10.00 | +0.000 | -0.200 | -0.002 | 1 |",
+        "| sparse Jacobian 0.9 | -0.40 ± 0.00 | +0.00 ± 0.00 | +1.50 ± 0.71 | +0.000 ± 0.000 | -0.100 ± 0.000 | "
+        "-0.001 ± 0 | 2 |",
     ]
     own_strength = markdown(written(rows), wanted, "pans", against=("transinv", "")).splitlines()
     assert [line.split(" |")[0] for line in own_strength[2:]] == ["| sparse Jacobian 0.9"]
     one_strength = markdown(written(rows), wanted, "pans", against=("transinv", "0.9"), alphas=[0.5]).splitlines()
     assert [line.split(" |")[0] for line in one_strength[2:]] == ["| plain fine-tuning", "| sparse Jacobian 0.5"]
     to_plain = markdown(written(rows), wanted, "pans", against=("finetune", "")).splitlines()
-    assert to_plain[2] == "| transform invariance 0.9 | -1.00 | +0.000 | -0.200 | 1 |"
+    assert to_plain[2] == "| transform invariance 0.9 | -0.80 | +0.00 | -1.00 | +0.000 | -0.200 | -0.002 | 1 |"
 
 
 def test_documents_are_filled_with_what_the_files_say(tmp_path):
@@ -191,8 +195,10 @@ def test_documents_are_filled_with_what_the_files_say(tmp_path):
     marked = f"<!-- table.py {tmp_path}/hdr.csv --strategies finetune --prefix pans -->"
     text = f"Before\n\n{marked}\n\n{table}\nAfter\n\n{table}"
     assert filled(text) == (
-        f"Before\n\n{marked}\n\n| | PSNR [dB] | S | R | seeds |\n|---|---|---|---|---|\n"
-        f"| plain fine-tuning | 21.10 ± 0.14 | 1.000 ± 0.000 | 0.730 ± 0.014 | 2 |\n\nAfter\n\n{table}"
+        f"Before\n\n{marked}\n\n| | F | K | PSNR [dB] | S | R | E_warp | seeds |\n|---|---|---|---|---|---|---|---|\n"
+        "| *the truth itself* | 1.00 | 1.00 |  | 1.000 | 0.000 | 0.002 | |\n"
+        "| plain fine-tuning | 2.92 ± 0.06 | 0.90 ± 0.00 | 21.10 ± 0.14 | 1.000 ± 0.000 | 0.730 ± 0.014 | "
+        f"0.0073 ± 0.000141 | 2 |\n\nAfter\n\n{table}"
     )
     assert filled(f"{marked}\n\nAfter\n") == filled(f"{marked}\n\n{table}\nAfter\n")
     (tmp_path / "a.md").write_text(text)
@@ -279,7 +285,7 @@ def test_the_truth_beats_all_rivals(faces):
     assert values["TemporalResidual"] < 1e-3
     assert values["TemporalSmoothness"] == pytest.approx(1, abs=1e-3)
     row = rivals_table(dict(truth=values)).splitlines()
-    assert row[0].startswith("| | PSNR [dB] | S | R | E_warp |")
+    assert row[0].startswith("| | F | K | PSNR [dB] | S | R | E_warp |")
     assert row[2].startswith("| truth | ")
 
 
@@ -303,8 +309,8 @@ def test_blind_consistency_follows_the_network_and_starts_anew_with_each_clip(fa
 
 def test_the_table_of_rivals_as_a_command(faces, tmp_path):
     checkpoint = TASKS["color"].baseline("color")
-    options = (f"test_dataloader.dataset.data_root={tmp_path}/clips", "test_dataloader.dataset.list_file=None")
-    options += ("test_dataloader.dataset.shortest=5", "test_dataloader.dataset.size=48")
+    options = (f"test_dataloader.1.dataset.data_root={tmp_path}/clips", "test_dataloader.1.dataset.list_file=None")
+    options += ("test_dataloader.1.dataset.shortest=5", "test_dataloader.1.dataset.size=48")
     out, videos = tmp_path / "out.json", tmp_path / "videos"
     log = tool("rivals.py", "color", f"one={checkpoint}", "--out", out, "--videos", videos, "--cfg-options", *options)
     assert "| one | " in log
@@ -321,7 +327,7 @@ def sweep_command(out, data, *more):
     train = [f"train_dataloader.dataset.{option}" for option in train] + size
     train += ["train_dataloader.num_workers=0", "train_dataloader.persistent_workers=False"]
     test = []
-    for number in (0, 1):
+    for number in (0, 1, 2):
         test += [f"test_dataloader.{number}.{option}" for option in (
             "dataset.num_clips=2", "dataset.num_frames=6", "dataset.size=32", "num_workers=0")]  # fmt: skip
     test += [f"test_dataloader.0.dataset.data_root={data}"]
@@ -353,6 +359,8 @@ def test_a_sweep_that_is_killed_goes_on_where_it_was(tmp_path):
     assert [(r["strategy"], r["alpha"]) for r in rows] == [("baseline", ""), ("transinv", "0.5"), ("transinv", "0.9")]
     for r in rows:
         assert float(r["pans/TemporalResidual"]) > 0
+        assert float(r["pans/TemporalFlicker"]) > 0
+        assert float(r["validation/ImageEquivariance"]) > 0
         assert r["revision"]
         assert "CPU" in r["hardware"] or "NVIDIA" in r["hardware"]
     folder = tmp_path / "out" / "hdr" / "transinv_a0.9" / "seed0"

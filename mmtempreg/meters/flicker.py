@@ -220,7 +220,7 @@ class FlickerMeter(WarpErrorMeter):
     """
 
     name, metric, title, spec = "F", "TemporalFlicker", "F", ".2f"
-    better, reference = "near 1", "needed"
+    better, reference, ideal = "near 1", "needed", 1.0
     about = "flicker along the motion: 1 is as steady as the truth, above 1 flickers"
 
     @staticmethod

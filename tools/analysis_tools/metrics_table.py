@@ -11,7 +11,7 @@ import statistics
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from mmtempreg.meters import METERS, EquivarianceMeter, Meter, column_of
+from mmtempreg.meters import METERS, EquivarianceMeter, Meter, PSNRMeter, column_of
 
 TOGETHER = ("F", "K", "PSNR [dB]")
 """What says nothing alone: a blur has a fine F, noise a fine K."""
@@ -20,7 +20,8 @@ TOGETHER = ("F", "K", "PSNR [dB]")
 def columns_of(names: Iterable[str]) -> dict[str, tuple[str, type[Meter]]]:
     """Those of the metrics that have a column, with heading and measure, in the order of columns."""
     found = {name: column for name in names if (column := column_of(name))}
-    order = [*METERS.values(), EquivarianceMeter]
+    order = list(METERS.values())
+    order.insert(order.index(PSNRMeter) + 1, EquivarianceMeter)
     return dict(sorted(found.items(), key=lambda item: (order.index(item[1][1]), item[1][0])))
 
 

@@ -168,7 +168,11 @@ class Task:
 TASKS = {
     "hdr": Task(
         "hdr_evaluation",
-        {"procedural": "procedural clips", "pans": "pans over HDR panoramas"},
+        {
+            "procedural": "procedural clips",
+            "validation": "pans over HDR panoramas, validation",
+            "pans": "pans over other HDR panoramas",
+        },
         dict(
             full={},
             short={  # 300 iterations of 8 crops of 64x64, the learning rate x 0.99 each
@@ -186,14 +190,15 @@ TASKS = {
             full={},
             short={
                 "test_dataloader.0.dataset.num_clips": 6,
-                "test_dataloader.0.dataset.num_frames": 100,
-                "test_dataloader.1.dataset.num_frames": 24,
+                "test_dataloader.0.dataset.num_frames": 60,
+                "test_dataloader.1.dataset.num_frames": 48,
+                "test_dataloader.2.dataset.num_frames": 48,
             },
         ),
     ),
     "color": Task(
-        "color_finetune",
-        {"": "clips of faces"},
+        "color_evaluation",
+        {"validation": "clips of faces, validation", "faces": "clips of other faces"},
         dict(
             full={},
             short={  # 3 passes over the photographs, in batches of 4 crops of 96x96

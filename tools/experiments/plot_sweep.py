@@ -1,11 +1,11 @@
-"""Draws the results of a sweep: PSNR, S and R against alpha, and what PSNR costs in S and R.
+"""Draws the results of a sweep: F, K, PSNR, S and R against alpha, and what steadiness costs in detail and PSNR.
 
 Usage: python tools/experiments/plot_sweep.py RESULTS.csv OUTPUT.png [--strategies NAME ...] [--prefix PREFIX]
        [--kind {strength,trade-off}]
 
 `strength`: the paper's Figures 4 and 5, one line for each strategy, mean and standard deviation over the seeds;
-strategies without a strength are dashed lines. `trade-off`: a point for each strategy and strength in the planes of
-PSNR and S, and of PSNR and R, with the Pareto front. Only what was measured is drawn.
+strategies without a strength are dashed lines. `trade-off`: a point for each strategy and strength in the planes of F
+and K, and of F and PSNR, with the Pareto front. Only what was measured is drawn.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import matplotlib
+import matplotlib.ticker
 import numpy as np
 from grid import KNOWN, STRATEGIES, TASKS, Strategy
 from results import Row, read_results
@@ -28,7 +29,13 @@ from mmtempreg.fileio import replace_when_written
 matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 
-METRICS = {"PSNR [dB]": ("SaturatedPSNR", "ClipPSNR"), "S": ("TemporalSmoothness",), "R": ("TemporalResidual",)}
+METRICS = {
+    "F": ("TemporalFlicker",),
+    "K": ("SpatialDetail",),
+    "PSNR [dB]": ("SaturatedPSNR", "ClipPSNR"),
+    "S": ("TemporalSmoothness",),
+    "R": ("TemporalResidual",),
+}
 """Axis title -> the columns that may hold it."""
 
 
@@ -77,8 +84,8 @@ class Points:
 
 
 def strength_figure(points: Points, title: str) -> Any:
-    """PSNR, S and R against alpha, one above the other."""
-    figure, axes = plt.subplots(3, 1, figsize=(7, 9), sharex=True, layout="constrained")
+    """All of `METRICS` against alpha, one above the other."""
+    figure, axes = plt.subplots(len(METRICS), 1, figsize=(7, 12), sharex=True, layout="constrained")
     strengths = sorted({float(alpha) for _, alpha in points.groups if alpha})
     for panel, metric in zip(axes, METRICS):
         for number, (name, strategy) in enumerate(points.strategies.items()):
@@ -100,6 +107,8 @@ def strength_figure(points: Points, title: str) -> Any:
                 panel.axhspan(
                     means[0] - spreads[0], means[0] + spreads[0], color=style["color"], alpha=0.1, linewidth=0
                 )
+        if metric in ("F", "K", "S"):
+            panel.axhline(1, color="black", linewidth=0.8, alpha=0.5)  # the truth
         panel.set_ylabel(metric)
         panel.grid(alpha=0.3)
     axes[-1].set_xticks([position(alpha) for alpha in strengths], [f"{alpha:g}" for alpha in strengths])
@@ -121,25 +130,27 @@ def pareto(costs: np.ndarray) -> np.ndarray:
 
 
 def trade_off_figure(points: Points, title: str) -> Any:
-    """The planes PSNR-S and PSNR-R."""
+    """The planes of F and K, and of F and PSNR; F of 1 is as steady as the truth."""
     figure, axes = plt.subplots(1, 2, figsize=(11, 5.5), layout="constrained")
-    for panel, metric, better in zip(axes, ("S", "R"), (1, -1)):
+    for panel, metric in zip(axes, ("K", "PSNR [dB]")):
         keys = list(points.groups)
-        xy = np.array([[points.mean(key, "PSNR [dB]"), points.mean(key, metric)] for key in keys])
+        xy = np.array([[points.mean(key, "F"), points.mean(key, metric)] for key in keys])
         for number, (name, strategy) in enumerate(points.strategies.items()):
             mine = [i for i, key in enumerate(keys) if key[0] == name]
             if not mine:
                 continue
-            spread = [[points.spread(keys[i], m) for i in mine] for m in ("PSNR [dB]", metric)]
+            spread = [[points.spread(keys[i], m) for i in mine] for m in ("F", metric)]
             style = dict(color=f"C{number % 10}", marker="os^Dvp*X"[number // 10 + (number % 10) % 2 * 3])
             panel.errorbar(*xy[mine].T, xerr=spread[0], yerr=spread[1], linewidth=0.8, label=strategy.title, **style)
             hollow = xy[mine][~points.complete([keys[i] for i in mine])]
             panel.plot(*hollow.T, marker="o", markersize=3, color="white", linestyle="none", zorder=5)
             for i in mine:
                 panel.annotate(keys[i][1], xy[i], textcoords="offset points", xytext=(4, 4), fontsize=7)
-        front = pareto(np.stack([-xy[:, 0], -better * xy[:, 1]], axis=1))
+        front = pareto(np.stack([xy[:, 0], -xy[:, 1]], axis=1))
         panel.plot(*xy[front].T, color="black", linewidth=3, alpha=0.25, zorder=0, label="Pareto front")
-        panel.set(xlabel="PSNR [dB]", ylabel=f"{metric} ({'higher: smoother' if better > 0 else 'lower is better'})")
+        panel.set(xlabel="F (1: as steady as the truth; to the right it flickers)", ylabel=metric, xscale="log")
+        panel.xaxis.set_major_formatter(matplotlib.ticker.StrMethodFormatter("{x:g}"))
+        panel.xaxis.set_minor_formatter(matplotlib.ticker.StrMethodFormatter("{x:g}"))
         panel.grid(alpha=0.3)
     figure.suptitle(f"{title}: mean and standard deviation over {points.seeds()}; numbers are α", fontsize="medium")
     figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=3, frameon=False, fontsize=8)

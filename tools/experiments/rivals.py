@@ -4,8 +4,8 @@ Usage: python tools/experiments/rivals.py {hdr,color} NAME=CHECKPOINT [NAME=CHEC
        [--blind CHECKPOINT] [--vdp] [--out FILE.json] [--videos FOLDER] [--cfg-options KEY=VALUE ...]
 
 Tests every checkpoint on the clips of the task's test config (hdr: pans), and `--blind` on what the first of them
-predicts. PSNR, S and R are those of the tables of the sweep (color: of a and b; hdr: log domain, saturated pixels);
-warping error, tOF and with --vdp ColorVideoVDP see display values (hdr: gamma 2.2, clipped at 1). Frames per second
+predicts. F, K, PSNR, S and R are those of the tables of the sweep (color: of a and b; hdr: log domain, saturated pixels, F
+of a second too); tOF and with --vdp ColorVideoVDP see display values (hdr: gamma 2.2, clipped at 1). Frames per second
 count the networks alone, one frame at a time, all networks in turn on each of 50 frames; the fastest counts. --videos
 writes each clip as it comes out, to look at. Blind consistency of radiance sees (H / 10)^(1/2.2), clipped (Table 4:
 gamma- corrected). Chroma is the mean distance from grey in Lab: of two networks the paler one flickers less, which is
@@ -91,13 +91,14 @@ def metrics_of(task: str, vdp: bool) -> list[Any]:
 
     if task == "hdr":
         masked: dict[str, Any] = dict(domain="log", mask="saturated")
-        configs = [dict(type="SaturatedPSNR")]
+        configs = [dict(type="TemporalFlicker", lag=1.0, **masked), dict(type="SaturatedPSNR")]
         display: dict[str, Any] = dict(domain="gamma", white=1.0)
     else:
         masked, display = dict(domain="ab"), {}
         configs = [dict(type="ClipPSNR", domain="ab", peak=2.0)]
-    configs += [dict(type=name, **masked) for name in ("TemporalSmoothness", "TemporalResidual")]
-    names = ["WarpError", "TemporalOpticalFlow", *(["VideoVDP"] if vdp else [])]
+    names = ["TemporalFlicker", "SpatialDetail", "TemporalSmoothness", "TemporalResidual"]
+    configs += [dict(type=name, **masked) for name in names]
+    names = ["TemporalOpticalFlow", *(["VideoVDP"] if vdp else [])]
     configs += [dict(type=name, **display) for name in names]
     return [METRICS.build(config) for config in configs]
 
@@ -112,7 +113,8 @@ def frames_of(task: str, dataset: Any) -> Iterator[tuple[dict, Tensor, Tensor]]:
             lab = rgb_to_lab(image)
             image = lab_to_rgb(torch.cat([lab[:1], torch.zeros_like(lab[1:])])).clamp(0, 1)
         truth = sample.gt_img.float().flip(0)  # RGB to BGR
-        about = dict(clip=sample.clip, frame=sample.frame, num_frames=sample.num_frames, fps=sample.fps)
+        keys = ("clip", "frame", "num_frames", "fps", "motion")
+        about = {key: sample.get(key) for key in keys if key in sample}
         yield about, image, truth
 
 

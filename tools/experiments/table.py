@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -20,7 +21,7 @@ from typing import Any
 from grid import KNOWN, TASKS
 from results import Row, read_results
 
-from mmtempreg.meters import Meter
+from mmtempreg.meters import Meter, WarpErrorMeter
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "analysis_tools"))
 from metrics_table import cell, columns_of, markdown_table
@@ -89,7 +90,19 @@ def markdown(
         raise ValueError("the file holds none of these")
     some = next(iter(lines.values()))[0]
     titles = {title_of(*key): values for key, values in lines.items()}
-    return layout(list(columns_of(some).values()), titles, signed=against is not None)
+    table = layout(list(columns_of(some).values()), titles, signed=against is not None)
+    return table if against else _with_truth(table, some, next(iter(groups(rows, wanted, alphas).values()))[0], prefix)
+
+
+def _with_truth(table: str, columns: Iterable[str], row: Row, prefix: str) -> str:
+    """The table with a first row for the truth itself: what there is to reach."""
+    lead, cells = f"{prefix}/" if prefix else "", []
+    for name, (_, meter) in columns_of(columns).items():
+        own = row.get(f"{lead}{name}_truth", "") if meter is WarpErrorMeter else meter.ideal
+        value = math.nan if own == "" else float(own)
+        cells.append("" if math.isnan(value) else meter.format(value))
+    head, line, *rest = table.splitlines()
+    return "\n".join([head, line, f"| *the truth itself* | {' | '.join(cells)} | |", *rest])
 
 
 def title_of(strategy: str, alpha: str) -> str:

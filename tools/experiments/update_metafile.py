@@ -19,8 +19,16 @@ from mmtempreg.fileio import replace_when_written
 
 FOLDER = ROOT / "configs" / "tempreg"
 TASK_NAMES = dict(hdr="HDR reconstruction", color="Colorization")
-METRICS = ("SaturatedPSNR", "ClipPSNR", "TemporalSmoothness", "TemporalResidual")
-NOT_MODELS = ("hdr_evaluation",)
+METRICS = (
+    "TemporalFlicker",
+    "TemporalFlicker_1s",
+    "SpatialDetail",
+    "SaturatedPSNR",
+    "ClipPSNR",
+    "TemporalSmoothness",
+    "TemporalResidual",
+)
+NOT_MODELS = ("hdr_evaluation", "color_evaluation")
 """Configs that only test others'."""
 
 
