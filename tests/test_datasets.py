@@ -6,12 +6,15 @@ import time
 import cv2
 import numpy as np
 import pytest
+import torch
 from mmagic.registry import DATASETS
 
 from mmtempreg.datasets import HDRImageDataset, HDRPanDataset, ProceduralHDRDataset, read_hdr
 from mmtempreg.datasets.array_cache import cached_array
 from mmtempreg.datasets.procedural_scene import draw_scene, render_clip, render_still
 from mmtempreg.datasets.virtual_camera import Shot, VirtualCamera, exposure_for, photograph, shift_colour
+from mmtempreg.meters import Motion, bring
+from mmtempreg.meters.motion import seen
 
 
 def stills(root, n=6, **kwargs):
@@ -74,6 +77,43 @@ def test_a_clip_has_one_camera(tmp_path):
         display = np.concatenate([i["img"].ravel() for i in clip])
         order = np.argsort(radiance, kind="stable")
         assert (np.diff(display[order].astype(int)) >= 0).all()
+
+
+def changes_along(items, lag):
+    """Root mean square change of log radiance along the motion that items tell and at fixed pixels, and what is seen."""
+    along, still, part = [], [], []
+    for now in items[lag:]:
+        then = items[now["frame"] - lag]
+        flow, visible = (torch.from_numpy(value) for value in now["motion"][lag])
+        frames = [torch.from_numpy(np.log(item["gt"] + 1 / 255)).permute(2, 0, 1) for item in (now, then)]
+        weight = seen(Motion(flow, visible))
+        weight[:, :4] = weight[:, -4:] = weight[:, :, :4] = weight[:, :, -4:] = 0
+        error = (frames[0] - bring(frames[1], Motion(flow, visible))).square().mean(dim=0)
+        along.append(float((error * weight[0]).sum() / weight.sum()))
+        still.append(float(((frames[0] - frames[1]).square().mean(dim=0) * weight[0]).sum() / weight.sum()))
+        part.append(float(visible.mean()))
+    return np.sqrt(np.mean(along)), np.sqrt(np.mean(still)), np.mean(part)
+
+
+@pytest.mark.parametrize("lag", [1, 12])
+def test_scenes_without_glows_do_not_change_along_their_motion(lag, tmp_path, monkeypatch):
+    """Nothing in them changes but by moving, and by what interpolation leaves of sharp stripes."""
+    from mmtempreg.datasets import procedural_scene
+
+    monkeypatch.setattr(procedural_scene, "KINDS", ("disc", "ellipse", "box", "gradient", "highlight"))
+    dataset = ProceduralHDRDataset(
+        num_clips=3, num_frames=16, size=96, data_root=str(tmp_path), motion_lags=(None, 0.5), seed=11
+    )
+    items = [dataset.get_data_info(i) for i in range(len(dataset))]
+    assert "motion" in items[0] and items[0]["motion"] == {}
+    for clip in (items[:16], items[16:32], items[32:]):
+        along, still, part = changes_along(clip, lag)
+        assert part > 0.6
+        assert along < {1: 0.3, 12: 0.1}[lag] * still
+
+
+def test_motion_that_is_not_asked_for_is_not_told(tmp_path):
+    assert "motion" not in stills(tmp_path).get_data_info(0)
 
 
 def test_any_worker_count_gives_the_same_data(tmp_path):
@@ -235,6 +275,25 @@ def test_photographs(hdr_folder):
     assert not np.array_equal(items[0]["gt"], items[2]["gt"])  # the same image, another crop
     again = HDRImageDataset(str(hdr_folder), num_images=3, size=24).get_data_info(2)
     np.testing.assert_array_equal(again["img"], items[2]["img"])
+
+
+@pytest.mark.parametrize("lag", [1, 12])
+def test_pans_tell_their_motion_exactly(lag):
+    dataset = HDRPanDataset(
+        "resources/hdr", num_clips=3, num_frames=20, size=96, motion_lags=(None, 0.5), files=["polyhaven_lab.hdr"]
+    )
+    items = [dataset.get_data_info(i) for i in range(len(dataset))]
+    for clip in (items[:20], items[20:40], items[40:]):
+        along, still, part = changes_along(clip, lag)
+        assert part > 0.95
+        assert along < {1: 0.3, 12: 0.15}[lag] * still
+
+
+def test_where_a_pan_has_met_the_border_of_its_image_its_motion_is_unknown(tmp_path):
+    cv2.imwrite(str(tmp_path / "a.hdr"), np.random.default_rng(0).random((40, 60, 3)).astype(np.float32))
+    dataset = HDRPanDataset(str(tmp_path), num_frames=9, size=24, crop=(0.6, 0.6), roll=90, motion_lags=(None,))
+    known = [dataset.get_data_info(i)["motion"][1][1] for i in range(1, 9)]
+    assert 0 < np.mean(known) < 1
 
 
 def test_pans_move_smoothly_and_stay_the_same(hdr_folder):

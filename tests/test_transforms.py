@@ -5,6 +5,8 @@ import torch
 from mmagic.registry import MODELS
 
 from mmtempreg.functional import pixel_grid
+from mmtempreg.meters import bring
+from mmtempreg.meters.motion import seen
 from mmtempreg.transforms import (
     MOTIONS,
     AffineTransformPair,
@@ -15,6 +17,7 @@ from mmtempreg.transforms import (
     NoiseTransformPair,
     PathStep,
     draw_generator,
+    motion_between,
 )
 
 PAIRS = [
@@ -165,3 +168,42 @@ def test_wandering_is_smooth_and_differs_from_image_to_image():
 def test_bad_arguments(build, message):
     with pytest.raises(ValueError, match=message):
         build()
+
+
+# ---------------------------------------------------------------- motion between drawn T
+
+
+def test_motion_between_affine_t_is_the_product_of_matrices():
+    x = torch.zeros(3, 1, 40, 50)
+    now, then = (AffineTransformPair(scale=3).sample(x, draw_generator(0, i)) for i in range(2))
+    eye = torch.tensor([0.0, 0, 1], dtype=torch.float64)
+    points = torch.cat([pixel_grid((40, 50), (40, 50)), torch.ones(40, 50, 1)], dim=-1).double()
+    for image, motion in enumerate(motion_between(now, then, (40, 50))):
+        a, b = (torch.cat([one.matrix[image], eye[None]]) for one in (now, then))
+        expected = (points @ (torch.linalg.inv(b) @ a).T - points)[..., :2].permute(2, 0, 1)
+        torch.testing.assert_close(motion.flow, expected.float(), atol=1e-4, rtol=0)
+        assert 0.7 < float(motion.visible.mean()) < 1
+
+
+def test_a_moved_picture_follows_the_motion_between_its_t():
+    """With local motion too, which has no inverse by formula."""
+    y, x = torch.meshgrid(torch.arange(64.0), torch.arange(64.0), indexing="ij")
+    image = (torch.sin(x / 5) * torch.cos(y / 6))[None, None]
+    pair = ComposeTransformPair([AffineTransformPair(), LocalMotionPair(displacement=3)])
+    drawn = [pair.sample(image, draw_generator(1, i)) for i in range(2)]
+    for now, then in ((drawn[0], drawn[1]), (drawn[0], None), (None, drawn[1])):
+        (motion,) = motion_between(now, then, (64, 64))
+        frames = [image if one is None else one.apply_output(image) for one in (now, then)]
+        weight = seen(motion)
+        assert float(weight.mean()) > 0.4
+        error = (bring(frames[1][0], motion) - frames[0][0]).abs() * weight
+        assert float(error.max()) < 0.03
+        assert float(((frames[1] - frames[0])[0].abs() * weight).max()) > 0.2
+
+
+def test_where_a_field_folds_nothing_is_known():
+    x = torch.zeros(1, 1, 32, 32)
+    drawn = LocalMotionPair(displacement=30).sample(x, draw_generator(0, 0))
+    (motion,) = motion_between(None, drawn, (32, 32))
+    assert bool(motion.flow.isfinite().all())
+    assert float(motion.visible.mean()) < 0.5

@@ -5,7 +5,7 @@ from .base import DrawnTransform, ImageRange, TransformPair, draw_generator
 from .compose import ComposeTransformPair
 from .exposure import ExposureTransformPair
 from .local_motion import LocalMotionPair
-from .motion import MOTIONS, PathStep
+from .motion import MOTIONS, PathStep, motion_between
 from .noise import NoiseTransformPair
 
 __all__ = [
@@ -20,4 +20,5 @@ __all__ = [
     "PathStep",
     "TransformPair",
     "draw_generator",
+    "motion_between",
 ]

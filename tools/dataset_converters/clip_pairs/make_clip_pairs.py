@@ -30,8 +30,8 @@ from torch import Tensor
 from tqdm import tqdm
 
 import mmtempreg  # noqa: F401, before MMagic is imported
-from mmtempreg.functional import RADIANCE_STOPS, from_display, pixel_grid, to_display
-from mmtempreg.transforms import MOTIONS, AffineTransformPair, DrawnTransform, ImageRange, draw_generator
+from mmtempreg.functional import RADIANCE_STOPS, from_display, to_display
+from mmtempreg.transforms import MOTIONS, AffineTransformPair, ImageRange, draw_generator, motion_between
 from mmtempreg.video import Frame, FrameFolderWriter, open_frames
 from mmtempreg.video.flow_files import write_flow
 
@@ -39,23 +39,6 @@ if TYPE_CHECKING:
     from mmtempreg.apis import FrameModel
 
 RATE = 24
-
-
-def affine_of(drawn: DrawnTransform | None) -> Tensor:
-    """The (3, 3) matrix, output to input pixel, of a drawn affine transform of one image; None: the identity."""
-    corners = torch.tensor([[[0.0, 0.0], [1.0, 0.0], [0.0, 1.0]]], dtype=torch.float64)
-    origin, right, down = (corners if drawn is None else drawn.map_points(corners)[0])[0]
-    matrix = torch.eye(3, dtype=torch.float64)
-    matrix[:2] = torch.stack([right - origin, down - origin, origin], dim=1)
-    return matrix
-
-
-def flow_between(now: Tensor, before: Tensor, size: tuple[int, int]) -> Tensor:
-    """(2, H, W): the exact flow from a frame to the one before, of two matrices of `affine_of`."""
-    way = torch.linalg.inv(before) @ now
-    points = pixel_grid(size, size)
-    moved = points @ way[:2, :2].T + way[:2, 2]
-    return (moved - points).permute(2, 0, 1).float()
 
 
 def moved_photograph(path: Path, size: int, num_frames: int, seed: int) -> tuple[list[np.ndarray], list[Tensor]]:
@@ -70,9 +53,8 @@ def moved_photograph(path: Path, size: int, num_frames: int, seed: int) -> tuple
     drawn = MOTIONS["wander"](pair, num_frames - 1, x, draw_generator(seed, 0), ImageRange())
     window = (..., slice(top, top + size), slice(left, left + size))
     frames = [x, *(frame.apply_output(x) for frame in drawn)]
-    matrices = [affine_of(None), *(affine_of(frame) for frame in drawn)]
     shape = (x.shape[-2], x.shape[-1])
-    flows = [flow_between(now, before, shape)[window] for before, now in pairwise(matrices)]
+    flows = [motion_between(now, then, shape)[0].flow[window] for then, now in pairwise([None, *drawn])]
     return [f[window][0].round().clamp(0, 255).byte().permute(1, 2, 0).numpy() for f in frames], flows
 
 

@@ -1,0 +1,68 @@
+"""Does a network's prediction move with the picture? From a folder of images."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ..evaluation.equivariance import KINDS, measure_equivariance
+from ..meters import DOMAINS, EquivarianceMeter
+from ..meters.domains import MAX_RADIANCE
+from ..video.image_files import IMAGE_SUFFIXES, read_image
+from .frame_model import FrameModel
+
+
+def find_images(folder: str | Path) -> list[Path]:
+    """The images of display values in a folder, in the order of their names.
+
+    Raises:
+        FileNotFoundError: If there is no such folder, or no image in it.
+    """
+    if not Path(folder).is_dir():
+        raise FileNotFoundError(f"there is no folder {folder}")
+    files = [path for path in sorted(Path(folder).iterdir()) if path.suffix.lower() in IMAGE_SUFFIXES]
+    if not files:
+        raise FileNotFoundError(f"{folder} holds no image ({', '.join(IMAGE_SUFFIXES)})")
+    return files
+
+
+def measure_image_equivariance(
+    model: FrameModel, files: Iterable[Path], crop: int = 256, num_transforms: int = 4
+) -> dict[str, float]:
+    """EQ of each kind (`evaluation.equivariance.KINDS`) in dB, over all images.
+
+    Args:
+        model: Any single-image model.
+        files: Images of display values.
+        crop: Edge of the middle part of an image that is taken; smaller images are taken whole.
+        num_transforms: T of each kind for each image; they are a function of the image's number.
+
+    Raises:
+        ValueError: If an image cannot be read, holds radiance, or is too small for the network: the message names it.
+    """
+    domain = DOMAINS["log" if model.radiance else "rgb"]
+    meters = {kind: EquivarianceMeter(domain.peak(MAX_RADIANCE if model.radiance else 1.0)) for kind in KINDS}
+
+    def predict(image: Tensor) -> Tensor:
+        return domain.convert(model(image.unsqueeze(0))[0])
+
+    for number, path in enumerate(files):
+        try:
+            measure_equivariance(predict, _middle(path, crop), meters, number, num_transforms)
+        except ValueError as error:
+            raise ValueError(f"{path}: {error}") from error
+    return {kind: meter.value(meter.finish()) for kind, meter in meters.items()}
+
+
+def _middle(path: Path, crop: int) -> Tensor:
+    image = read_image(path)
+    if image.dtype == np.float32:
+        raise ValueError("it holds radiance; display values are needed")
+    height, width = image.shape[:2]
+    top, left = max(height - crop, 0) // 2, max(width - crop, 0) // 2
+    part = image[top : top + crop, left : left + crop].astype(np.float32) / np.iinfo(image.dtype).max
+    return torch.from_numpy(np.ascontiguousarray(part.transpose(2, 0, 1)))
