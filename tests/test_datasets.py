@@ -86,9 +86,9 @@ def changes_along(items, lag):
         then = items[now["frame"] - lag]
         flow, visible = (torch.from_numpy(value) for value in now["motion"][lag])
         frames = [torch.from_numpy(np.log(item["gt"] + 1 / 255)).permute(2, 0, 1) for item in (now, then)]
-        weight = seen(Motion(flow, visible))
+        weight = seen(Motion(flow, visible), "bilinear")
         weight[:, :4] = weight[:, -4:] = weight[:, :, :4] = weight[:, :, -4:] = 0
-        error = (frames[0] - bring(frames[1], Motion(flow, visible))).square().mean(dim=0)
+        error = (frames[0] - bring(frames[1], Motion(flow, visible), "bilinear")).square().mean(dim=0)
         along.append(float((error * weight[0]).sum() / weight.sum()))
         still.append(float(((frames[0] - frames[1]).square().mean(dim=0) * weight[0]).sum() / weight.sum()))
         part.append(float(visible.mean()))
@@ -97,7 +97,7 @@ def changes_along(items, lag):
 
 @pytest.mark.parametrize("lag", [1, 12])
 def test_scenes_without_glows_do_not_change_along_their_motion(lag, tmp_path, monkeypatch):
-    """Nothing in them changes but by moving, and by what interpolation leaves of sharp stripes."""
+    """Nothing in them changes but by moving; what is left is interpolation, and no more after half a second."""
     from mmtempreg.datasets import procedural_scene
 
     monkeypatch.setattr(procedural_scene, "KINDS", ("disc", "ellipse", "box", "gradient", "highlight"))
@@ -109,7 +109,7 @@ def test_scenes_without_glows_do_not_change_along_their_motion(lag, tmp_path, mo
     for clip in (items[:16], items[16:32], items[32:]):
         along, still, part = changes_along(clip, lag)
         assert part > 0.6
-        assert along < {1: 0.3, 12: 0.1}[lag] * still
+        assert along < 0.08 and (lag == 1 or along < 0.1 * still)
 
 
 def test_motion_that_is_not_asked_for_is_not_told(tmp_path):
