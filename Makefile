@@ -52,6 +52,9 @@ demo: .venv/installed
 	OMP_NUM_THREADS=1 $(MAKE) --no-print-directory -j2 $(DEMO)/temporal.png $(DEMO)/report.html $(DEMO)/baseline.json \
 	    $(DEMO)/finetune.json $(DEMO)/transinv.json
 	@echo
+	@echo "F: flicker along the motion, 1 is as steady as the truth. K: fine detail, 1 is as sharp as the truth. Pans over"
+	@echo "real HDR images that nothing was trained on, where the camera lost the light:"
+	@echo
 	@$(BIN)/python tools/analysis_tools/metrics_table.py baseline=$(DEMO)/baseline.json \
 	    "plain fine-tuning=$(DEMO)/finetune.json" "transform invariance=$(DEMO)/transinv.json"
 	@echo
@@ -83,7 +86,8 @@ $(DEMO)/clip/%: $(DEMO)/%/epoch_1.pth | $(DEMO)/clip/input
 
 $(DEMO)/report.html: $(DEMO)/clip/baseline $(DEMO)/clip/finetune $(DEMO)/clip/transinv
 	$(BIN)/python tools/measure_video.py $(DEMO)/clip/truth baseline=$(DEMO)/clip/baseline \
-	    fine-tuned=$(DEMO)/clip/finetune "transform invariance=$(DEMO)/clip/transinv" --fps 24 --stops -2 --report $@
+	    fine-tuned=$(DEMO)/clip/finetune "transform invariance=$(DEMO)/clip/transinv" --fps 24 --stops -2 \
+	    --flow $(DEMO)/clip/flow --report $@
 	$(BIN)/python tools/analysis_tools/compare_videos.py $(DEMO)/split_screen.mp4 --layout split-screen --enlarge 4 \
 	    baseline=$(DEMO)/clip/baseline.mp4 "transform invariance=$(DEMO)/clip/transinv.mp4"
 

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from ..functional import luminance
 from ..functional.temporal import SIGMA
-from ..meters import DOMAINS, METERS, Clip, Meter, Motion, TemporalEnergyMeter, WarpErrorMeter, compose, estimate_motion
+from ..meters import DOMAINS, METERS, Clip, Meter, Motion, TemporalEnergyMeter, WarpErrorMeter, compose, estimate_motion, reliable
 from ..meters.domains import MAX_RADIANCE, Domain, shown
 from ..meters.flicker import lag_frames
 from ..video import Frame, FrameSource
@@ -293,8 +293,6 @@ class _FlowFiles:
         Raises:
             ValueError: If there is no such file, or it does not fit.
         """
-        from ..functional.optical_flow import reliable
-
         if number >= len(self.back):
             raise ValueError(f"{self.folder} holds {len(self.back)} flows, which are fewer than pairs of frames")
         flows = []

@@ -11,7 +11,7 @@ from .detail import DetailMeter, fine_detail
 from .domains import DOMAINS, Domain
 from .flicker import FlickerMeter, WarpErrorMeter, lag_frames
 from .flow_difference import FlowDifferenceMeter
-from .motion import bring, compose, estimate_flow, estimate_motion
+from .motion import bring, compose, estimate_flow, estimate_motion, reliable
 from .psnr import EquivarianceMeter, PSNRMeter
 from .ssim import SSIMMeter, ssim
 from .temporal import (
@@ -84,6 +84,7 @@ __all__ = [
     "estimate_motion",
     "fine_detail",
     "lag_frames",
+    "reliable",
     "smoothness",
     "ssim",
     "temporal_energies",

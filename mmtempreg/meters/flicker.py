@@ -160,9 +160,12 @@ class WarpErrorMeter(Meter):
             weight = weight * torch.minimum(*masks)
         count = float(weight.sum(dtype=torch.float64))
         pred, target, pairs, all_pairs, noise = self._sums
-        errors = [self._error(then.pred, now.pred, motion, weight)]
+        pair = [(then.pred, now.pred)]
         if now.target is not None and then.target is not None:
-            errors.append(self._error(then.target, now.target, motion, weight))
+            pair.append((then.target, now.target))
+        before, after = (torch.cat(frames) for frames in zip(*pair))
+        squares = (after - bring(before, motion, self.interpolation)).square()
+        errors = [part.mean(dim=0) * weight[0] for part in squares.split(len(now.pred))]
         if count > 0:
             means = [float(error.sum(dtype=torch.float64)) / count for error in errors]
             pred, target, pairs = pred + means[0], target + (means[1:] or [math.nan])[0], pairs + 1
@@ -172,10 +175,6 @@ class WarpErrorMeter(Meter):
         if self.maps:
             before = self._map or (torch.zeros_like(weight[0]), torch.zeros_like(weight[0]))
             self._map = before[0] + errors[0], before[1] + weight[0]
-
-    def _error(self, then: Tensor, now: Tensor, motion: Motion, weight: Tensor) -> Tensor:
-        """(H, W) weighted squares, mean over channels."""
-        return (now - bring(then, motion, self.interpolation)).square().mean(dim=0) * weight[0]
 
     def finish(self) -> Sums:
         """Sums over pairs: of E_warp, of that of the target (nan without one), of 1, of 1 even if no pixel counts, of

@@ -10,7 +10,6 @@ import torch
 from torch import Tensor
 
 from ..functional import luminance
-from ..functional.optical_flow import flow_inside, reliable
 from .base import Motion
 
 METHODS = ("dis", "farneback")
@@ -48,6 +47,37 @@ def _grey(frame: Tensor) -> np.ndarray:
     return (grey[0].float() * 255).round().clamp(0, 255).byte().numpy()
 
 
+def flow_inside(flow: Tensor, margin: int = 0) -> Tensor:
+    """(1, H, W) float32: 1 where the flow (2, H, W) leads into the frame, `margin` pixels from its border at least."""
+    height, width = flow.shape[-2:]
+    x, y = flow[0] + torch.arange(width), flow[1] + torch.arange(height)[:, None]
+    there = (x >= margin) & (x <= width - 1 - margin) & (y >= margin) & (y <= height - 1 - margin)
+    return there.unsqueeze(0).float()
+
+
+def reliable(forward: Tensor, backward: Tensor) -> Tensor:
+    """Where flow can be trusted: (1, H, W) float32, 1 or 0.
+
+    Not where the two flows do not lead back (occlusion), nor where the flow jumps (motion boundary), as in Lai et al.'s
+    code after Sundaram et al. 2010:
+
+        |w(B) + F|^2 > 0.01 (|w(B)|^2 + |F|^2) + 0.5,     |grad u|^2 + |grad v|^2 > 0.01 |F|^2 + 0.002,
+
+    and not where it leads out of the frame.
+
+    Args:
+        forward: (2, H, W) flow F from a to b.
+        backward: (2, H, W) flow B from b to a.
+    """
+    back = bring(backward, Motion(forward, torch.ones_like(forward[:1])), "bilinear")
+    norm = forward.square().sum(dim=0)
+    occluded = (back + forward).square().sum(dim=0) > 0.01 * (back.square().sum(dim=0) + norm) + 0.5
+    right = torch.diff(forward, dim=2, append=forward[:, :, -1:]).square().sum(dim=0)
+    down = torch.diff(forward, dim=1, append=forward[:, -1:]).square().sum(dim=0)
+    boundary = right + down > 0.01 * norm + 0.002
+    return flow_inside(forward) * (~(occluded | boundary)).float()
+
+
 def estimate_motion(now: Tensor, then: Tensor) -> Motion:
     """Motion from an earlier frame, of two frames of (3 or 1, H, W) display values: DIS, where it can be trusted."""
     flow, back = estimate_flow(now, then), estimate_flow(then, now)
@@ -71,8 +101,12 @@ def bring(frame: Tensor, motion: Motion, interpolation: str = "lanczos") -> Tens
     rows, columns = (np.arange(n, dtype=np.float32) for n in frame.shape[-2:])
     flow = torch.where(motion.visible > 0, motion.flow, 0).numpy()  # what is unknown may be beyond all numbers
     x, y = flow[0] + columns[None, :], flow[1] + rows[:, None]
-    planes = [cv2.remap(plane, x, y, flag, borderMode=cv2.BORDER_REPLICATE) for plane in frame.numpy()]
-    return torch.from_numpy(np.stack(planes))
+    parts = []
+    for planes in frame.split(4):  # as many as OpenCV moves at once
+        image = planes.permute(1, 2, 0).contiguous().numpy()
+        moved = cv2.remap(image, x, y, flag, borderMode=cv2.BORDER_REPLICATE)
+        parts.append(torch.from_numpy(moved.reshape(*image.shape)).permute(2, 0, 1))
+    return torch.cat(parts)
 
 
 def seen(motion: Motion, interpolation: str = "lanczos") -> Tensor:

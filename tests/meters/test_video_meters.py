@@ -11,7 +11,7 @@ from scipy.spatial.distance import jensenshannon
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
 from mmtempreg.functional import luminance
-from mmtempreg.functional.optical_flow import reliable, warp_by_flow
+from mmtempreg.functional.optical_flow import warp_by_flow
 from mmtempreg.meters import (
     METERS,
     Clip,
@@ -22,6 +22,7 @@ from mmtempreg.meters import (
     SSIMMeter,
     column_of,
     estimate_flow,
+    reliable,
     ssim,
 )
 from mmtempreg.meters.color_distribution import jensen_shannon
