@@ -161,7 +161,7 @@ def test_bad_options(option):
         build("TemporalResidual", **option)
 
 
-def _rank(rank, world_size, port, truth, video, queue):
+def _rank(rank, sizes, ports, truth, video, queue):
     import os
 
     import torch.distributed as dist
@@ -170,8 +170,6 @@ def _rank(rank, world_size, port, truth, video, queue):
     from mmtempreg.datasets import ClipSampler
 
     truth, video = torch.from_numpy(truth), torch.from_numpy(video)
-    os.environ.update(MASTER_ADDR="127.0.0.1", MASTER_PORT=str(port), RANK=str(rank), WORLD_SIZE=str(world_size))
-    dist.init_process_group("gloo")
     samples = [s for i in range(len(truth)) for s in clip_samples(truth[i], video[i], f"clip{i}")]
 
     class Dataset:
@@ -180,33 +178,58 @@ def _rank(rank, world_size, port, truth, video, queue):
         def __len__(self):
             return len(samples)
 
-    sampler = ClipSampler(Dataset())
-    results = [evaluate(build_for_two(name), [samples[i] for i in sampler]) for name in NAMES + VIDEO]
-    queue.put((rank, list(sampler), results))
-    dist.destroy_process_group()
+    for world_size, port in zip(sizes, ports):
+        if rank >= world_size:
+            continue
+        os.environ.update(MASTER_ADDR="127.0.0.1", MASTER_PORT=str(port), RANK=str(rank), WORLD_SIZE=str(world_size))
+        dist.init_process_group("gloo")
+        sampler = ClipSampler(Dataset())
+        results = [evaluate(build_for_two(name), [samples[i] for i in sampler]) for name in NAMES + VIDEO]
+        queue.put((world_size, rank, list(sampler), results))
+        dist.destroy_process_group()
 
 
-def test_two_processes_give_the_numbers_of_one():
+def test_two_to_four_processes_give_the_numbers_of_one():
+    """Of three clips: the fourth process has none."""
     import socket
 
-    with socket.socket() as s:
+    sizes = (2, 3, 4)
+    sockets = [socket.socket() for _ in sizes]
+    for s in sockets:
         s.bind(("127.0.0.1", 0))
-        port = s.getsockname()[1]
+    ports = [s.getsockname()[1] for s in sockets]
+    for s in sockets:
+        s.close()
     truth, video = 2 * torch.rand(2, 3, 31, 3, 20, 20)
     context = torch.multiprocessing.get_context("spawn")
     queue = context.Queue()
-    arguments = (2, port, truth.numpy(), video.numpy(), queue)
-    processes = [context.Process(target=_rank, args=(rank, *arguments)) for rank in range(2)]
+    arguments = (sizes, ports, truth.numpy(), video.numpy(), queue)
+    processes = [context.Process(target=_rank, args=(rank, *arguments)) for rank in range(max(sizes))]
     for process in processes:
         process.start()
-    outputs = sorted(queue.get(timeout=300) for _ in processes)
+    outputs = sorted(queue.get(timeout=300) for _ in range(sum(sizes)))
     for process in processes:
         process.join()
-    seen = outputs[0][1] + outputs[1][1]
-    assert sorted(seen) == list(range(3 * 31))
+    for world_size in sizes:
+        seen = [index for size, _, indices, _ in outputs if size == world_size for index in indices]
+        assert sorted(seen) == list(range(3 * 31))
     samples = [s for i in range(3) for s in clip_samples(truth[i], video[i], f"clip{i}")]
     alone = [evaluate(build_for_two(name), samples) for name in NAMES + VIDEO]
-    assert outputs[0][2] == outputs[1][2] == alone
+    assert all(results == alone for _, _, _, results in outputs)
+
+
+@pytest.mark.parametrize("lag", [None, 0.5])
+def test_flicker_and_detail_hold_no_more_than_the_frames_they_compare(lag):
+    truth = moving_photo(40, 48)
+    still = (torch.zeros(2, 48, 48), torch.ones(1, 48, 48))
+    flicker, detail = build("TemporalFlicker", domain="rgb", lag=lag), build("SpatialDetail", domain="rgb")
+    for sample in clip_samples(truth, truth + 1)[:-1]:
+        sample["motion"] = {lag: still for lag in (1, 12) if lag <= sample["frame"]}
+        flicker.process(None, [sample])
+        detail.process(None, [sample])
+    assert len(flicker._meter._held) == (1 if lag is None else 12)
+    held = [value for value in vars(detail._meter).values() if isinstance(value, torch.Tensor | list)]
+    assert held == []
 
 
 @pytest.mark.parametrize("world_size", [1, 2, 3])

@@ -1,10 +1,10 @@
 """Writes the tables of documents anew from the files of results: a document says what the files say.
 
-Usage: python tools/experiments/fill_tables.py README.md docs/results.md [--check]
+Usage: python tools/experiments/fill_tables.py README.md docs/results.md docs/metrics.md [--check]
 
 Where a document has a line `<!-- table.py ARGUMENTS -->`, what table.py prints with these arguments replaces the table
-that follows. The arguments must ask for one table; paths are seen from the repository. --check only says whether all
-are as they should be.
+that follows. The arguments must ask for one table; paths are seen from the repository. `<!-- measures -->` stands before
+the table of all measures of clips, as they describe themselves. --check only says whether all are as they should be.
 """
 
 from __future__ import annotations
@@ -16,11 +16,12 @@ import sys
 from pathlib import Path
 
 from grid import ROOT
-from table import parser, tables
+from table import markdown_table, parser, tables
 
 from mmtempreg.fileio import replace_when_written
+from mmtempreg.meters import METERS
 
-MARKED = re.compile(r"(<!-- table\.py ([^>]*) -->\n\n?)((?:\|.*\n)*)")
+MARKED = re.compile(r"(<!-- (table\.py ([^>]*)|measures) -->\n\n?)((?:\|.*\n)*)")
 
 
 def table_of(arguments: str) -> str:
@@ -37,9 +38,23 @@ def table_of(arguments: str) -> str:
     return found[0][1] + "\n"
 
 
+def measures_table() -> str:
+    """All measures, as they describe themselves."""
+    lines = []
+    for meter in METERS.values():
+        of = "display values" if meter.display else "any domain"
+        lines.append([f"`{meter.name}`", f"`{meter.metric}`", meter.about, meter.better, of, meter.reference])
+    return markdown_table(["value in results", "what", "better", "of", "reference"], lines) + "\n"
+
+
 def filled(text: str) -> str:
     """A document with its tables written anew."""
-    return MARKED.sub(lambda match: match[1] + table_of(match[2]) + ("" if match[3] else "\n"), text)
+
+    def written(match: re.Match) -> str:
+        table = table_of(match[3]) if match[3] is not None else measures_table()
+        return match[1] + table + ("" if match[4] else "\n")
+
+    return MARKED.sub(written, text)
 
 
 def main() -> None:
