@@ -131,7 +131,9 @@ def main() -> None:
             slow, _, *expected = results["S, R: scipy"]
             differences = [f"{abs(a / b - 1):.0e}" for a, b in zip(found, expected)] if title.startswith("S") else []
             ratio = f"{slow / seconds:.1f}x"
-            print(f"| {name} | {title} | {seconds:.2f} | {ratio} | {memory:.0f} | {', '.join(differences)} |", flush=True)
+            print(
+                f"| {name} | {title} | {seconds:.2f} | {ratio} | {memory:.0f} | {', '.join(differences)} |", flush=True
+            )
 
 
 if __name__ == "__main__":

@@ -21,9 +21,9 @@ from mmtempreg.datasets import ClipPairDataset
 from mmtempreg.functional import pixel_grid
 from mmtempreg.functional.optical_flow import warp_by_flow
 from mmtempreg.meters import estimate_flow
-from mmtempreg.video.flow_files import read_flow, write_flow
 from mmtempreg.models.blind_consistency import BlindConsistencyNet
 from mmtempreg.video import Frame, VideoWriter, open_frames
+from mmtempreg.video.flow_files import read_flow, write_flow
 from mmtempreg.video.image_files import write_image
 
 ROOT = Path(__file__).resolve().parent.parent

@@ -14,7 +14,6 @@ import torch
 
 from mmtempreg.apis import measure_videos
 from mmtempreg.functional import log_radiance, luminance, rgb_to_lab
-from mmtempreg.video.flow_files import write_flow
 from mmtempreg.meters import (
     DetailMeter,
     FlickerMeter,
@@ -26,6 +25,7 @@ from mmtempreg.meters import (
     temporal_residual,
 )
 from mmtempreg.video import open_frames
+from mmtempreg.video.flow_files import write_flow
 from mmtempreg.video.image_files import write_image
 
 ROOT = Path(__file__).parent.parent
@@ -193,7 +193,9 @@ def test_over_a_longer_time_exact_flow_is_composed(clips, tmp_path):
     found = measure_videos(sources, reference, metrics=["warp_error"], flow_folder=tmp_path / "flow", lag=0.5)
     (same,) = measure_videos({"x": reference}, reference, ["warp_error"], flow_folder=tmp_path / "flow", lag=0.5).videos
     assert same.values["warp_error"] < 1e-12  # 5 frames are 10 pixels
-    levels = luminance(videos["a"])[:, :, 8:-8, 24:-24].mean(dim=(1, 2, 3)) - luminance(truth)[:, :, 8:-8, 24:-24].mean(dim=(1, 2, 3))
+    levels = luminance(videos["a"])[:, :, 8:-8, 24:-24].mean(dim=(1, 2, 3)) - luminance(truth)[:, :, 8:-8, 24:-24].mean(
+        dim=(1, 2, 3)
+    )
     rough = float((levels[5:] - levels[:-5]).square().mean())
     assert found.videos[0].values["warp_error"] == pytest.approx(rough, rel=0.3)
 
@@ -215,7 +217,14 @@ def test_what_cannot_be_measured_is_said(tmp_path):
     assert "16 pixels at least" in score.reasons["F"]
     assert "11x11" in score.reasons["ssim"]
     assert score.values["R"] == 0
-    command = [sys.executable, "tools/measure_video.py", str(tmp_path / "black"), str(tmp_path / "black"), "--fps", "10"]
+    command = [
+        sys.executable,
+        "tools/measure_video.py",
+        str(tmp_path / "black"),
+        str(tmp_path / "black"),
+        "--fps",
+        "10",
+    ]
     command += ["--json", str(tmp_path / "r.json"), "--report", str(tmp_path / "r.html")]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr

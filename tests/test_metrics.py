@@ -5,7 +5,7 @@ import torch
 from mmagic.registry import METRICS
 
 from mmtempreg.functional import saturation_mask
-from mmtempreg.meters import Motion, smoothness, temporal_residual
+from mmtempreg.meters import smoothness, temporal_residual
 
 VIDEO = ["WarpError", "TemporalOpticalFlow", "ColorDistributionConsistency", "VideoVDP"]
 NAMES = ["TemporalSmoothness", "TemporalResidual", "SaturatedPSNR", "TemporalFlicker", "SpatialDetail"]
@@ -348,7 +348,9 @@ def test_flicker_takes_the_motion_that_the_sample_knows():
     light = torch.tensor([1.0, 1.05] * 4 + [1.0]).view(9, 1, 1, 1)
     samples = clip_samples(radiance, radiance * light)
     flow = torch.tensor([-2.0, -1.0]).view(2, 1, 1).expand(2, 64, 64)
-    samples = [dict(s, motion={1: (flow.numpy(), torch.ones(1, 64, 64).numpy())} if s["frame"] else {}) for s in samples]
+    samples = [
+        dict(s, motion={1: (flow.numpy(), torch.ones(1, 64, 64).numpy())} if s["frame"] else {}) for s in samples
+    ]
     result = evaluate(build("WarpError", domain="log", interpolation="lanczos", low_pass=0.7), samples)
     assert result["WarpError"] == pytest.approx(math.log(1.05) ** 2, rel=0.05)
     assert list(result) == ["WarpError"]

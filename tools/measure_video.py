@@ -3,9 +3,9 @@
 Usage: python tools/measure_video.py REFERENCE PROCESSED [PROCESSED ...] [options]
        python tools/measure_video.py --no-reference PROCESSED [PROCESSED ...] [options]
 
-Prints a table. First of all flicker F along the motion (1: as steady as the reference, above 1 it flickers), detail K (1:
-as sharp, 0: a blur) and PSNR, which only say something together; then the others, see --metrics. A video is named by its
-path, or as NAME=PATH. All must have the same size, length and frame rate.
+Prints a table. First of all flicker F along the motion (1: as steady as the reference, above 1 it flickers), detail K
+(1: as sharp, 0: a blur) and PSNR, which only say something together; then the others, see --metrics. A video is named
+by its path, or as NAME=PATH. All must have the same size, length and frame rate.
 """
 
 import argparse
@@ -35,7 +35,9 @@ def main() -> None:
     parser.add_argument("--lag", type=float, help="seconds between the frames that F compares (default: one frame)")
     parser.add_argument("--fps", type=float, help="frames per second of images; of videos: takes frame by frame")
     parser.add_argument(
-        "--flow", metavar="FOLDER", help="exact flow: .flo files to the frame before in FOLDER/backward (see docs/video.md)"
+        "--flow",
+        metavar="FOLDER",
+        help="exact flow: .flo files to the frame before in FOLDER/backward (see docs/video.md)",
     )
     parser.add_argument("--stops", type=float, default=0.0, help="exposure at which radiance is shown (default: 0)")
     parser.add_argument("--json", type=Path, help="write the values")

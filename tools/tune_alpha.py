@@ -4,10 +4,11 @@ Usage: python tools/tune_alpha.py CONFIG CHECKPOINT [--max-psnr-loss 0.1] [--min
        [--iterations 200] [--work-dir DIR] [--cfg-options KEY=VALUE ...]
 
 CONFIG is a stock config of MMagic or a wrapped one; its training images are all the data that is needed. Some are held
-out and moved, as by a hand-held camera and each within itself, and on these pseudo-clips short fine-tunings are measured.
-The lowest flicker F along the motion wins (1: as steady as the truth) among those that can be afforded: PSNR may fall by
---max-psnr-loss dB against fine-tuning of the same length without regularisation, and of the network's fine detail K
---min-detail must be kept, since a blur does not flicker either. EQ is how well the prediction moves with the picture. Prints what was tried and the lines for your config. What is finished in --work-dir is not done again.
+out and moved, as by a hand-held camera and each within itself, and on these pseudo-clips short fine-tunings are
+measured. The lowest flicker F along the motion wins (1: as steady as the truth) among those that can be afforded: PSNR
+may fall by --max-psnr-loss dB against fine-tuning of the same length without regularisation, and of the network's fine
+detail K --min-detail must be kept, since a blur does not flicker either. EQ is how well the prediction moves with the
+picture. Prints what was tried and the lines for your config. What is finished in --work-dir is not done again.
 """
 
 import argparse
@@ -85,8 +86,8 @@ def tune_and_tell(config: Config, args: argparse.Namespace) -> None:
         partial.write_text(json.dumps(asdict(tuned), indent=2))
     if tuned.best is None:
         print(
-            f"Nothing that was tried costs less than {tuned.max_psnr_loss} dB and keeps {tuned.min_detail} of the detail: "
-            "allow more, or regularise more weakly."
+            f"Nothing that was tried costs less than {tuned.max_psnr_loss} dB and keeps {tuned.min_detail} of the detail:"
+            " allow more, or regularise more weakly."
         )
         return
     print(

@@ -22,6 +22,8 @@ from mmengine.runner import Runner, load_checkpoint, set_random_seed
 from torch import Tensor, nn
 
 from ..fileio import replace_when_written
+from ..losses import SiameseOutputs
+from ..losses.regularization import seen_in_all
 from ..meters import (
     Clip,
     DetailMeter,
@@ -35,8 +37,6 @@ from ..meters import (
     Sums,
     add_sums,
 )
-from ..losses import SiameseOutputs
-from ..losses.regularization import seen_in_all
 from ..models.siamese.families import ColorizationFamily, EditFamily
 from ..models.siamese.training import Plan
 from ..transforms import AffineTransformPair, ComposeTransformPair, LocalMotionPair, TransformPair
@@ -159,10 +159,11 @@ class PseudoClipMeter(nn.Module):
         drawn = [None, *(one.transform for one in outputs)]
         steps = [motion_between(now, then, first.transform.size) for then, now in pairwise(drawn)]
         for image in range(truth.shape[1]):
-            clip = [part[:, image].cpu() for part in (prediction, truth, mask)]
-            self._measure(*clip, [_resized(step[image], first.f_x) for step in steps])
+            clip, truths, weights = (part[:, image].cpu() for part in (prediction, truth, mask))
+            self._measure(clip, truths, weights, [_resized(step[image], first.f_x) for step in steps])
         for one in outputs:
-            valid = one.transform.valid(one.f_tx) * (1 if one.weight is None else one.moved_weight())
+            weight, valid = one.moved_weight(), one.transform.valid(one.f_tx)
+            valid = valid if weight is None else valid * weight
             self.equivariance.update(one.f_tx, one.transform.apply_output(one.f_x), valid.expand_as(one.f_tx))
         return prediction.new_zeros(())
 

@@ -17,7 +17,18 @@ from torch import Tensor
 
 from ..functional import luminance
 from ..functional.temporal import SIGMA
-from ..meters import DOMAINS, METERS, Clip, Meter, Motion, TemporalEnergyMeter, WarpErrorMeter, compose, estimate_motion, reliable
+from ..meters import (
+    DOMAINS,
+    METERS,
+    Clip,
+    Meter,
+    Motion,
+    TemporalEnergyMeter,
+    WarpErrorMeter,
+    compose,
+    estimate_motion,
+    reliable,
+)
 from ..meters.domains import MAX_RADIANCE, Domain, shown
 from ..meters.flicker import lag_frames
 from ..video import Frame, FrameSource
@@ -127,15 +138,15 @@ def measure_videos(
     Args:
         processed: Name -> a processed video.
         reference: What they should be. None: only what needs none is measured.
-        metrics: Names of `meters.METERS`. Default: all that can be measured, but for those that are not their `default`.
-        channels: In what values videos are compared: 'luminance' (weighted sum of display values), 'rgb', or 'ab' (CIE
-            Lab a/110 and b/110, peak 2). Of radiance (.hdr, .exr) it is ln(v + 1/255) of luminance or RGB, with the peak
-            7.844, the width from 0 to 10. Measures of display values (`Meter.display`) see RGB.
+        metrics: Names of `meters.METERS`. Default: all that can be measured, but for those that are not their
+        `default`. channels: In what values videos are compared: 'luminance' (weighted sum of display values), 'rgb', or
+            'ab' (CIE Lab a/110 and b/110, peak 2). Of radiance (.hdr, .exr) it is ln(v + 1/255) of luminance or RGB,
+            with the peak 7.844, the width from 0 to 10. Measures of display values (`Meter.display`) see RGB.
         sigma: Standard deviation of the temporal Gaussian of S and R in seconds.
-        flow_folder: Exact motion, .flo files in the order of their names: in the folder `backward` in it, from each frame
-            of the reference to the one before; vectors above 1e9 are unknown. If there are files of the way forth in the
-            folder itself too, motion counts where both agree. Default: OpenCV's DIS, of the reference (of each video
-            without one).
+        flow_folder: Exact motion, .flo files in the order of their names: in the folder `backward` in it, from each
+            frame of the reference to the one before; vectors above 1e9 are unknown. If there are files of the way forth
+            in the folder itself too, motion counts where both agree. Default: OpenCV's DIS, of the reference (of each
+            video without one).
         stops: Exposure at which radiance is shown to measures of display values.
         lag: Seconds between the frames that F and E_warp compare; None: one frame. Exact flow is composed for it;
             estimated flow is lost where motion is fast.
@@ -165,7 +176,9 @@ def measure_videos(
             # exact flow is that of the first source; so is the estimate where it is the reference
             sharing = 1 if reference or files else len(videos)
             motions = [_Motions(num_lag, files) for _ in range(sharing)]
-            clip = Clip(float(rate), sources[0].count(), DOMAINS[domain].peak(MAX_RADIANCE if _is_radiance(frames[0]) else 1.0))
+            clip = Clip(
+                float(rate), sources[0].count(), DOMAINS[domain].peak(MAX_RADIANCE if _is_radiance(frames[0]) else 1.0)
+            )
             for video in videos:
                 video.start(clip, dict(sigma=sigma), dict(lag=lag))
         target = views.pop(0) if reference else None
@@ -282,8 +295,8 @@ class _FlowFiles:
         if not back or len(forth) not in (0, len(back)):
             counts = f"{len(back)} and {len(forth)}"
             raise ValueError(
-                f"{folder / 'backward'} must hold .flo files from each frame to the one before, and {folder} none or as "
-                f"many of the way forth; there are {counts}"
+                f"{folder / 'backward'} must hold .flo files from each frame to the one before, and {folder} none "
+                f"or as many of the way forth; there are {counts}"
             )
         self.forth, self.back = forth, back
 
@@ -317,7 +330,7 @@ class _Motions:
         self._failure: str | None = None
 
     def step(self, guide: Tensor) -> Motion | str | None:
-        """Of the next frame, (3, H, W) display values; None for the first `lag`; a text that says why it is not known."""
+        """Of the next frame, (3, H, W) display values; None for the first `lag`; a text that says why it is unknown."""
         if self._failure is None:
             try:
                 return self._step(guide)
@@ -351,7 +364,8 @@ class _Video:
 
     def start(self, clip: Clip, temporal: dict[str, Any], warping: dict[str, Any]) -> None:
         """Makes the meters; the two kinds that pictures are made of have options of their own."""
-        for kind in dict.fromkeys([TemporalEnergyMeter, *(meter.summed_by() for meter in self._chosen)]):
+        kinds: list[type[Meter]] = [TemporalEnergyMeter, *(meter.summed_by() for meter in self._chosen)]
+        for kind in dict.fromkeys(kinds):
             options: dict[str, Any] = {}
             if kind in (TemporalEnergyMeter, WarpErrorMeter):
                 options = dict(temporal if kind is TemporalEnergyMeter else warping, maps=True)

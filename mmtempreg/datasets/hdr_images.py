@@ -222,7 +222,7 @@ class _CameraPath:
         return _view(self.image, self.window(seconds), size)
 
     def motion(self, now: float, then: float, size: int) -> tuple[np.ndarray, np.ndarray]:
-        """Where each pixel at a time was earlier, as in `meters.Motion`; hidden: what lay beyond the image then or now."""
+        """Where each pixel was earlier, as in `meters.Motion`; hidden is what lies beyond the image."""
         ways = [np.vstack([self.window(time).matrix(size), (0, 0, 1)]) for time in (now, then)]
         rows, columns = np.mgrid[:size, :size]
         points = np.stack([columns.ravel(), rows.ravel(), np.ones(size * size)])

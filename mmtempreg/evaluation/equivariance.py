@@ -16,7 +16,7 @@ from ..meters.motion import seen
 from ..transforms import AffineTransformPair, DrawnTransform, TransformPair, draw_generator
 from .sequence_metric import SequenceMetric
 
-KINDS: dict[str, dict[str, float]] = {
+KINDS: dict[str, dict[str, Any]] = {
     "EQ-T": dict(rotate=0, zoom=0, shear=0),
     "EQ-R": dict(translate=0, zoom=0, shear=0),
     "EQ": {},

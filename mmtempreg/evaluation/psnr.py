@@ -56,7 +56,9 @@ class SaturatedPSNR(ClipPSNR):
         **kwargs: Any,
     ) -> None:
         if not max_radiance > 0 or (domain in DOMAINS and not DOMAINS[domain].radiance):
-            raise ValueError(f"max_radiance must be positive, got {max_radiance}, and domain of radiance, got {domain!r}")
+            raise ValueError(
+                f"max_radiance must be positive, got {max_radiance}, and domain of radiance, got {domain!r}"
+            )
         peak = DOMAINS[domain].peak(max_radiance) if domain in DOMAINS else 1.0
         super().__init__(peak, domain=domain, mask=mask, **kwargs)
         self.metric = "SaturatedPSNR"

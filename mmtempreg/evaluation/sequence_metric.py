@@ -40,8 +40,8 @@ class SequenceMetric(BaseSampleWiseMetric):
     The data samples must tell `clip` (a name), `frame` (0-based), `num_frames` and `fps`; predictions and ground
     truth are (C, H, W) of the same range, in MMagic's order, BGR. One clip ends before the next begins. In distributed
     evaluation a clip stays on one rank (`ClipSampler`). A meter that wants to know the motion takes it from `motion` in
-    the data sample, {lag in frames: (flow, visible)} as in `meters.Motion`; where that is missing it is estimated in the
-    ground truth (OpenCV's DIS), from frame to frame only.
+    the data sample, {lag in frames: (flow, visible)} as in `meters.Motion`; where that is missing it is estimated in
+    the ground truth (OpenCV's DIS), from frame to frame only.
 
     Args:
         meter: Name of a measure in `meters.METERS`; subclasses have their own.
@@ -93,7 +93,7 @@ class SequenceMetric(BaseSampleWiseMetric):
         self.display = self.meter.display
         if self.display and (mask or domain not in ("linear", "gamma")):
             raise ValueError(
-                f"{self.metric} is of whole pictures and of display values: no mask, and no domain but 'linear' or 'gamma'"
+                f"{self.metric} is of whole pictures and of display values: no mask, no domain but 'linear' or 'gamma'"
             )
         self.domain, self.mask, self.threshold, self.white = domain, mask, threshold, white
         self.reduction, self.per_clip, self.options = reduction, per_clip, options or {}

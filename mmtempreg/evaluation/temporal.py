@@ -19,8 +19,8 @@ class TemporalFlicker(SequenceMetric):
     `TemporalFlicker_1s`. See `meters.WarpErrorMeter`.
 
     Args:
-        lag: Seconds between the frames that are compared; None: one frame. Of more than a frame the motion must be known
-            (`motion_lags` of `HDRPanDataset` and `ProceduralHDRDataset`): estimated flow is lost over a second.
+        lag: Seconds between the frames that are compared; None: one frame. Of more than a frame the motion must be
+            known (`motion_lags` of `HDRPanDataset` and `ProceduralHDRDataset`): estimated flow is lost over a second.
         kwargs: Of `SequenceMetric`.
     """
 
@@ -38,9 +38,9 @@ class WarpError(TemporalFlicker):
     ours OpenCV's DIS of the ground truth: another scale.
 
     Args:
-        interpolation, low_pass: 'lanczos' and 0.7 is what F is made of, fair to sharp pictures (`meters.WarpErrorMeter`).
-        domain: 'linear' (images over `white`) and 'gamma' (radiance, with `white=1`) are clipped at white here.
-        kwargs: Of `TemporalFlicker`.
+        interpolation, low_pass: 'lanczos' and 0.7 is what F is made of, fair to sharp pictures
+        (`meters.WarpErrorMeter`). domain: 'linear' (images over `white`) and 'gamma' (radiance, with `white=1`) are
+        clipped at white here. kwargs: Of `TemporalFlicker`.
     """
 
     meter = WarpErrorMeter

@@ -85,9 +85,9 @@ class TemporalHighpass:
 
     The high-pass of `BLOCK` frames is computed at a time, when their windows are complete, as a product of a small
     matrix with all frames held: so these are read once, and not once for every frame. It comes in pieces
-    that the processor's cache holds: what is done with a piece at once does not go through memory. Frames are held in the
-    type they come in. Arithmetic is in that type too, and in float32 of integers, which stand for value / largest: so
-    frames of 8 bits take a quarter of the memory that they would take as float32.
+    that the processor's cache holds: what is done with a piece at once does not go through memory. Frames are held in
+    the type they come in. Arithmetic is in that type too, and in float32 of integers, which stand for value / largest:
+    so frames of 8 bits take a quarter of the memory that they would take as float32.
 
     Args:
         fps: Frames per second.

@@ -46,14 +46,16 @@ METERS: dict[str, type[Meter]] = {
 def column_of(metric: str) -> tuple[str, type[Meter]] | None:
     """Heading and measure of a value that tools/test.py has written; None if it is none of a whole set of clips."""
     name, _, rest = metric.partition("_")
-    for meter in (*METERS.values(), EquivarianceMeter):
+    meters: list[type[Meter]] = [*METERS.values(), EquivarianceMeter]
+    for meter in meters:
         if name in (meter.metric, *meter.metric_aliases):
             lag, _, beside = rest.partition("_") if not rest.startswith("E_") else ("", "", rest)
-            shown = WarpErrorMeter if beside == "E_warp" else meter
+            shown: type[Meter] = WarpErrorMeter if beside == "E_warp" else meter
             if beside not in ("", "E_warp") or (lag and not (lag.endswith("s") and meter.needs_motion)):
                 return None
             return (f"{shown.title} {lag[:-1]} s" if lag else shown.title), shown
     return None
+
 
 __all__ = [
     "DOMAINS",
@@ -61,8 +63,8 @@ __all__ = [
     "Clip",
     "ColorDistributionMeter",
     "DetailMeter",
-    "EquivarianceMeter",
     "Domain",
+    "EquivarianceMeter",
     "FlickerMeter",
     "FlowDifferenceMeter",
     "MeanMeter",

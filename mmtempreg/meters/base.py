@@ -45,9 +45,9 @@ class Clip:
 class Meter:
     """Measures one clip as its frames come, in constant memory: `update` with each frame, then `finish`.
 
-    After `finish` it is ready for another clip. A subclass is all that there is to know about a measure: tables, reports,
-    help texts and metrics read the attributes below. Measures that are values of the same sums share a base class that
-    sums up, and `summed_by` names it.
+    After `finish` it is ready for another clip. A subclass is all that there is to know about a measure: tables,
+    reports, help texts and metrics read the attributes below. Measures that are values of the same sums share a base
+    class that sums up, and `summed_by` names it.
 
     Attributes:
         name: Short name, as in `measure_video --metrics`.

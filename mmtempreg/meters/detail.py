@@ -48,7 +48,8 @@ class DetailMeter(Meter):
         target = require(target, pred)
         weight = torch.ones(1, *pred.shape[-2:]) if mask is None else mask
         energies = [
-            float((fine_detail(frame, self.sigma).square() * weight).sum(dtype=torch.float64)) for frame in (pred, target)
+            float((fine_detail(frame, self.sigma).square() * weight).sum(dtype=torch.float64))
+            for frame in (pred, target)
         ]
         count = float(weight.expand_as(pred).sum(dtype=torch.float64))
         self._sums = (self._sums[0] + energies[0], self._sums[1] + energies[1], self._sums[2] + count)

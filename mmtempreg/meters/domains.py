@@ -71,5 +71,5 @@ DOMAINS = {
 
 
 def shown(rgb: Tensor, radiance: bool, stops: float = 0.0) -> Tensor:
-    """What a display shows of RGB: radiance at an exposure of `stops`, clipped, gamma 2.2; display values as they are."""
+    """What a display shows: of radiance an exposure of `stops`, clipped, gamma 2.2; display values as they are."""
     return to_display(rgb.clamp(min=0), stops) if radiance else rgb

@@ -141,9 +141,7 @@ class WarpErrorMeter(Meter):
         """
         if target is not None:
             require(target, pred)
-        now = _Held(
-            smooth(pred, self.low_pass), None if target is None else smooth(target, self.low_pass), mask
-        )
+        now = _Held(smooth(pred, self.low_pass), None if target is None else smooth(target, self.low_pass), mask)
         self._over_time.append(math.nan)
         if len(self._held) == self.lag:
             if motion is None or motion.flow.shape[-2:] != pred.shape[-2:]:
@@ -156,7 +154,9 @@ class WarpErrorMeter(Meter):
         weight = seen(motion, self.interpolation) * _inner(now.pred, math.ceil(3 * self.low_pass))
         if now.mask is not None and then.mask is not None:
             # of channels one mask: which weighs a pixel
-            masks = [m.amin(dim=0, keepdim=True).float() for m in (now.mask, bring(then.mask.float(), motion, "bilinear"))]
+            masks = [
+                m.amin(dim=0, keepdim=True).float() for m in (now.mask, bring(then.mask.float(), motion, "bilinear"))
+            ]
             weight = weight * torch.minimum(*masks)
         count = float(weight.sum(dtype=torch.float64))
         pred, target, pairs, all_pairs, noise = self._sums
@@ -173,16 +173,16 @@ class WarpErrorMeter(Meter):
             self._over_time[-1] = means[0]
         self._sums = (pred, target, pairs, all_pairs + 1, noise)
         if self.maps:
-            before = self._map or (torch.zeros_like(weight[0]), torch.zeros_like(weight[0]))
-            self._map = before[0] + errors[0], before[1] + weight[0]
+            squares, weights = self._map or (torch.zeros_like(weight[0]), torch.zeros_like(weight[0]))
+            self._map = squares + errors[0], weights + weight[0]
 
     def finish(self) -> Sums:
         """Sums over pairs: of E_warp, of that of the target (nan without one), of 1, of 1 even if no pixel counts, of
         the rounding noise."""
         sums = self._sums
         if self.maps:
-            squares, weight = self._map or (torch.zeros(0, 0), torch.zeros(0, 0))
-            self.change_map = torch.where(weight > 0, squares / weight.clamp(min=1e-12), torch.nan).sqrt().numpy()
+            squares, weights = self._map or (torch.zeros(0, 0), torch.zeros(0, 0))
+            self.change_map = torch.where(weights > 0, squares / weights.clamp(min=1e-12), torch.nan).sqrt().numpy()
             self.over_time = np.array(self._over_time)
         self._start()
         return sums
@@ -210,12 +210,13 @@ class WarpErrorMeter(Meter):
 class FlickerMeter(WarpErrorMeter):
     """Flicker F = sqrt((E_warp(f) + e) / (E_warp(y) + e)) along the motion, `WarpErrorMeter`.
 
-    1: as steady as the truth; above 1 it flickers; below 1 it changes less than the truth does. A blur has a small F too:
-    look at K beside it.
+    1: as steady as the truth; above 1 it flickers; below 1 it changes less than the truth does. A blur has a small F
+    too: look at K beside it.
 
-    e is the noise of rounding to 8 bits, (peak / 255)^2 / 6 (`rounding_noise`). A recorded truth changes by far more than
-    that, and e changes nothing. One that moves rigidly, as a pan over a picture does, changes by what interpolation
-    leaves alone, and without e the ratio would measure that: with it, it counts as steady as 8 bits can hold.
+    e is the noise of rounding to 8 bits, (peak / 255)^2 / 6 (`rounding_noise`). A recorded truth changes by far more
+    than that, and e changes nothing. One that moves rigidly, as a pan over a picture does, changes by what
+    interpolation leaves alone, and without e the ratio would measure that: with it, it counts as steady as 8 bits can
+    hold.
     """
 
     name, metric, title, spec = "F", "TemporalFlicker", "F", ".2f"

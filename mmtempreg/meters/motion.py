@@ -111,4 +111,6 @@ def bring(frame: Tensor, motion: Motion, interpolation: str = "lanczos") -> Tens
 
 def seen(motion: Motion, interpolation: str = "lanczos") -> Tensor:
     """(1, H, W): 1 where a pixel was seen then, and all that `bring` reads for it."""
-    return motion.visible * flow_inside(torch.where(motion.visible > 0, motion.flow, 0), INTERPOLATIONS[interpolation][1])
+    return motion.visible * flow_inside(
+        torch.where(motion.visible > 0, motion.flow, 0), INTERPOLATIONS[interpolation][1]
+    )

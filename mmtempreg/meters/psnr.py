@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
@@ -18,7 +19,7 @@ class PSNRMeter(MeanMeter):
     """
 
     name, metric, title, spec, better = "psnr", "ClipPSNR", "PSNR [dB]", ".2f", "higher"
-    metric_aliases = ("SaturatedPSNR",)
+    metric_aliases: ClassVar[tuple[str, ...]] = ("SaturatedPSNR",)
     about = "is it right? of all values of the clip that count"
 
     def __init__(self, peak: float = 1.0) -> None:
@@ -26,8 +27,8 @@ class PSNRMeter(MeanMeter):
         self.peak = peak
 
     @classmethod
-    def of_clip(cls, clip: Clip) -> PSNRMeter:
-        return cls(clip.peak)
+    def of_clip(cls, clip: Clip, **options: Any) -> PSNRMeter:
+        return cls(clip.peak, **options)
 
     def update(self, pred: Tensor, target: Tensor | None = None, mask: Tensor | None = None) -> None:
         squares = ((as_float(pred) - as_float(require(target, pred))) / self.peak).square()

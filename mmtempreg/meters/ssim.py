@@ -22,8 +22,8 @@ class SSIMMeter(MeanMeter):
     about = "structural similarity of luminance, Wang et al. 2004"
 
     def update(self, pred: Tensor, target: Tensor | None = None, mask: Tensor | None = None) -> None:
-        frames = (as_float(frame) for frame in (pred, require(target, pred)))
-        self.add(float(ssim(*(luminance(frame) if len(frame) == 3 else frame for frame in frames))))
+        a, b = (as_float(frame) for frame in (pred, require(target, pred)))
+        self.add(float(ssim(luminance(a), luminance(b)) if len(a) == 3 else ssim(a, b)))
 
 
 def ssim(a: Tensor, b: Tensor, peak: float = 1.0) -> Tensor:

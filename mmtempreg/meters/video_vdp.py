@@ -42,8 +42,8 @@ def _queued_frames(photometry: Any, size: tuple[int, int, int], rate: float, fra
 class VideoVDPMeter(MeanMeter):
     """ColorVideoVDP (Mantiuk et al. 2024) in JOD: 10 is no visible difference; of 1 less 75 % would choose the better.
 
-    It needs the package cvvdp, and takes longer than all others together. cvvdp asks for the frames of a video one after
-    another: it runs in a thread, which waits for them, so that only a quarter of a second is held.
+    It needs the package cvvdp, and takes longer than all others together. cvvdp asks for the frames of a video one
+    after another: it runs in a thread, which waits for them, so that only a quarter of a second is held.
 
     Args:
         num_frames: Length of the clip, which cvvdp wants to know in advance.

@@ -135,7 +135,8 @@ def _page(measurement: Measurement, picture: str) -> str:
 <html lang="en"><head><meta charset="utf-8"><title>Flicker</title><style>
 body {{ font: 15px/1.5 sans-serif; max-width: 70em; margin: 2em auto; padding: 0 1em }}
 table {{ border-collapse: collapse }} td, th {{ padding: .2em .8em; text-align: right; border-bottom: 1px solid #ccc }}
-td:first-child, th:first-child {{ text-align: left }} dt {{ float: left; width: 7em; font-weight: bold }} img {{ max-width: 100%; margin-top: 1em }}
+td:first-child, th:first-child {{ text-align: left }} dt {{ float: left; width: 7em; font-weight: bold }}
+img {{ max-width: 100%; margin-top: 1em }}
 </style></head><body>
 <h1>How much it flickers</h1>
 <p>{about}, compared as {html.escape(DOMAINS[measurement.domain].about)}.</p>

@@ -86,9 +86,7 @@ def plot_temporal_comparison(
     plt.close(figure)
 
 
-def _measure(
-    video: Tensor, truth: Tensor, motions: Sequence[Motion | None]
-) -> tuple[np.ndarray, dict[str, str]]:
+def _measure(video: Tensor, truth: Tensor, motions: Sequence[Motion | None]) -> tuple[np.ndarray, dict[str, str]]:
     """The map of the change along the motion, and F and K as in tables."""
     flicker, detail = FlickerMeter(peak=DOMAINS["log"].peak(MAX_RADIANCE), maps=True), DetailMeter()
     for number, (frame, target, motion) in enumerate(zip(video, truth, motions)):
@@ -99,9 +97,7 @@ def _measure(
     return flicker.change_map, values
 
 
-def follow(
-    videos: Sequence[Tensor], mask: Tensor, motions: Sequence[Motion | None]
-) -> tuple[int, Tensor]:
+def follow(videos: Sequence[Tensor], mask: Tensor, motions: Sequence[Motion | None]) -> tuple[int, Tensor]:
     """The values at the points of the last frame, followed back along the motion.
 
     Args:

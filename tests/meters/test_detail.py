@@ -34,7 +34,7 @@ def test_a_sinusoid_passes_as_the_gaussian_says(period):
 
 @pytest.mark.parametrize("blur", [0.5, 1.0, 2.0])
 def test_a_blurred_bump_has_the_energy_of_the_closed_form(blur):
-    """A Gaussian of sigma s, blurred by b, less its blur by 1: three Gaussians, whose products integrate in closed form."""
+    """A Gaussian of sigma s, blurred by b, less its blur by 1: products of Gaussians integrate in closed form."""
 
     def gaussian(variance):
         return np.exp(-((X - 63.5) ** 2 + (Y - 63.5) ** 2) / (2 * variance)) / (2 * np.pi * variance)

@@ -22,7 +22,9 @@ def edges(x, y, blur=0.5, seed=1):
     rng, value = np.random.default_rng(seed), np.full(np.shape(x), 0.5)
     for _ in range(25):
         angle, place, step = rng.uniform(0, 2 * np.pi), rng.uniform(-60, 60), 0.12 * rng.normal()
-        value = value + step * erf((np.cos(angle) * (x - 48) + np.sin(angle) * (y - 48) - place) / (np.sqrt(2) * blur)) / 2
+        value = (
+            value + step * erf((np.cos(angle) * (x - 48) + np.sin(angle) * (y - 48) - place) / (np.sqrt(2) * blur)) / 2
+        )
     return value
 
 

@@ -222,7 +222,9 @@ def test_every_meter_is_ready_for_another_clip_and_a_clip_without_frames_has_no_
     assert meter.reason(empty)
 
 
-@pytest.mark.parametrize("name", [name for name, meter in METERS.items() if meter.reference == "needed" and name != "vdp"])
+@pytest.mark.parametrize(
+    "name", [name for name, meter in METERS.items() if meter.reference == "needed" and name != "vdp"]
+)
 def test_what_needs_a_reference_says_so(name):
     meter = METERS[name].of_clip(Clip(24.0, 8))
     frame = torch.rand(3, 32, 32)

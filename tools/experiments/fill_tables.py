@@ -3,8 +3,9 @@
 Usage: python tools/experiments/fill_tables.py README.md docs/results.md docs/metrics.md [--check]
 
 Where a document has a line `<!-- table.py ARGUMENTS -->`, what table.py prints with these arguments replaces the table
-that follows. The arguments must ask for one table; paths are seen from the repository. `<!-- measures -->` stands before
-the table of all measures of clips, as they describe themselves. --check only says whether all are as they should be.
+that follows. The arguments must ask for one table; paths are seen from the repository. `<!-- measures -->` stands
+before the table of all measures of clips, as they describe themselves. --check only says whether all are as they should
+be.
 """
 
 from __future__ import annotations
