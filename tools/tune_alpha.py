@@ -86,8 +86,8 @@ def tune_and_tell(config: Config, args: argparse.Namespace) -> None:
         partial.write_text(json.dumps(asdict(tuned), indent=2))
     if tuned.best is None:
         print(
-            f"Nothing that was tried costs less than {tuned.max_psnr_loss} dB and keeps {tuned.min_detail} of the detail:"
-            " allow more, or regularise more weakly."
+            f"Nothing that was tried costs less than {tuned.max_psnr_loss} dB and keeps {tuned.min_detail} of the "
+            "detail: allow more, or regularise more weakly."
         )
         return
     print(

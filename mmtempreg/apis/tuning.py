@@ -159,8 +159,8 @@ class PseudoClipMeter(nn.Module):
         drawn = [None, *(one.transform for one in outputs)]
         steps = [motion_between(now, then, first.transform.size) for then, now in pairwise(drawn)]
         for image in range(truth.shape[1]):
-            clip, truths, weights = (part[:, image].cpu() for part in (prediction, truth, mask))
-            self._measure(clip, truths, weights, [_resized(step[image], first.f_x) for step in steps])
+            clip, true_clip, counts = (part[:, image].cpu() for part in (prediction, truth, mask))
+            self._measure(clip, true_clip, counts, [_resized(step[image], first.f_x) for step in steps])
         for one in outputs:
             weight, valid = one.moved_weight(), one.transform.valid(one.f_tx)
             valid = valid if weight is None else valid * weight
