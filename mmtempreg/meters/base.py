@@ -12,6 +12,9 @@ from torch import Tensor
 Sums = tuple[float, ...]
 """What a meter has summed up of a clip. Sums of clips add up, element by element."""
 
+FLOOR = 1e-10
+"""Mean squares below this are the rounding of our own arithmetic: nothing is there, and no ratio is taken of it."""
+
 M = TypeVar("M", bound="Meter")
 
 

@@ -7,8 +7,8 @@ import math
 import torch
 from torch import Tensor
 
-from .base import Meter, Sums, require
-from .flicker import FLOOR, smooth
+from .base import FLOOR, Meter, Sums, require
+from .flicker import smooth
 
 SIGMA = 1.0
 """Standard deviation in pixels of the Gaussian that is taken away: what is left has periods of 2 to some 8 pixels."""

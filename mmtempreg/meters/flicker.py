@@ -11,15 +11,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from .base import Clip, Meter, Motion, Sums, as_float, require
+from .base import FLOOR, Clip, Meter, Motion, Sums, as_float, require
 from .motion import bring, seen
 
 LOW_PASS = 0.7
 """Standard deviation in pixels of the Gaussian that frames are smoothed with before they are compared."""
-
-FLOOR = 1e-10
-"""Mean squares below this are the rounding of our own arithmetic: nothing is there, and no ratio is taken of it."""
-
 
 def rounding_noise(peak: float) -> float:
     """Mean square of the difference of two frames that are equal but for their rounding to 8 bits: (peak / 255)^2 / 6.

@@ -21,7 +21,7 @@ import torch
 from torch import Tensor
 
 from ..functional.temporal import SIGMA, Piece, TemporalHighpass
-from .base import Clip, Meter, Sums, require
+from .base import FLOOR, Clip, Meter, Sums, require
 
 
 class TemporalEnergyMeter(Meter):
@@ -127,7 +127,7 @@ class TemporalEnergyMeter(Meter):
 
 
 class SmoothnessMeter(TemporalEnergyMeter):
-    """S = sqrt(sum D(y) / sum D(f(x))), Eq. 10. Infinite for a constant clip."""
+    """S = sqrt(sum D(y) / sum D(f(x))), Eq. 10. Infinite for a constant clip, whose energy is below `FLOOR`."""
 
     name, metric, title, spec = "S", "TemporalSmoothness", "S", ".3f"
     better, reference, ideal = "near 1", "needed", 1.0
@@ -135,7 +135,7 @@ class SmoothnessMeter(TemporalEnergyMeter):
 
     @staticmethod
     def value(sums: Sums) -> float:
-        return _ratio(sums[0], sums[1])
+        return _ratio(sums[0], sums[1], sums[3])
 
 
 class ResidualMeter(TemporalEnergyMeter):
@@ -147,12 +147,14 @@ class ResidualMeter(TemporalEnergyMeter):
 
     @staticmethod
     def value(sums: Sums) -> float:
-        return _ratio(sums[2], sums[0])
+        return _ratio(sums[2], sums[0], sums[3])
 
 
-def _ratio(numerator: float, denominator: float) -> float:
-    if denominator == 0:
-        return math.nan if numerator == 0 else math.inf
+def _ratio(numerator: float, denominator: float, weight: float) -> float:
+    """The root of a ratio of energies, of which what is mere rounding counts as nothing."""
+    least = FLOOR * weight
+    if denominator <= least:
+        return math.nan if numerator <= least else math.inf
     return math.sqrt(numerator / denominator)
 
 
