@@ -17,6 +17,7 @@ from .motion import bring, seen
 LOW_PASS = 0.7
 """Standard deviation in pixels of the Gaussian that frames are smoothed with before they are compared."""
 
+
 def rounding_noise(peak: float) -> float:
     """Mean square of the difference of two frames that are equal but for their rounding to 8 bits: (peak / 255)^2 / 6.
 

@@ -1,7 +1,7 @@
 """The results of a sweep as Markdown tables: a row for each strategy and strength, as in the paper's Tables 3 and 4.
 
 Usage: python tools/experiments/table.py RESULTS.csv [RESULTS.csv ...] [--strategies NAME[=ALPHA] ...] [--alphas A ...]
-       [--prefix PREFIX] [--against NAME[=ALPHA]]
+       [--prefix PREFIX] [--columns TITLE ...] [--against NAME[=ALPHA]]
 
 Mean and standard deviation over the seeds that are there; their number stands in the last column. With --against the
 differences to another strategy, taken seed by seed: at that ALPHA, or each row at its own. The files that rivals.py and
@@ -53,18 +53,21 @@ def groups(rows: Iterable[Row], wanted: Sequence[Group], alphas: Sequence[float]
     return {key: found[key] for key in keys}
 
 
-def values_of(rows: Sequence[Row], prefix: str) -> list[dict[str, float]]:
-    """The metrics that have a column, of each row."""
+def values_of(rows: Sequence[Row], prefix: str, titles: Sequence[str] = ()) -> list[dict[str, float]]:
+    """The metrics that have a column (of these titles, if any are named), of each row."""
     lead = f"{prefix}/" if prefix else ""
     names = (name.removeprefix(lead) for name, value in rows[0].items() if name.startswith(lead) and value)
-    measured = columns_of(name for name in names if "/" not in name)
+    columns = columns_of(name for name in names if "/" not in name)
+    measured = [name for name, (title, _) in columns.items() if not titles or title in titles]
     return [{name: float(row[lead + name]) for name in measured} for row in rows]
 
 
-def differences(rows: Sequence[Row], others: Sequence[Row], prefix: str) -> list[dict[str, float]]:
+def differences(
+    rows: Sequence[Row], others: Sequence[Row], prefix: str, titles: Sequence[str] = ()
+) -> list[dict[str, float]]:
     """Metrics of the rows less those of the other of the same seed, where there is one."""
-    by_seed = {row["seed"]: values for row, values in zip(others, values_of(others, prefix))}
-    own = [(row["seed"], values) for row, values in zip(rows, values_of(rows, prefix))]
+    by_seed = {row["seed"]: values for row, values in zip(others, values_of(others, prefix, titles))}
+    own = [(row["seed"], values) for row, values in zip(rows, values_of(rows, prefix, titles))]
     return [{name: values[name] - by_seed[seed][name] for name in values} for seed, values in own if seed in by_seed]
 
 
@@ -74,17 +77,18 @@ def markdown(
     prefix: str = "",
     against: Group | None = None,
     alphas: Sequence[float] = (),
+    columns: Sequence[str] = (),
 ) -> str:
-    """The table of one set of clips, of these strengths if any are named; with `against`, of differences."""
+    """The table of one set of clips, of these strengths and columns if any are named; with `against`, of differences."""
     lines: dict[Group, list[dict[str, float]]] = {}
     for key, group in groups(rows, wanted, alphas).items():
         if against is None:
-            lines[key] = values_of(group, prefix)
+            lines[key] = values_of(group, prefix, columns)
             continue
         name, alpha = against
         alpha = alpha or (key[1] if KNOWN[name].alphas else "")
         others = [row for row in rows if (row["strategy"], row["alpha"]) == (name, alpha)]
-        if key != (name, alpha) and others and (found := differences(group, others, prefix)):
+        if key != (name, alpha) and others and (found := differences(group, others, prefix, columns)):
             lines[key] = found
     if not lines:
         raise ValueError("the file holds none of these")
@@ -161,6 +165,7 @@ def parser() -> argparse.ArgumentParser:
     parser.add_argument("--strategies", nargs="+", default=list(KNOWN), metavar="NAME[=ALPHA]", help="in this order")
     parser.add_argument("--alphas", type=float, nargs="+", help="only these strengths")
     parser.add_argument("--prefix", help="only this set of clips")
+    parser.add_argument("--columns", nargs="+", metavar="TITLE", help="only these columns, such as F K 'PSNR [dB]'")
     parser.add_argument("--against", metavar="NAME[=ALPHA]", help="differences to this one, seed by seed")
     return parser
 
@@ -182,7 +187,7 @@ def tables(args: argparse.Namespace) -> Iterator[tuple[str, str]]:
     against = parse_group(args.against) if args.against else None
     for prefix, title in TASKS[rows[0]["task"]].prefixes.items():
         if args.prefix in (None, prefix):
-            yield title, markdown(rows, wanted, prefix, against, args.alphas or ())
+            yield title, markdown(rows, wanted, prefix, against, args.alphas or (), args.columns or ())
 
 
 def main() -> None:
