@@ -74,13 +74,15 @@ def plot_temporal_comparison(
 
     finite = np.concatenate([m[np.isfinite(m)] for m in maps.values()])
     brightest = float(np.quantile(finite, 0.995)) if len(finite) else 1.0
+    row = []
     for column, (name, video) in enumerate(videos.items()):
         _tile(figure.add_subplot(grid[1, column]), tone_map(video[len(video) // 2], stops), titles[name])
         axes = figure.add_subplot(grid[2, column])
         picture = _tile(axes, maps[name], "", vmin=0, vmax=brightest, cmap="inferno")
+        row.append(axes)
         if column == 0:
             axes.set_ylabel("change along\nthe motion")
-    figure.colorbar(picture, ax=axes, shrink=0.8)
+    figure.colorbar(picture, ax=row, shrink=0.8, pad=0.01)
     with replace_when_written(path) as partial:
         figure.savefig(partial, dpi=110)
     plt.close(figure)

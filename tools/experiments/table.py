@@ -79,7 +79,7 @@ def markdown(
     alphas: Sequence[float] = (),
     columns: Sequence[str] = (),
 ) -> str:
-    """The table of one set of clips, of these strengths and columns if any are named; with `against`, of differences."""
+    """The table of one set of clips, of these strengths and columns if any are named; of differences with `against`."""
     lines: dict[Group, list[dict[str, float]]] = {}
     for key, group in groups(rows, wanted, alphas).items():
         if against is None:
