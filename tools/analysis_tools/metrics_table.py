@@ -40,7 +40,10 @@ def read_metrics(path: str, prefix: str = "") -> dict:
 def cell(values: Sequence[float], meter: type[Meter]) -> str:
     """Mean, and sample standard deviation if there is more than one value."""
     text = meter.format(statistics.fmean(values))
-    return text if len(values) == 1 or text == "n/a" else f"{text} ± {meter.format(statistics.stdev(values))}"
+    if len(values) == 1 or text == "n/a":
+        return text
+    spread = statistics.stdev(values)
+    return f"{text} ± {spread:.2g}" if meter.spec.endswith("g") else f"{text} ± {meter.format(spread)}"
 
 
 def markdown_table(titles: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
