@@ -93,7 +93,7 @@ def test_test_writes_what_the_table_reads(trained):
         "--cfg-options", *data(root), *small)  # fmt: skip
     metrics = json.loads(out.read_text())
     table = run("tools/analysis_tools/metrics_table.py", f"one={out}", f"two={out},{out}")
-    values = f"{metrics['SpatialDetail']:.2f} | {metrics['SaturatedPSNR']:.2f} | {metrics['TemporalSmoothness']:.3f}"
+    values = f"{metrics['SpatialDetail']:.3f} | {metrics['SaturatedPSNR']:.2f} | {metrics['TemporalSmoothness']:.3f}"
     assert f"| one | {metrics['TemporalFlicker']:.2f} | n/a | {values} |" in table  # no clip is a second long
     assert "± 0.00" in table
 

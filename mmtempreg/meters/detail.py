@@ -34,7 +34,7 @@ class DetailMeter(Meter):
         sigma: Standard deviation of the high-pass in pixels.
     """
 
-    name, metric, title, spec, better = "K", "SpatialDetail", "K", ".2f", "near 1"
+    name, metric, title, spec, better = "K", "SpatialDetail", "K", ".3f", "near 1"
     ideal = 1.0
     about = "fine detail kept: 1 is as sharp as the truth, 0 a blur, above 1 sharper or noisy"
 
