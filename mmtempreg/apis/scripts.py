@@ -1,7 +1,9 @@
 """Runs MMagic's command-line tools."""
 
 import importlib.util
+import json
 import logging
+import math
 import os
 import runpy
 import sys
@@ -9,6 +11,8 @@ from pathlib import Path
 
 import torch
 import torch.distributed
+
+from ..fileio import replace_when_written
 
 
 def run_mmagic_tool(name: str) -> None:
@@ -27,10 +31,21 @@ def run_mmagic_tool(name: str) -> None:
         if (tools / name).is_file():
             joined = _join_processes_without_gpu()
             runpy.run_path(str(tools / name), run_name="__main__")
+            if "--out" in sys.argv[:-1] and Path(out := sys.argv[sys.argv.index("--out") + 1]).is_file():
+                write_valid_json(Path(out))
             if joined:
                 _leave_processes()
             return
     raise FileNotFoundError(f"{package} has no tools/{name}: reinstall it with `pip install mmagic==1.2.0`")
+
+
+def write_valid_json(path: Path) -> None:
+    """Rewrites a file of metrics, in which Python writes what JSON has no word for: what was not measured is null."""
+    values = json.loads(path.read_text())
+    if any(isinstance(value, float) and math.isnan(value) for value in values.values()):
+        with replace_when_written(path) as partial:
+            valid = {name: None if isinstance(v, float) and math.isnan(v) else v for name, v in values.items()}
+            partial.write_text(json.dumps(valid))
 
 
 def _join_processes_without_gpu() -> bool:

@@ -7,6 +7,7 @@ Several files of a name, such as those of several seeds, give mean and standard 
 
 import argparse
 import json
+import math
 import statistics
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -27,7 +28,7 @@ def columns_of(names: Iterable[str]) -> dict[str, tuple[str, type[Meter]]]:
 
 def read_metrics(path: str, prefix: str = "") -> dict:
     """A file of tools/test.py --out; raises ValueError if it lacks F, K or PSNR, which stand together."""
-    metrics = json.loads(Path(path).read_text())
+    metrics = {name: math.nan if v is None else v for name, v in json.loads(Path(path).read_text()).items()}
     if prefix:
         metrics = {key.removeprefix(f"{prefix}/"): v for key, v in metrics.items() if key.startswith(f"{prefix}/")}
     titles = {title for title, _ in columns_of(metrics).values()}

@@ -112,7 +112,7 @@ class Sweep:
         out = attempt / "metrics.json"
         command = ("tools/test.py", str(attempt / "config.py"), str(checkpoint), "--out", str(out))
         run_tool(folder / "test.log", *command, "--work-dir", str(attempt))
-        metrics = json.loads(out.read_text())
+        metrics = {name: value for name, value in json.loads(out.read_text()).items() if value is not None}
         shutil.rmtree(attempt)
         return metrics
 

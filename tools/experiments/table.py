@@ -59,7 +59,7 @@ def values_of(rows: Sequence[Row], prefix: str, titles: Sequence[str] = ()) -> l
     names = (name.removeprefix(lead) for name, value in rows[0].items() if name.startswith(lead) and value)
     columns = columns_of(name for name in names if "/" not in name)
     measured = [name for name, (title, _) in columns.items() if not titles or title in titles]
-    return [{name: float(row[lead + name]) for name in measured} for row in rows]
+    return [{name: float(row.get(lead + name) or math.nan) for name in measured} for row in rows]
 
 
 def differences(
