@@ -5,8 +5,8 @@ Usage: python tools/experiments/rivals.py {hdr,color} NAME=CHECKPOINT [NAME=CHEC
 
 Tests every checkpoint on the clips of the task's test config (hdr: pans), and `--blind` on what the first of them
 predicts. F, K, PSNR, S and R are those of the tables of the sweep (color: of a and b; hdr: log domain, saturated
-pixels, F of a second too); tOF and with --vdp ColorVideoVDP see display values (hdr: gamma 2.2, clipped at 1). Frames
-per second count the networks alone, one frame at a time, all networks in turn on each of 50 frames; the fastest counts.
+pixels, F of a second too); tOF and with --vdp ColorVideoVDP see display values (hdr: gamma 2.2, white at radiance 10).
+Frames per second count the networks alone, one frame at a time, all networks in turn on each of 50 frames; the fastest counts.
 --videos writes each clip as it comes out, to look at. Blind consistency of radiance sees (H / 10)^(1/2.2), clipped
 (Table 4: gamma- corrected). Chroma is the mean distance from grey in Lab: of two networks the paler one flickers less,
 which is no merit.
@@ -35,6 +35,8 @@ from tqdm import tqdm
 import mmtempreg  # noqa: F401, before MMagic is imported
 from mmtempreg.fileio import replace_when_written
 from mmtempreg.functional import RADIANCE_STOPS, from_display, lab_to_rgb, rgb_to_lab, to_display
+from mmtempreg.meters import DOMAINS
+from mmtempreg.meters.domains import MAX_RADIANCE
 from mmtempreg.video import Frame, VideoWriter
 
 
@@ -92,7 +94,7 @@ def metrics_of(task: str, vdp: bool) -> list[Any]:
     if task == "hdr":
         masked: dict[str, Any] = dict(domain="log", mask="saturated")
         configs = [dict(type="TemporalFlicker", lag=1.0, **masked), dict(type="SaturatedPSNR")]
-        display: dict[str, Any] = dict(domain="gamma", white=1.0)
+        display: dict[str, Any] = dict(domain="gamma", white=DOMAINS["gamma"].peak(MAX_RADIANCE))
     else:
         masked, display = dict(domain="ab"), {}
         configs = [dict(type="ClipPSNR", domain="ab", peak=2.0)]
