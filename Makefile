@@ -61,7 +61,7 @@ demo: .venv/installed
 	@echo "See $(DEMO)/temporal.png, $(DEMO)/side_by_side.mp4, $(DEMO)/split_screen.mp4 and $(DEMO)/report.html"
 
 $(DEMO)/transinv/epoch_1.pth:
-	$(BIN)/python tools/train.py configs/tempreg/hdr_transinv_a0.8.py --work-dir $(DEMO)/transinv \
+	$(BIN)/python tools/train.py configs/tempreg/hdr_transinv_a0.95.py --work-dir $(DEMO)/transinv \
 	    --cfg-options $(DEMO_TRAIN)
 
 $(DEMO)/finetune/epoch_1.pth:

@@ -68,7 +68,7 @@ def plot_temporal_comparison(
         style = dict(color="black", linewidth=2.2, alpha=0.5) if name == "truth" else dict(linewidth=1.2)
         axes.plot(seconds, values[:, point], label=name, **style)
     axes.set(xlabel="time [s]", ylabel="log luminance")
-    axes.set_title("one point of the scene over time, followed along the motion", loc="left")
+    axes.set_title("a point of the scene, followed", loc="left", fontsize="medium")
     axes.margins(x=0)
     axes.legend(loc="lower right", bbox_to_anchor=(1, 1), ncols=len(videos), fontsize="small", frameon=False)
 
