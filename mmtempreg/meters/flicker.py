@@ -75,8 +75,8 @@ class WarpErrorMeter(Meter):
     the mask's smaller value in the two frames. What moves rigidly has no warping error.
 
     Interpolation blurs. So that a sharp picture is not called unsteady for it, W is Lanczos' of 8x8 pixels, and all
-    frames are smoothed by a Gaussian of `LOW_PASS` pixels first: of a line of 0.7 pixels that moves by known fractions
-    of a pixel there remains a hundredth of what bilinear interpolation leaves (tests/meters/test_flicker.py). With
+    frames are smoothed by a Gaussian of `LOW_PASS` pixels first: of lines of 0.7 pixels that move by known fractions
+    of a pixel there remains less than a sixtieth of what bilinear interpolation leaves (tests/meters/test_flicker.py). With
     `interpolation='bilinear', low_pass=0` it is the measure of Lai et al. 2018, of the way back in time.
 
     Args:
