@@ -76,8 +76,8 @@ class WarpErrorMeter(Meter):
 
     Interpolation blurs. So that a sharp picture is not called unsteady for it, W is Lanczos' of 8x8 pixels, and all
     frames are smoothed by a Gaussian of `LOW_PASS` pixels first: of lines of 0.7 pixels that move by known fractions
-    of a pixel there remains less than a sixtieth of what bilinear interpolation leaves (tests/meters/test_flicker.py). With
-    `interpolation='bilinear', low_pass=0` it is the measure of Lai et al. 2018, of the way back in time.
+    of a pixel there remains less than a sixtieth of what bilinear interpolation leaves (tests/meters/test_flicker.py).
+    With `interpolation='bilinear', low_pass=0` it is the measure of Lai et al. 2018, of the way back in time.
 
     Args:
         lag: Frames between the two of a pair.
