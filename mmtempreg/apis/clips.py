@@ -13,6 +13,7 @@ from mmengine.runner import load_checkpoint
 from torch import Tensor
 
 from ..meters import Motion
+from ..meters.motion import known_motion
 
 
 class ClipFrame(NamedTuple):
@@ -89,5 +90,4 @@ def predict_clip(model: Any, dataset: Any, clip: int = 0) -> Iterator[ClipFrame]
 
 def frame_motion(sample: Any) -> Motion | None:
     """What a data sample tells of the motion from the frame before; None if it does not, or is the first."""
-    known = (sample.metainfo.get("motion") or {}).get(1)
-    return None if known is None else Motion(*(torch.as_tensor(part) for part in known))
+    return known_motion(sample.metainfo.get("motion"), 1)

@@ -138,8 +138,8 @@ def measure_videos(
     Args:
         processed: Name -> a processed video.
         reference: What they should be. None: only what needs none is measured.
-        metrics: Names of `meters.METERS`. Default: all that can be measured, but for those that are not their
-        `default`. channels: In what values videos are compared: 'luminance' (weighted sum of display values), 'rgb', or
+        metrics: Names of `meters.METERS`. Default: all that can be measured, but for those that are on request only.
+        channels: In what values videos are compared: 'luminance' (weighted sum of display values), 'rgb', or
             'ab' (CIE Lab a/110 and b/110, peak 2). Of radiance (.hdr, .exr) it is ln(v + 1/255) of luminance or RGB,
             with the peak 7.844, the width from 0 to 10. Measures of display values (`Meter.display`) see RGB.
         sigma: Standard deviation of the temporal Gaussian of S and R in seconds.

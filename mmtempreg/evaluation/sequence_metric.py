@@ -17,6 +17,7 @@ from ..functional import saturation_mask
 from ..functional.camera import SATURATION_THRESHOLD
 from ..meters import DOMAINS, METERS, Clip, Meter, Motion, Sums, add_sums, estimate_motion, lag_frames
 from ..meters.domains import MAX_RADIANCE, shown
+from ..meters.motion import known_motion
 
 
 class ClipRow(NamedTuple):
@@ -142,13 +143,13 @@ class SequenceMetric(BaseSampleWiseMetric):
 
     def _motion(self, sample: dict) -> Motion | None:
         """From the frame `lag` before this: the exact one if the sample knows it, else of estimated flow."""
-        truth = _image(sample, self.gt_key)
         lag = lag_frames(self.lag, float(sample["fps"]))
         if self._next == 0:
             self._guide: Tensor | None = None
-        known = (sample.get("motion") or {}).get(lag)
+        known = known_motion(sample.get("motion"), lag)
         if known is not None:
-            return Motion(*(torch.as_tensor(part) for part in known))
+            return known
+        truth = _image(sample, self.gt_key)
         if lag > 1:  # nobody can estimate that: unknown everywhere
             return Motion(torch.zeros(2, *truth.shape[-2:]), torch.zeros(1, *truth.shape[-2:]))
         radiance = DOMAINS[self.domain].radiance and self.domain != "linear"

@@ -136,9 +136,9 @@ class MeanMeter(Meter):
     def __init__(self) -> None:
         self._sums = (0.0, 0.0)
 
-    def add(self, value: float, weight: float = 1.0) -> None:
-        """Takes a value that counts `weight` times."""
-        self._sums = (self._sums[0] + value * weight, self._sums[1] + weight)
+    def add(self, value: float) -> None:
+        """Takes the value of a frame or a pair."""
+        self._sums = (self._sums[0] + value, self._sums[1] + 1)
 
     def finish(self) -> Sums:
         """(weighted sum of values, sum of weights)."""

@@ -78,6 +78,12 @@ def reliable(forward: Tensor, backward: Tensor) -> Tensor:
     return flow_inside(forward) * (~(occluded | boundary)).float()
 
 
+def known_motion(told: dict | None, lag: int) -> Motion | None:
+    """The motion from `lag` frames before, of what a dataset's item tells as `motion`; None if it does not tell."""
+    known = (told or {}).get(lag)
+    return None if known is None else Motion(*(torch.as_tensor(part) for part in known))
+
+
 def estimate_motion(now: Tensor, then: Tensor) -> Motion:
     """Motion from an earlier frame, of two frames of (3 or 1, H, W) display values: DIS, where it can be trusted."""
     flow, back = estimate_flow(now, then), estimate_flow(then, now)
