@@ -39,8 +39,8 @@ class WarpError(TemporalFlicker):
 
     Args:
         interpolation, low_pass: 'lanczos' and 0.7 is what F is made of, fair to sharp pictures
-        (`meters.WarpErrorMeter`). domain: 'linear' (images over `white`) and 'gamma' (radiance, with `white=1`) are
-        clipped at white here.
+            (`meters.WarpErrorMeter`).
+        domain: 'linear' (images over `white`) and 'gamma' (radiance, with `white=1`) are clipped at white here.
         kwargs: Of `TemporalFlicker`.
     """
 
