@@ -271,7 +271,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0, help="of the moments of the kills")
     args = parser.parse_args()
     prepare()
-    from benchmarks.stock import real_images
+    from tests.stock_models import real_images
 
     rng, kills, same, runs, writes = random.Random(args.seed), 0, 0, 0, 0
     with tempfile.TemporaryDirectory() as folder:

@@ -9,9 +9,9 @@ from mmengine.logging import MessageHub
 from mmengine.optim import OptimWrapper
 from mmengine.runner import Runner
 
-from benchmarks.stock import FAMILIES, family_config, real_images, untrained_vgg
 from mmtempreg.engine import AccelerationHook, BFloat16OptimWrapper
 from mmtempreg.losses import RegularizationLoss
+from tests.stock_models import FAMILIES, family_config, real_images, untrained_vgg
 
 from .test_siamese import HDR, SRCNN, hdr_batch, photo_batch, siamese
 

@@ -13,8 +13,7 @@ from mmagic.registry import MODELS
 from mmengine.config import Config
 from mmengine.runner import Runner, load_checkpoint
 
-from benchmarks.stock import FAMILIES, family_config, real_images
-from benchmarks.stock_families import predicts_the_same, same_as_stock, train
+from tests.stock_models import FAMILIES, family_config, predicts_the_same, real_images, same_as_stock, train
 
 NAMES = [family.name for family in FAMILIES]
 

@@ -11,7 +11,7 @@ from mmagic.registry import MODELS
 from mmengine.config import Config
 from mmengine.runner import CheckpointLoader
 
-from benchmarks.stock import FAMILIES, family_config, real_images
+from tests.stock_models import FAMILIES, family_config, real_images
 
 ROOT = Path(__file__).resolve().parent.parent
 

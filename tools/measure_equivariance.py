@@ -50,8 +50,8 @@ def measure(config: Config, args: argparse.Namespace) -> None:
     from tqdm import tqdm
 
     from mmtempreg.apis import FrameModel, find_images, measure_image_equivariance
-    from mmtempreg.apis.printing import print_table
-    from mmtempreg.fileio import replace_when_written
+    from mmtempreg.atomic_write import replace_when_written
+    from mmtempreg.tables import print_table
 
     files = find_images(args.images)[: args.num_images]
     model = FrameModel(config, args.checkpoint, args.device)

@@ -72,7 +72,7 @@ def measure(args: argparse.Namespace) -> None:
     from tqdm import tqdm
 
     from mmtempreg.apis import measure_videos
-    from mmtempreg.apis.printing import print_table
+    from mmtempreg.tables import print_table
 
     total = next(iter(processed.values())).num_frames
     progress = partial(tqdm, total=total, unit="frame", dynamic_ncols=True, leave=False)
@@ -86,7 +86,7 @@ def measure(args: argparse.Namespace) -> None:
         lag=args.lag,
         progress=progress,
     )
-    from mmtempreg.fileio import replace_when_written
+    from mmtempreg.atomic_write import replace_when_written
 
     headings, rows = found.table()
     if args.json:

@@ -48,7 +48,7 @@ def main() -> None:
 
     try:
         source = open_frames(args.input, args.fps)
-        from mmtempreg.apis import ConsistencyFilter, FrameModel, process_video
+        from mmtempreg.apis import BlindConsistencyFilter, FrameModel, process_video
 
         config = Config.fromfile(args.config)
         config.merge_from_dict(args.cfg_options or {})
@@ -59,7 +59,7 @@ def main() -> None:
                 "blind video consistency takes whole frames in full precision: leave out --tile and --half"
             )
         if args.original:
-            model = ConsistencyFilter(config, args.checkpoint, open_frames(args.original, args.fps), args.device)
+            model = BlindConsistencyFilter(config, args.checkpoint, open_frames(args.original, args.fps), args.device)
         else:
             model = FrameModel(config, args.checkpoint, args.device, args.half, args.tile, args.tile_overlap)
         done = process_video(

@@ -52,9 +52,9 @@ def tune_and_tell(config: Config, args: argparse.Namespace) -> None:
     """Tunes, and prints and writes what came out."""
     from tqdm import tqdm
 
-    from mmtempreg.apis import Tuner, tune
-    from mmtempreg.apis.printing import print_table
-    from mmtempreg.fileio import replace_when_written
+    from mmtempreg.atomic_write import replace_when_written
+    from mmtempreg.tables import print_table
+    from mmtempreg.tuning import Tuner, tune
 
     folder = args.work_dir or Path("work_dirs") / f"tune_{Path(args.config).stem}"
     tuner = Tuner(config, args.checkpoint, folder, args.iterations, args.num_clips, args.num_frames, args.seed)

@@ -9,7 +9,6 @@ import torch
 from mmengine.config import Config
 from mmengine.dataset import pseudo_collate
 from mmengine.registry import init_default_scope
-from mmengine.runner import load_checkpoint
 from torch import Tensor
 
 from ..meters import Motion
@@ -30,21 +29,6 @@ class ClipFrame(NamedTuple):
     truth: Tensor
     prediction: Tensor
     motion: Motion | None
-
-
-def load_model(config: Config, checkpoint: str, device: str = "cpu") -> Any:
-    """The config's model with a checkpoint's weights, ready for inference.
-
-    Raises:
-        FileNotFoundError: If there is no such checkpoint.
-        RuntimeError: If the checkpoint is of another network.
-    """
-    from mmagic.registry import MODELS
-
-    init_default_scope(config.get("default_scope", "mmagic"))
-    model = MODELS.build(config.model)
-    load_checkpoint(model, checkpoint, map_location="cpu", strict=True)
-    return model.to(device).eval()
 
 
 def load_test_clips(config: Config) -> Any:

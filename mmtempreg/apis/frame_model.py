@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from mmengine.config import Config
 from torch import Tensor
 
-from .clips import load_model
+from .model import load_model
 
 PAD_MULTIPLES = (1, 2, 4, 8, 16, 32, 64, 128, 256)
 """What frames are padded to multiples of until the network takes them."""
@@ -52,12 +52,12 @@ class FrameModel:
     ) -> None:
         if tile is not None and not 0 <= tile_overlap < tile / 2:
             raise ValueError(f"tiles of {tile} pixels can overlap by less than half of that, not by {tile_overlap}")
-        config = config.copy()
-        if config.model.type == "InstColorization":  # the stock model needs a GPU for its own inference
-            config.model = dict(type="SiameseEditModel", model=config.model)
+        from ..models.siamese.families import EditFamily, known_family, predicts_radiance
+
         self.model = load_model(config, checkpoint, device)
+        self.family = known_family(type(self.model)) or EditFamily
         self.device, self.half, self.tile, self.tile_overlap = torch.device(device), half, tile, tile_overlap
-        self.radiance = hasattr(self.model.data_preprocessor, "destruct_radiance")
+        self.radiance = predicts_radiance(self.model)
         self._order = _pipeline_order(config)
         self._multiple: int | None = None
         self.scale = 1
@@ -111,33 +111,13 @@ class FrameModel:
         x = _pad(frames, -height % multiple, -width % multiple)
         precision = torch.float16 if self.device.type == "cuda" else torch.bfloat16
         with torch.autocast(self.device.type, dtype=precision) if self.half else nullcontext():
-            out = self._predict(x.to(self.device)).float().cpu()
+            out = self.family.predict_rgb(self.model, x.to(self.device), self._order).float().cpu()
         scale = out.shape[-1] // x.shape[-1]
         if scale < 1 or out.shape[-2:] != (x.shape[-2] * scale, x.shape[-1] * scale):
             got = tuple(out.shape[-2:])
             raise ValueError(f"the network returns {got} for {tuple(x.shape[-2:])}, which is no whole multiple")
         self.scale = scale
         return out[..., : height * scale, : width * scale]
-
-    def _predict(self, frames: Tensor) -> Tensor:
-        model = self.model
-        if hasattr(model, "image_model"):  # InstColorization: RGB in [0, 1] in and out
-            return model.forward_tensor(frames)
-        flip = self._order == "BGR"
-        if hasattr(model, "translation"):  # Pix2Pix: [-1, 1] in and out
-            out = model.translation((frames.flip(1) if flip else frames) * 2 - 1, target_domain=model._default_domain)
-            return ((out.flip(1) if flip else out).float() / 2 + 0.5).clamp(0, 1)
-        from mmagic.structures import DataSample
-
-        samples = []
-        for _ in frames:
-            samples.append(DataSample())
-            samples[-1].set_metainfo(dict(img_channel_order=self._order, gt_channel_order=self._order))
-        inputs = list((frames.flip(1) if flip else frames) * 255)
-        results = model.test_step(dict(inputs=inputs, data_samples=samples))
-        # MMagic's results are in BGR
-        out = torch.stack([result.output.pred_img for result in results]).flip(1)
-        return out if self.radiance else out / 255
 
 
 def _pipeline_order(config: Config) -> str:

@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..functional import to_display
+from ..functional import to_display, to_pixels
 from ..video import Frame, FrameSource, FrameWriter, VideoWriter, open_writer
 
 T = TypeVar("T")
@@ -130,8 +130,7 @@ def _plain(radiance: bool) -> Prepare:
 
 def _display(stops: float) -> Prepare:
     def prepare(frame: Frame, result: Tensor) -> Frame:
-        image = (to_display(result, stops) * 255).round().byte().permute(1, 2, 0).numpy()
-        return Frame(image, frame.time)
+        return Frame(to_pixels(to_display(result, stops)), frame.time)
 
     return prepare
 

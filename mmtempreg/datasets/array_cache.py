@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from ..fileio import replace_when_written
+from ..atomic_write import replace_when_written
 
 
 def cached_array(path: Path, shape: tuple[int, ...], dtype: str, rows: Iterable[np.ndarray]) -> np.ndarray:

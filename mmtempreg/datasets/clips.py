@@ -14,7 +14,7 @@ import numpy as np
 from mmagic.registry import DATASETS
 from mmengine.dataset import BaseDataset
 
-from ..fileio import replace_when_written
+from ..atomic_write import replace_when_written
 from ..video import Frame, FrameSource, open_frames
 from ..video.reader import check_steady
 

@@ -10,11 +10,19 @@ from mmagic.registry import DATA_SAMPLERS, HOOKS
 from mmengine.dist import broadcast, get_rank
 from mmengine.hooks import CheckpointHook, Hook
 from mmengine.model import is_model_wrapper
-from mmengine.optim import OptimWrapper, OptimWrapperDict
+from mmengine.optim import OptimWrapperDict
 from mmengine.runner import EpochBasedTrainLoop, Runner, find_latest_checkpoint
 from torch.utils.data import BatchSampler
 
-from ..datasets.seeded_loading import EndlessBatches, SeededBatches, seed_everything, seeded_loader
+from ..internals import (
+    accumulated_steps,
+    checkpoint_of,
+    resume_from_last,
+    resumes,
+    start_from_checkpoint,
+    train_dataloader_config,
+)
+from .seeded_loading import EndlessBatches, SeededBatches, seed_everything, seeded_loader
 
 # The seeds of training steps and of samples must not meet: those of samples are five numbers.
 _STEP = 1
@@ -44,15 +52,16 @@ class ExactResumeHook(Hook):
 
     def before_run(self, runner: Runner) -> None:
         """Says what to resume from."""
-        if not runner._resume or runner._load_from is None:
+        load_from = checkpoint_of(runner)
+        if not resumes(runner) or load_from is None:
             return
         latest = find_latest_checkpoint(runner.work_dir)
         if latest is None:
-            runner.logger.info(f"Nothing to resume in {runner.work_dir}: starts from {runner._load_from}.")
-            runner._resume = False
-        elif Path(latest).resolve().parent != Path(runner._load_from).resolve().parent:
-            runner.logger.info(f"Resumes {latest}, not {runner._load_from}, which the run was started from.")
-            runner._load_from = None
+            runner.logger.info(f"Nothing to resume in {runner.work_dir}: starts from {load_from}.")
+            start_from_checkpoint(runner)
+        elif Path(latest).resolve().parent != Path(load_from).resolve().parent:
+            runner.logger.info(f"Resumes {latest}, not {load_from}, which the run was started from.")
+            resume_from_last(runner)
 
     def before_train(self, runner: Runner) -> None:
         """Puts seeded data loading in the place of the loop's.
@@ -98,7 +107,7 @@ class ExactResumeHook(Hook):
                 continue
             steps = hook.interval * (epoch_length if hook.by_epoch else 1)
             for part in parts:
-                count = part._accumulative_counts if isinstance(part, OptimWrapper) else 1
+                count = accumulated_steps(part)
                 if steps > 0 and steps % count:
                     raise ValueError(
                         f"a checkpoint every {steps} iterations falls amid the accumulation of {count} gradients, "
@@ -108,7 +117,7 @@ class ExactResumeHook(Hook):
 
 def _batch_sampler(runner: Runner, seed: int) -> Any:
     """The batch sampler of the config, anew: MMEngine's loop has already taken indices from the one it built."""
-    config, loader = runner._train_dataloader, runner.train_loop.dataloader
+    config, loader = train_dataloader_config(runner), runner.train_loop.dataloader
     if not isinstance(config, dict):
         raise TypeError(f"ExactResumeHook needs `train_dataloader` as a config, got {type(config).__name__}")
     sampler = DATA_SAMPLERS.build(config["sampler"], default_args=dict(dataset=loader.dataset, seed=seed))

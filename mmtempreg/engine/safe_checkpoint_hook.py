@@ -12,7 +12,7 @@ from mmengine.fileio import LocalBackend, register_backend
 from mmengine.hooks import CheckpointHook
 from mmengine.runner import Runner
 
-from ..fileio import replace_when_written
+from ..atomic_write import replace_when_written
 
 
 class AtomicLocalBackend(LocalBackend):

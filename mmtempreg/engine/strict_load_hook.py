@@ -7,6 +7,8 @@ from mmengine.hooks import Hook
 from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
 
+from ..internals import checkpoint_of
+
 
 @HOOKS.register_module()
 class StrictLoadHook(Hook):
@@ -33,7 +35,7 @@ class StrictLoadHook(Hook):
             if name in weights and weights[name].shape != value.shape
         ]
         if missing or other:
-            source = runner._load_from or "the checkpoint to resume from"
+            source = checkpoint_of(runner) or "the checkpoint to resume from"
             faults = [f"{len(missing)} of {len(expected)} weights are missing, such as {missing[:3]}"] * bool(missing)
             faults += [f"{len(other)} have another shape, such as {other[:3]}"] * bool(other)
             raise ValueError(f"{source} is of another network than {type(model).__name__}: {'; '.join(faults)}")

@@ -13,7 +13,7 @@ from torch import Tensor
 from ..functional import pixel_grid
 from ..meters import EquivarianceMeter, Motion, bring
 from ..meters.motion import seen
-from ..transforms import AffineTransformPair, DrawnTransform, TransformPair, draw_generator
+from ..transforms import AffineTransformPair, DrawnTransform, RandomTransform, draw_generator
 from .sequence_metric import SequenceMetric
 
 KINDS: dict[str, dict[str, Any]] = {
@@ -24,7 +24,7 @@ KINDS: dict[str, dict[str, Any]] = {
 """Motion that EQ is measured under: translation and rotation alone as in StyleGAN3, and all of the paper's Table 1."""
 
 
-def transforms_of(kind: str) -> TransformPair:
+def transforms_of(kind: str) -> RandomTransform:
     """What is drawn for a kind of EQ: within the ranges of Table 1 (2 pixels, 1 degree, 3 %)."""
     return AffineTransformPair(**KINDS[kind])
 

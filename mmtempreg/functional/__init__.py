@@ -3,18 +3,16 @@
 from typing import Any
 
 from .camera import (
-    RADIANCE_STOPS,
     camera_curve,
     exp_radiance,
-    from_display,
     illumination,
     inverse_camera_curve,
     log_radiance,
     luminance,
     saturation_mask,
-    to_display,
 )
 from .color import lab_to_rgb, rgb_to_lab
+from .display import RADIANCE_STOPS, from_display, gamma_encode, to_display, to_pixels
 from .geometry import affine_matrix, inside, pixel_grid, sample_at, transform_points, warp
 from .temporal import TemporalHighpass, gaussian_kernel, highpass_energy, temporal_highpass
 
@@ -25,6 +23,7 @@ __all__ = [
     "camera_curve",
     "exp_radiance",
     "from_display",
+    "gamma_encode",
     "gaussian_kernel",
     "highpass_energy",
     "illumination",
@@ -39,6 +38,7 @@ __all__ = [
     "saturation_mask",
     "temporal_highpass",
     "to_display",
+    "to_pixels",
     "transform_points",
     "warp",
 ]

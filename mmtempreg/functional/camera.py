@@ -6,8 +6,6 @@ in a channel dimension that stands third from last, (..., C, H, W).
 
 from __future__ import annotations
 
-import math
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -20,9 +18,6 @@ SATURATION_THRESHOLD = 0.95
 
 LUMINANCE_WEIGHTS = (0.213, 0.715, 0.072)
 """R, G, B weights of luminance (hdrcnn's training code)."""
-
-RADIANCE_STOPS = -math.log2(10)
-"""Exposure (`to_display`) at which blind consistency sees radiance: white is 10, the most that HDR metrics count."""
 
 
 def _check_curve(n: Tensor | float, s: Tensor | float) -> None:
@@ -76,16 +71,6 @@ def log_radiance(radiance: Tensor) -> Tensor:
 def exp_radiance(log_value: Tensor) -> Tensor:
     """The inverse of `log_radiance`, clipped at 0."""
     return (torch.exp(log_value) - LOG_EPSILON).clamp(min=0)
-
-
-def to_display(radiance: Tensor, stops: float = 0.0) -> Tensor:
-    """Linear radiance to display values in [0, 1]: `stops` brighter (negative: darker), clipped at 1, gamma 2.2."""
-    return (radiance * 2.0**stops).clamp(0, 1) ** (1 / 2.2)
-
-
-def from_display(display: Tensor, stops: float = 0.0) -> Tensor:
-    """The inverse of `to_display` where that does not clip: display values in [0, 1] to linear radiance."""
-    return display**2.2 * 2.0**-stops
 
 
 def luminance(rgb: Tensor) -> Tensor:

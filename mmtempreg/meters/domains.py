@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ..functional import log_radiance, luminance, rgb_to_lab, to_display
+from ..functional import gamma_encode, log_radiance, luminance, rgb_to_lab, to_display
 from ..functional.color import AB_SCALE
 
 MAX_RADIANCE = 10.0
@@ -51,7 +51,7 @@ def _log_luminance(rgb: Tensor) -> Tensor:
 
 
 def _gamma(rgb: Tensor) -> Tensor:
-    return rgb.clamp(min=0) ** (1 / 2.2)
+    return gamma_encode(rgb.clamp(min=0))
 
 
 def _ab(rgb: Tensor) -> Tensor:

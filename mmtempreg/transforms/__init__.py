@@ -1,7 +1,8 @@
-"""Transform pairs: draw T for a batch, apply the same T to input, prediction, target and mask."""
+"""Random transforms: draw T for a batch, apply the same T to input, prediction, target and mask."""
 
+from ..deprecated import moved_names
 from .affine import AffineTransformPair
-from .base import DrawnTransform, ImageRange, TransformPair, draw_generator
+from .base import DrawnTransform, ImageRange, RandomTransform, draw_generator
 from .compose import ComposeTransformPair
 from .exposure import ExposureTransformPair
 from .local_motion import LocalMotionPair
@@ -18,7 +19,9 @@ __all__ = [
     "LocalMotionPair",
     "NoiseTransformPair",
     "PathStep",
-    "TransformPair",
+    "RandomTransform",
     "draw_generator",
     "motion_between",
 ]
+
+__getattr__ = moved_names(__name__, {"TransformPair": "mmtempreg.transforms:RandomTransform"})

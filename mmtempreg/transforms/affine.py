@@ -10,7 +10,7 @@ from torch import Tensor
 
 from ..functional import affine_matrix, transform_points
 from ..functional.geometry import PADDING_MODES
-from .base import DrawnTransform, ImageRange, TransformPair, uniform
+from .base import DrawnTransform, ImageRange, RandomTransform, uniform
 
 
 class AffineTransform(DrawnTransform):
@@ -25,7 +25,7 @@ class AffineTransform(DrawnTransform):
 
 
 @MODELS.register_module()
-class AffineTransformPair(TransformPair):
+class AffineTransformPair(RandomTransform):
     """Draws the affine transformations of Table 1, uniformly and one per image.
 
     Args:
@@ -75,7 +75,7 @@ class AffineTransformPair(TransformPair):
             rotate=uniform(generator, -self.rotate, self.rotate, n),
             zoom=uniform(generator, 1 - self.zoom, 1 + self.zoom, n),
             shear=uniform(generator, -self.shear, self.shear, n, 2),
-            size=size,
+            base=size,
             pixel_center=self.pixel_center,
         )
         return AffineTransform(matrix, size, self.padding_mode)

@@ -1,7 +1,8 @@
-"""The contract of a transform pair: what draws T, and what a drawn T can do.
+"""The contract of a random transform: what draws T, and what a drawn T can do.
 
-A pair is a config-built object that draws one T per image; a drawn T applies the *same* draw to the input, to
-predictions of any resolution, to targets and to masks.
+A random transform is a config-built object that draws one T per image; a drawn T applies the *same* draw to the input,
+to predictions of any resolution, to targets and to masks. (The registered names end in `Pair`, as they always did: T
+makes the second of a pair of images.)
 """
 
 from __future__ import annotations
@@ -99,7 +100,7 @@ class DrawnTransform:
         return self._read[shape, f.device]
 
 
-class TransformPair:
+class RandomTransform:
     """Draws one T per image. Subclasses implement `sample`.
 
     Attributes:

@@ -8,7 +8,7 @@ import torch
 from mmagic.registry import MODELS
 from torch import Tensor
 
-from .base import DrawnTransform, ImageRange, TransformPair
+from .base import DrawnTransform, ImageRange, RandomTransform
 
 
 class ComposeTransform(DrawnTransform):
@@ -32,7 +32,7 @@ class ComposeTransform(DrawnTransform):
 
 
 @MODELS.register_module()
-class ComposeTransformPair(TransformPair):
+class ComposeTransformPair(RandomTransform):
     """Applies several transform pairs in the order given.
 
     Geometry is composed into one map, so that the image is interpolated once; noise and the like act on the
@@ -43,7 +43,7 @@ class ComposeTransformPair(TransformPair):
             `padding_mode`.
     """
 
-    def __init__(self, transforms: Sequence[dict | TransformPair]) -> None:
+    def __init__(self, transforms: Sequence[dict | RandomTransform]) -> None:
         if not transforms:
             raise ValueError("ComposeTransformPair needs at least one transform")
         self.transforms = [MODELS.build(t) if isinstance(t, dict) else t for t in transforms]

@@ -6,7 +6,7 @@ import torch
 from mmagic.registry import MODELS
 from torch import Tensor
 
-from .base import DrawnTransform, ImageRange, TransformPair, uniform
+from .base import DrawnTransform, ImageRange, RandomTransform, uniform
 
 
 class ExposureTransform(DrawnTransform):
@@ -23,7 +23,7 @@ class ExposureTransform(DrawnTransform):
 
 
 @MODELS.register_module()
-class ExposureTransformPair(TransformPair):
+class ExposureTransformPair(RandomTransform):
     """Makes the input brighter or darker, one gain per image, and clips it where the image ends.
 
     The prediction is asked not to change: for tasks such as colorization, whose result the exposure must not decide.

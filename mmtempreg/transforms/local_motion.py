@@ -8,7 +8,7 @@ from mmagic.registry import MODELS
 from torch import Tensor
 
 from ..functional.geometry import PADDING_MODES
-from .base import DrawnTransform, ImageRange, TransformPair, uniform
+from .base import DrawnTransform, ImageRange, RandomTransform, uniform
 
 
 class LocalMotion(DrawnTransform):
@@ -29,7 +29,7 @@ class LocalMotion(DrawnTransform):
 
 
 @MODELS.register_module()
-class LocalMotionPair(TransformPair):
+class LocalMotionPair(RandomTransform):
     """Draws a smooth displacement field per image, bicubic between random control points.
 
     Args:

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from ..functional import inside, pixel_grid
 from ..meters import Motion
-from .base import DrawnTransform, ImageRange, TransformPair, uniform
+from .base import DrawnTransform, ImageRange, RandomTransform, uniform
 
 FPS = 24.0
 """Frames per second of a pseudo-clip."""
@@ -45,27 +45,27 @@ class PathStep(DrawnTransform):
 
 
 def draw_independent(
-    pair: TransformPair, number: int, x: Tensor, generator: torch.Generator, image_range: ImageRange
+    transform: RandomTransform, number: int, x: Tensor, generator: torch.Generator, image_range: ImageRange
 ) -> list[DrawnTransform]:
     """`number` T that have nothing to do with each other."""
-    return [pair.sample(x, generator, image_range) for _ in range(number)]
+    return [transform.sample(x, generator, image_range) for _ in range(number)]
 
 
 def draw_path(
-    pair: TransformPair, number: int, x: Tensor, generator: torch.Generator, image_range: ImageRange
+    transform: RandomTransform, number: int, x: Tensor, generator: torch.Generator, image_range: ImageRange
 ) -> list[DrawnTransform]:
     """Steady motion: the n-th frame after x is moved n times as far as one T moves it."""
-    drawn = draw_independent(pair, number, x, generator, image_range)
+    drawn = draw_independent(transform, number, x, generator, image_range)
     return [PathStep([(drawn[0], n)], appearance) for n, appearance in enumerate(drawn, start=1)]
 
 
 def draw_wander(
-    pair: TransformPair, number: int, x: Tensor, generator: torch.Generator, image_range: ImageRange
+    transform: RandomTransform, number: int, x: Tensor, generator: torch.Generator, image_range: ImageRange
 ) -> list[DrawnTransform]:
     """Motion as of a hand-held camera: two T, each swinging up to twice as far at 0.3 to 1 Hz; x is the first frame."""
-    motions = draw_independent(pair, 2, x, generator, image_range)
+    motions = draw_independent(transform, 2, x, generator, image_range)
     swings = [(uniform(generator, 0.3, 1.0, len(x)), uniform(generator, 0, 2 * math.pi, len(x))) for _ in motions]
-    appearances = draw_independent(pair, number, x, generator, image_range)
+    appearances = draw_independent(transform, number, x, generator, image_range)
 
     def distance(frequency: Tensor, phase: Tensor, frame: int) -> Tensor:
         return torch.sin(2 * math.pi * frequency * frame / FPS + phase) - torch.sin(phase)
@@ -110,7 +110,7 @@ def motion_between(now: DrawnTransform | None, then: DrawnTransform | None, size
     return [Motion(*pair) for pair in zip(flow, visible)]
 
 
-DrawMotion = Callable[[TransformPair, int, Tensor, torch.Generator, ImageRange], list[DrawnTransform]]
+DrawMotion = Callable[[RandomTransform, int, Tensor, torch.Generator, ImageRange], list[DrawnTransform]]
 
 MOTIONS: dict[str, DrawMotion] = dict(independent=draw_independent, path=draw_path, wander=draw_wander)
 """What `SiameseEditModel` may be told."""

@@ -6,7 +6,7 @@ import torch
 from mmagic.registry import MODELS
 from torch import Tensor
 
-from .base import DrawnTransform, ImageRange, TransformPair, uniform
+from .base import DrawnTransform, ImageRange, RandomTransform, uniform
 
 
 class NoiseTransform(DrawnTransform):
@@ -23,7 +23,7 @@ class NoiseTransform(DrawnTransform):
 
 
 @MODELS.register_module()
-class NoiseTransformPair(TransformPair):
+class NoiseTransformPair(RandomTransform):
     """Adds normally distributed noise that is independent per pixel and channel.
 
     Args:

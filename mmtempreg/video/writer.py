@@ -18,7 +18,7 @@ from typing import Any
 import av
 import numpy as np
 
-from ..fileio import move_into_place, partial_path
+from ..atomic_write import move_into_place, partial_path
 from .image_files import HDR_SUFFIXES, IMAGE_SUFFIXES, write_image
 from .reader import ACCURATE, Frame, FrameSource, VideoFile
 

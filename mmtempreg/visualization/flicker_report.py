@@ -11,7 +11,7 @@ import matplotlib
 import numpy as np
 
 from ..apis.video_measurement import Measurement, VideoScores
-from ..fileio import replace_when_written
+from ..atomic_write import replace_when_written
 from ..meters import DOMAINS
 
 matplotlib.use("Agg")

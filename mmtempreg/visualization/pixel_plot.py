@@ -10,7 +10,7 @@ import matplotlib
 import numpy as np
 import torch
 
-from ..fileio import replace_when_written
+from ..atomic_write import replace_when_written
 from ..functional import rgb_to_lab
 from ..functional.camera import LUMINANCE_WEIGHTS
 from ..video import FrameSource

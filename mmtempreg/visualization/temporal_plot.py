@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..fileio import replace_when_written
+from ..atomic_write import replace_when_written
 from ..functional import log_radiance, saturation_mask
 from ..meters import DetailMeter, FlickerMeter, Motion, bring, compose
 from ..meters.domains import DOMAINS, MAX_RADIANCE

@@ -79,7 +79,7 @@ def test_warp_equals_scipy_on_non_square_images(translate, rotate, zoom, shear):
 def test_a_larger_map_moves_by_as_many_more_pixels(scale):
     size = (12, 20)
     large = torch.rand(1, 3, 12 * scale, 20 * scale)
-    out = warp(large, build((2, 1), 0, 1, (0, 0), size), size=size)
+    out = warp(large, build((2, 1), 0, 1, (0, 0), size), base=size)
     assert torch.equal(out[..., : -1 * scale, : -2 * scale], large[..., scale:, 2 * scale :])
 
 
@@ -90,7 +90,7 @@ def test_larger_map_and_affine_commute_with_pooling():
     large = (0.3 * x - 0.2 * y).view(1, 1, 32, 48)
     matrix = build((0.7, -0.4), 0.02, 1.01, (0.01, -0.02), size)
     pool = torch.nn.functional.avg_pool2d
-    a, b = pool(warp(large, matrix, size=size), scale), warp(pool(large, scale), matrix)
+    a, b = pool(warp(large, matrix, base=size), scale), warp(pool(large, scale), matrix)
     torch.testing.assert_close(a[..., 4:-4, 4:-4], b[..., 4:-4, 4:-4], rtol=0, atol=1e-9)
 
 

@@ -16,7 +16,7 @@ from tqdm import tqdm
 
 import mmtempreg  # noqa: F401, before MMagic is imported
 from mmtempreg.apis import load_model, load_test_clips, predict_clip
-from mmtempreg.functional import to_display
+from mmtempreg.functional import to_display, to_pixels
 from mmtempreg.meters import estimate_motion
 
 
@@ -49,7 +49,7 @@ def main() -> None:
         motions = [None, *(estimate_motion(now, then) for then, now in pairwise(guides))]
     plot_temporal_comparison(args.out_dir / "temporal.png", truth, predictions, fps, motions, args.stops)
     panels = (
-        {"input": (images[t] * 255).round().byte().permute(1, 2, 0).numpy(), "truth": tone_map(truth[t], args.stops)}
+        {"input": to_pixels(images[t]), "truth": tone_map(truth[t], args.stops)}
         | {name: tone_map(video[t], args.stops) for name, video in predictions.items()}
         for t in range(len(truth))
     )

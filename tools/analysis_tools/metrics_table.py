@@ -8,22 +8,12 @@ Several files of a name, such as those of several seeds, give mean and standard 
 import argparse
 import json
 import math
-import statistics
-from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from mmtempreg.meters import METERS, EquivarianceMeter, Meter, PSNRMeter, column_of
+from mmtempreg.tables import cell, columns_of, markdown_table
 
 TOGETHER = ("F", "K", "PSNR [dB]")
 """What says nothing alone: a blur has a fine F, noise a fine K."""
-
-
-def columns_of(names: Iterable[str]) -> dict[str, tuple[str, type[Meter]]]:
-    """Those of the metrics that have a column, with heading and measure, in the order of columns."""
-    found = {name: column for name in names if (column := column_of(name))}
-    order = list(METERS.values())
-    order.insert(order.index(PSNRMeter) + 1, EquivarianceMeter)
-    return dict(sorted(found.items(), key=lambda item: (order.index(item[1][1]), item[1][0])))
 
 
 def read_metrics(path: str, prefix: str = "") -> dict:
@@ -36,21 +26,6 @@ def read_metrics(path: str, prefix: str = "") -> dict:
     if missing:
         raise ValueError(f"{path} lacks {missing}: test with a config whose evaluator has them")
     return metrics
-
-
-def cell(values: Sequence[float], meter: type[Meter]) -> str:
-    """Mean, and sample standard deviation if there is more than one value."""
-    text = meter.format(statistics.fmean(values))
-    if len(values) == 1 or text == "n/a":
-        return text
-    spread = statistics.stdev(values)
-    return f"{text} ± {spread:.2g}" if meter.spec.endswith("g") else f"{text} ± {meter.format(spread)}"
-
-
-def markdown_table(titles: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """A table in Markdown; each row begins with its name, over which nothing stands."""
-    head = [f"| | {' | '.join(titles)} |", "|---" * (len(titles) + 1) + "|"]
-    return "\n".join([*head, *(f"| {' | '.join(cells)} |" for cells in rows)])
 
 
 def main() -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import matplotlib
 import torch
 
-from mmtempreg.fileio import replace_when_written
+from mmtempreg.atomic_write import replace_when_written
 from mmtempreg.functional.contrast_sensitivity import contrast_sensitivity, highpass_response
 from mmtempreg.functional.temporal import SIGMA
 

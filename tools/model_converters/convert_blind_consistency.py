@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 import mmtempreg  # noqa: F401, before MMagic is imported
-from mmtempreg.fileio import replace_when_written
+from mmtempreg.atomic_write import replace_when_written
 
 
 def convert(loaded: dict[str, Any]) -> dict[str, Tensor]:

@@ -24,7 +24,7 @@ import torch
 from torch import Tensor, nn
 
 import mmtempreg  # noqa: F401, before MMagic is imported
-from mmtempreg.fileio import replace_when_written
+from mmtempreg.atomic_write import replace_when_written
 
 
 def read_arrays(path: str | Path) -> list[np.ndarray]:

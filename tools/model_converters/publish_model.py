@@ -10,7 +10,7 @@ import torch
 from mmengine.runner import CheckpointLoader
 
 import mmtempreg  # noqa: F401, allow-lists what MMEngine's checkpoints hold
-from mmtempreg.fileio import replace_when_written
+from mmtempreg.atomic_write import replace_when_written
 
 
 def main() -> None:

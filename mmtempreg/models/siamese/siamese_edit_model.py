@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from functools import cache
 from typing import Any
 
-from mmagic.models import BaseEditModel
 from mmagic.registry import MODELS
 from mmengine.model import BaseModel
 
 from ...transforms import MOTIONS
-from .families import ColorizationFamily, EditFamily, GANFamily, TranslationFamily
-from .training import Plan, SiameseTraining
+from .families import family_of
+from .training import Regularizer, StockTask
 
 
 @MODELS.register_module()
@@ -21,11 +22,12 @@ class SiameseEditModel(BaseModel):
     first pass exactly as it does without us, and a regularisation loss compares the two. At all other times the
     model *is* the stock model.
 
-    To be just that, the wrapper is no box around the stock model: it builds the stock model and becomes a subclass
-    of its class. State-dict keys, attributes, predictions, and all that hooks and optimiser constructors look
-    for are the stock model's own. A stock checkpoint loads, and what is saved loads in plain MMagic.
+    To be just that, the wrapper is no box around the stock model: it is a subclass of the stock model's class
+    (`siamese_class`), chosen by the config as `pathlib.Path` chooses by the system. State-dict keys, attributes,
+    predictions, and all that hooks and optimiser constructors look for are the stock model's own. A stock checkpoint
+    loads, and what is saved loads in plain MMagic.
 
-    Which models can be wrapped, and what such a model may tell the wrapper about its task, is in `families`.
+    Which models can be wrapped is in `families`; what such a model may tell about its task, in `training.StockTask`.
 
     It logs `loss_rec`, `loss_reg` and their weighted sum `loss`. With `alpha=0` or without regularisation the
     second pass is left out, and training equals stock training to the bit.
@@ -50,19 +52,16 @@ class SiameseEditModel(BaseModel):
         TypeError: If the model is of a kind that is not supported.
     """
 
-    def __new__(cls, model: dict | None = None, *args: Any, **kwargs: Any) -> SiameseEditModel:
-        if cls is not SiameseEditModel:  # a copy of a wrapped model is being made
-            return super().__new__(cls)
-        if model is None:
-            raise ValueError("SiameseEditModel needs `model`, the config of the stock model to wrap")
-        stock = MODELS.build(model)
-        kind, family = type(stock), family_of(stock)
-        stock.__class__ = type(f"Siamese{kind.__name__}", (SiameseEditModel, family, kind), {"__module__": __name__})
-        return stock
+    def __new__(cls, model: Mapping | None = None, *args: Any, **kwargs: Any) -> SiameseEditModel:
+        if cls is SiameseEditModel:
+            if model is None:
+                raise ValueError("SiameseEditModel needs `model`, the config of the stock model to wrap")
+            cls = siamese_class(_stock_class(model))  # type: ignore[arg-type]  # mypy: a class is hashable
+        return super().__new__(cls)
 
     def __init__(
         self,
-        model: dict,
+        model: Mapping,
         transform: dict | None = None,
         regularization: dict | None = None,
         alpha: float = 0.8,
@@ -73,7 +72,6 @@ class SiameseEditModel(BaseModel):
         num_transforms: int = 1,
         motion: str = "independent",
     ) -> None:
-        # No super().__init__(): `__new__` has built the stock model, initialised by its own class.
         if not 0 <= alpha <= 1:
             raise ValueError(f"alpha must lie in [0, 1], got {alpha}")
         if (transform is None) != (regularization is None):
@@ -86,10 +84,12 @@ class SiameseEditModel(BaseModel):
             raise ValueError(f"motion must be one of {tuple(MOTIONS)}, got {motion!r}")
         if not 0 < regularize_fraction <= 1:
             raise ValueError(f"regularize_fraction must lie in (0, 1], got {regularize_fraction}")
-        if hasattr(self, "_adopt"):
-            self._adopt(model)
+        stock = {name: value for name, value in model.items() if name not in ("type", "_scope_")}
+        with MODELS.switch_scope_and_registry(model.get("_scope_")):
+            super().__init__(**stock)
+        self.prepare(stock)
         if transform is not None and alpha > 0:
-            self._plan = Plan(
+            self.regularizer = Regularizer(
                 MODELS.build(transform),
                 MODELS.build(regularization),
                 float(alpha),
@@ -101,51 +101,36 @@ class SiameseEditModel(BaseModel):
                 motion,
             )
 
-
-# Stock classes that cannot be wrapped, with the reason; it holds for their subclasses too.
-REFUSED = {
-    ("BasicInterpolator", "EDVR", "BasicVSR", "TDAN", "RealBasicVSR", "BlindConsistencyModel"): (
-        "it takes several frames, and a single-frame regulariser has nothing to add to it"
-    ),
-    ("LIIF",): "it takes coordinates beside the image",
-    ("TTSR",): "it takes a reference image beside the image",
-    ("DIC",): "it predicts face landmarks in several steps beside the image",
-    ("BaseMattor",): "it takes a trimap beside the image and predicts an alpha matte",
-    ("OneStageInpaintor",): "it takes a mask beside the image and fills its hole",
-    ("BaseGAN",): "it makes images out of noise: there is no input image to move",
-    ("CycleGAN",): "it is trained on unpaired images, in both directions at once",
-    (
-        *("StableDiffusion", "StableDiffusionXL", "AnimateDiff", "GuidedDiffusion", "DiscoDiffusion"),
-        *("AblatedDiffusionModel", "ADM"),
-    ): "a diffusion model samples its prediction in many steps; its training step predicts noise, not an image",
-}
+    def __reduce_ex__(self, protocol: Any) -> tuple:
+        """Pickled and copied by the name of the stock class: the class itself is made, and stands in no module."""
+        _, _, *state = super().__reduce_ex__(protocol)
+        return (_without_init, (self.stock_class,), *state)
 
 
-def family_of(stock: Any) -> type[SiameseTraining]:
-    """The family of a stock model.
+@cache
+def siamese_class(kind: type[BaseModel]) -> type[SiameseEditModel]:
+    """The subclass of a stock class that is trained with two passes; always the same one.
 
     Raises:
-        TypeError: If the model is of a kind that cannot be wrapped, with the reason.
+        TypeError: If the class is of a kind that cannot be wrapped, with the reason.
     """
-    kind = type(stock)
-    ancestors = [base.__name__ for base in kind.__mro__]
-    reason = next((why for names, why in REFUSED.items() if not set(names).isdisjoint(ancestors)), None)
-    if reason is None:
-        if "SRGAN" in ancestors or "DeblurGanV2" in ancestors:
-            return GANFamily
-        if "Pix2Pix" in ancestors:
-            return TranslationFamily
-        if "InstColorization" in ancestors:
-            return ColorizationFamily
-        if not isinstance(stock, BaseEditModel):
-            reason = (
-                "it is none of BaseEditModel, SRGAN, ESRGAN, RealESRGAN, DeblurGanV2, Pix2Pix, InstColorization and "
-                "their subclasses"
-            )
-        elif kind.train_step is not BaseModel.train_step or (
-            kind.forward_train is not BaseEditModel.forward_train and not hasattr(stock, "regression_target")
-        ):
-            reason = "its training step is its own, and the wrapper does not know where its prediction is made"
-        else:
-            return EditFamily
-    raise TypeError(f"SiameseEditModel cannot wrap {kind.__name__}: {reason}")
+    bases = (SiameseEditModel, family_of(kind), kind, StockTask)
+    return type(f"Siamese{kind.__name__}", bases, {"__module__": __name__, "stock_class": kind})
+
+
+def _stock_class(model: Mapping) -> type[BaseModel]:
+    """What the config of a stock model names."""
+    kind = model.get("type")
+    if isinstance(kind, str):
+        with MODELS.switch_scope_and_registry(model.get("_scope_")) as registry:
+            kind = registry.get(kind)
+    if kind is None:
+        MODELS.build(dict(model))  # says what is wrong with the name, or that there is none
+    if not isinstance(kind, type):
+        raise TypeError(f"SiameseEditModel wraps classes of models; {model.get('type')!r} is none")
+    return kind
+
+
+def _without_init(kind: type[BaseModel]) -> SiameseEditModel:
+    made = siamese_class(kind)  # type: ignore[arg-type]
+    return made.__new__(made)

@@ -9,28 +9,36 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
+from mmagic.structures import DataSample
 from mmengine.dist import get_rank
 from mmengine.logging import MessageHub
 from mmengine.model import BaseModel
 from torch import Tensor, nn
 
+from ...internals import normalizes
 from ...losses import SiameseOutputs
-from ...transforms import MOTIONS, DrawnTransform, ImageRange, TransformPair, draw_generator
+from ...transforms import MOTIONS, DrawnTransform, ImageRange, RandomTransform, draw_generator
 
 Predict = Callable[[Tensor], Tensor]
 
 
 @dataclass
-class Plan:
-    """What the siamese training adds. Not a module: nothing of it may enter the model's state dict."""
+class Regularizer:
+    """What the siamese training adds. Not a module: nothing of it may enter the model's state dict.
 
-    transform: TransformPair
+    Attributes:
+        transform: Draws T.
+        loss: L_reg.
+        alpha, seed, every, fraction, single_pass, num_transforms, motion: As in `SiameseEditModel`.
+    """
+
+    transform: RandomTransform
     loss: nn.Module
-    alpha: float
-    seed: int
-    regularize_every: int
-    regularize_fraction: float
-    single_pass: bool
+    alpha: float = 1.0
+    seed: int = 0
+    every: int = 1
+    fraction: float = 1.0
+    single_pass: bool = False
     num_transforms: int = 1
     motion: str = "independent"
 
@@ -48,6 +56,26 @@ class _Passes:
     transforms: list[DrawnTransform]
 
 
+class StockTask:
+    """What a model may tell about its task.
+
+    A stock model tells nothing and gets these defaults, since it stands before them; a model of ours has its own.
+    """
+
+    def regression_target(self, inputs: Tensor, data_samples: Any) -> tuple[Tensor, Tensor | None]:
+        """The truth in the domain of the prediction, and how much each value counts; None: all 1.
+
+        Args:
+            inputs: (N, C, H, W) what the network sees.
+            data_samples: Of the batch, stacked, as `forward_train` gets them.
+        """
+        return data_samples.gt_img, None
+
+    def moved_target(self, target: Tensor, transform: DrawnTransform) -> Tensor | None:
+        """T(y); None: T applied to `target` as it is."""
+        return None
+
+
 class SiameseTraining(BaseModel):
     """A stock model's training step with a second pass (or more), on T(x), and L = (1 - alpha) L_rec + alpha L_reg.
 
@@ -56,9 +84,59 @@ class SiameseTraining(BaseModel):
     `_loss_reg` for the term.
     """
 
-    _plan: Plan | None = None
+    stock_class: type
+    """The stock class, of which this is a subclass."""
+    has_own_loss = True
+    """Whether `forward(mode='loss')` gives the losses, and not the training step alone."""
+    regularizer: Regularizer | None = None
+    """What the training step adds; None: nothing."""
+
+    _iteration: int | None = None  # which draws of T; None: those of the runner's iteration
     _passes: _Passes | None = None
     _watched = False
+
+    @classmethod
+    def refusal(cls, kind: type[BaseModel]) -> str | None:
+        """Why a stock class of this family cannot be trained nevertheless; None: it can."""
+        return None
+
+    def prepare(self, config: dict) -> None:
+        """Called once when the stock model has been built, with its config without the type."""
+
+    @staticmethod
+    def predict_rgb(model: Any, frames: Tensor, channel_order: str) -> Tensor:
+        """What a model of this family, wrapped or not, makes of frames.
+
+        Args:
+            model: Ready for inference.
+            frames: (N, 3, H, W) RGB display values in [0, 1].
+            channel_order: 'RGB' or 'BGR', in which the model's pipeline loads images.
+
+        Returns:
+            (N, 3, sH, sW) RGB: display values in [0, 1], or linear radiance of a model that predicts it.
+        """
+        samples = [DataSample() for _ in frames]
+        for sample in samples:
+            sample.set_metainfo(dict(img_channel_order=channel_order, gt_channel_order=channel_order))
+        inputs = list(as_channel_order(frames, channel_order) * 255)
+        results = model.test_step(dict(inputs=inputs, data_samples=samples))
+        out = as_channel_order(torch.stack([result.output.pred_img for result in results]), "BGR")  # as MMagic's are
+        return out if predicts_radiance(model) else out / 255
+
+    @contextmanager
+    def regularized_by(self, regularizer: Regularizer | None, iteration: int | None = None) -> Iterator[None]:
+        """Inside, training is regularised otherwise, or not.
+
+        Args:
+            regularizer: What the training step adds; None: nothing.
+            iteration: Draws T as in this iteration, whichever it is. None: the runner's.
+        """
+        before = self.regularizer, self._iteration
+        self.regularizer, self._iteration = regularizer, iteration
+        try:
+            yield
+        finally:
+            self.regularizer, self._iteration = before
 
     def train_step(self, data: Any, optim_wrapper: Any) -> dict[str, Tensor]:
         """The stock training step; what it did not use of the two passes is dropped."""
@@ -81,13 +159,13 @@ class SiameseTraining(BaseModel):
         `reg` is None on steps without regularisation; it counts `regularize_every` times on the others, so that
         its gradient is the same on average ("lazy regularization", Karras et al., StyleGAN2, appendix B).
         """
-        plan = self._plan
-        assert plan is not None
+        regularizer = self.regularizer
+        assert regularizer is not None
         log_vars = {**log_vars, "loss_rec": rec}
-        total = (1 - plan.alpha) * rec
+        total = (1 - regularizer.alpha) * rec
         if reg is not None:
             log_vars["loss_reg"] = reg
-            total = total + plan.alpha * plan.regularize_every * reg
+            total = total + regularizer.alpha * regularizer.every * reg
         return total, {**log_vars, "loss": total}
 
     @contextmanager
@@ -107,20 +185,22 @@ class SiameseTraining(BaseModel):
             x: (N, C, H, W) what the network sees.
             image_range: Black and white in the units of `x`. None: of the data preprocessor.
         """
-        plan = self._plan
-        if not self._watched or plan is None:
+        regularizer = self.regularizer
+        if not self._watched or regularizer is None:
             return predict(x)
         if x.ndim != 4:
             raise TypeError(f"SiameseEditModel needs single images (N, C, H, W), got inputs {tuple(x.shape)}")
-        iteration = MessageHub.get_current_instance().get_info("iter", 0)
-        if iteration % plan.regularize_every:
+        iteration = self._iteration
+        if iteration is None:
+            iteration = MessageHub.get_current_instance().get_info("iter", 0)
+        if iteration % regularizer.every:
             return predict(x)
-        part = x[: math.ceil(plan.regularize_fraction * len(x))]
+        part = x[: math.ceil(regularizer.fraction * len(x))]
         with torch.autocast(x.device.type, enabled=False):  # half precision would round sub-pixel motion away
-            generator = draw_generator(plan.seed, iteration, get_rank())
-            transforms = plan.sample(part, generator, image_range or self._image_range())
+            generator = draw_generator(regularizer.seed, iteration, get_rank())
+            transforms = regularizer.sample(part, generator, image_range or self._image_range())
             moved = [transform.apply_input(part) for transform in transforms]
-        if plan.single_pass:
+        if regularizer.single_pass:
             f_x, *f_tx = predict(torch.cat([x, *moved])).split([len(x), *map(len, moved)])
             self._passes = _Passes(f_x[: len(part)], lambda: f_tx, transforms)
         else:
@@ -135,8 +215,8 @@ class SiameseTraining(BaseModel):
             target: (N, C', H', W') ground truth in the prediction's domain.
             weight: (N, 1 or C', H', W') how much each value counts; None: all 1.
         """
-        plan, passes, self._passes = self._plan, self._passes, None
-        if plan is None or passes is None:
+        regularizer, passes, self._passes = self.regularizer, self._passes, None
+        if regularizer is None or passes is None:
             return None
         n = len(passes.f_x)
         target, weight = target[:n], None if weight is None else weight[:n]
@@ -144,14 +224,24 @@ class SiameseTraining(BaseModel):
         with torch.autocast(target.device.type, enabled=False):
             f_x, outputs = passes.f_x.float(), []
             for f_tx, transform in zip(predictions, passes.transforms):
-                moved = self.moved_target(target, transform) if hasattr(self, "moved_target") else None
+                moved = self.moved_target(target, transform)
                 outputs.append(SiameseOutputs(f_x, f_tx.float(), target, transform, weight, moved))
-            return plan.loss.to(target.device)(*outputs)
+            return regularizer.loss.to(target.device)(*outputs)
 
     def _image_range(self) -> ImageRange:
         """Black (0) and white (255) as the data preprocessor hands them to the network."""
         preprocessor = self.data_preprocessor
-        if not getattr(preprocessor, "_enable_normalize", False):
+        if not normalizes(preprocessor):
             return ImageRange(0.0, 255.0)
         mean, std = (getattr(preprocessor, name).view(-1, 1, 1) for name in ("mean", "std"))
         return ImageRange((0 - mean) / std, (255 - mean) / std)
+
+
+def as_channel_order(images: Tensor, channel_order: str) -> Tensor:
+    """RGB images (N, 3, H, W) in 'RGB' or 'BGR', and back."""
+    return images.flip(1) if channel_order == "BGR" else images
+
+
+def predicts_radiance(model: Any) -> bool:
+    """Whether a model, wrapped or not, predicts linear radiance, and not display values."""
+    return hasattr(model.data_preprocessor, "destruct_radiance")

@@ -30,7 +30,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 import mmtempreg  # noqa: F401, before MMagic is imported
-from mmtempreg.functional import RADIANCE_STOPS, from_display, to_display
+from mmtempreg.functional import RADIANCE_STOPS, from_display, to_display, to_pixels
 from mmtempreg.transforms import MOTIONS, AffineTransformPair, ImageRange, draw_generator, motion_between
 from mmtempreg.video import Frame, FrameFolderWriter, open_frames
 from mmtempreg.video.flow_files import write_flow
@@ -55,7 +55,7 @@ def moved_photograph(path: Path, size: int, num_frames: int, seed: int) -> tuple
     frames = [x, *(frame.apply_output(x) for frame in drawn)]
     shape = (x.shape[-2], x.shape[-1])
     flows = [motion_between(now, then, shape)[0].flow[window] for then, now in pairwise([None, *drawn])]
-    return [f[window][0].round().clamp(0, 255).byte().permute(1, 2, 0).numpy() for f in frames], flows
+    return [to_pixels(f[window][0] / 255) for f in frames], flows
 
 
 def video_frames(path: Path, size: int, num_frames: int) -> Iterator[np.ndarray]:
@@ -72,8 +72,7 @@ def exposed(frame: np.ndarray, stops: float) -> np.ndarray:
     """A uint8 frame as if it had been exposed that much longer: it clips at white."""
     if stops == 0:
         return frame
-    display = to_display(from_display(torch.from_numpy(frame).float() / 255), stops)
-    return (display * 255).round().byte().numpy()
+    return to_pixels(to_display(from_display(torch.from_numpy(frame).permute(2, 0, 1).float() / 255), stops))
 
 
 def write_pair(
@@ -95,9 +94,8 @@ def write_pair(
         with FrameFolderWriter(partial, overwrite=True) as writer:
             for number, frame in enumerate(frames):
                 out = model(torch.from_numpy(frame).permute(2, 0, 1)[None].float() / 255)[0]
-                display = to_display(out, RADIANCE_STOPS) if model.radiance else out.clamp(0, 1)
-                image = (display * 255).round().byte().permute(1, 2, 0).numpy()
-                writer.write(Frame(image, Fraction(number, RATE)))
+                display = to_display(out, RADIANCE_STOPS) if model.radiance else out
+                writer.write(Frame(to_pixels(display), Fraction(number, RATE)))
         done.parent.mkdir(parents=True, exist_ok=True)
         partial.rename(done)
     finally:

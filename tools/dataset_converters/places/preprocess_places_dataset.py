@@ -8,8 +8,8 @@ import argparse
 import os
 from pathlib import Path
 
+from mmtempreg.atomic_write import replace_when_written
 from mmtempreg.datasets import PhotographDataset
-from mmtempreg.fileio import replace_when_written
 
 
 def main() -> None:

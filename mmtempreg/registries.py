@@ -4,11 +4,9 @@ An MMEngine registry imports its *locations* when it is first asked for a name. 
 locations of MMagic's registries: `default_scope = 'mmagic'` then finds our names without a prefix.
 """
 
-from importlib import import_module
+from .internals import add_location
 
-from mmengine.registry import Registry
-
-# MMagic registry -> our package that fills it
+# MMagic registry -> our packages that fill it
 LOCATIONS = {
     "MODELS": ("mmtempreg.models", "mmtempreg.losses", "mmtempreg.transforms"),
     "DATASETS": ("mmtempreg.datasets",),
@@ -24,10 +22,5 @@ def register_lazily() -> None:
     import mmagic.registry
 
     for name, modules in LOCATIONS.items():
-        registry: Registry = getattr(mmagic.registry, name)
         for module in modules:
-            if module in registry._locations:
-                continue
-            registry._locations.append(module)
-            if registry._imported:
-                import_module(module)
+            add_location(getattr(mmagic.registry, name), module)

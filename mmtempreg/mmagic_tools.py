@@ -12,7 +12,7 @@ from pathlib import Path
 import torch
 import torch.distributed
 
-from ..fileio import replace_when_written
+from .atomic_write import replace_when_written
 
 
 def run_mmagic_tool(name: str) -> None:

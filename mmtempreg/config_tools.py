@@ -13,6 +13,6 @@ def config_hash(config: Config) -> str:
     return hashlib.sha256(Config(content).pretty_text.encode()).hexdigest()[:12]
 
 
-def stock_model(config: Config) -> ConfigDict:
+def stock_model_config(config: Config) -> ConfigDict:
     """The config of the stock model, of a wrapped config or a stock one."""
     return config.model.model if config.model.type == "SiameseEditModel" else config.model

@@ -48,9 +48,9 @@ STRATEGIES = {
 }
 """The paper's (section 4.2)."""
 
-_AFFINE = dict(type="AffineTransformPair")
-_NOISE = dict(type="NoiseTransformPair", sigma=(0, 0.02))
-_LOCAL = dict(type="LocalMotionPair", displacement=4)
+_AFFINE: dict[str, Any] = dict(type="AffineTransformPair")
+_NOISE: dict[str, Any] = dict(type="NoiseTransformPair", sigma=(0, 0.02))
+_LOCAL: dict[str, Any] = dict(type="LocalMotionPair", displacement=4)
 
 
 def _pair(*transforms: dict) -> Options:
@@ -70,8 +70,8 @@ def _clip(num_frames: int) -> Options:
     }
 
 
-_L1 = {"model.regularization.distance": dict(type="L1Loss")}
-_CHARBONNIER = {"model.regularization.distance": dict(type="CharbonnierLoss")}
+_L1: Options = {"model.regularization.distance": dict(type="L1Loss")}
+_CHARBONNIER: Options = {"model.regularization.distance": dict(type="CharbonnierLoss")}
 
 VARIANTS = {
     name: Strategy(title, config, (0.5, 0.8, 0.95), options)

@@ -1,0 +1,68 @@
+"""The only place that reaches behind the public names of MMEngine and MMagic, each time with the reason.
+
+Both are no longer maintained, so that these names stay as they are in MMEngine 0.10 and MMagic 1.2.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Any
+
+from mmengine.optim import OptimWrapper
+from mmengine.registry import Registry
+from mmengine.runner import Runner
+
+
+def add_location(registry: Registry, module: str) -> None:
+    """Makes a registry of another package import `module` when it is first asked for a name; at once if it was.
+
+    A registry takes its locations when it is made, and MMagic has made its own.
+    """
+    if module in registry._locations:
+        return
+    registry._locations.append(module)
+    if registry._imported:
+        import_module(module)
+
+
+def checkpoint_of(runner: Runner) -> str | None:
+    """What the runner loads before it trains; None: nothing, or the last checkpoint of its work directory.
+
+    `load_from` of the config is what `--resume` may have changed since.
+    """
+    return runner._load_from
+
+
+def resumes(runner: Runner) -> bool:
+    """Whether the runner goes on where a checkpoint ends. It says so nowhere before it has done so."""
+    return runner._resume
+
+
+def start_from_checkpoint(runner: Runner) -> None:
+    """Takes weights alone from the runner's checkpoint, and does not resume: there is no such option by then."""
+    runner._resume = False
+
+
+def resume_from_last(runner: Runner) -> None:
+    """Resumes from the last checkpoint of the work directory, whatever `load_from` says: likewise."""
+    runner._load_from = None
+
+
+def train_dataloader_config(runner: Runner) -> Any:
+    """The config of the training data, or a data loader if the runner was given one; it is nowhere else."""
+    return runner._train_dataloader
+
+
+def accumulated_steps(wrapper: Any) -> int:
+    """Over how many steps an optimiser's wrapper accumulates gradients, which it does not tell."""
+    return wrapper._accumulative_counts if isinstance(wrapper, OptimWrapper) else 1
+
+
+def normalizes(preprocessor: Any) -> bool:
+    """Whether a data preprocessor takes a mean out; without one it has neither `mean` nor `std`."""
+    return getattr(preprocessor, "_enable_normalize", False)
+
+
+def default_domain(model: Any) -> str:
+    """The domain into which MMagic's `Pix2Pix` translates: an argument that it does not keep under a public name."""
+    return model._default_domain

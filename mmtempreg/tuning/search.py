@@ -1,0 +1,86 @@
+"""Which regularisation, and how strong?"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from .tuner import Trial, Tuner
+
+LADDER = (0.2, 0.5, 0.8, 0.9, 0.95, 0.98, 0.99, 0.995)
+"""Strengths that are tried: the paper's, and a weaker one. Of small differences the L1 distance is much larger than the
+mean of squares, so that the same alpha may be far too much."""
+
+
+@dataclass(frozen=True)
+class TuningResult:
+    """What was tried, and what is best.
+
+    Attributes:
+        start: The model as it came.
+        plain: Fine-tuned without regularisation: what the others are compared with.
+        trials: All regularised fine-tunings, in the order in which they were made.
+        best: The one with the lowest F of those that are `affordable`; None if there is none.
+        max_psnr_loss: dB that PSNR may fall below that of `plain`.
+        min_detail: What must be kept of K of `start`.
+    """
+
+    start: Trial
+    plain: Trial
+    trials: list[Trial]
+    best: Trial | None
+    max_psnr_loss: float
+    min_detail: float
+
+
+def tune(
+    tuner: Tuner,
+    max_psnr_loss: float = 0.1,
+    min_detail: float = 0.95,
+    budget: int = 12,
+    ladder: Sequence[float] = LADDER,
+    report: Callable[[Trial], None] = lambda trial: None,
+) -> TuningResult:
+    """Finds the regularisation and alpha with the lowest F that costs no more PSNR than is allowed, and keeps detail.
+
+    Stronger regularisation lowers F, and PSNR and detail with it. So for each candidate the ladder of strengths is
+    bisected for the strongest that can be afforded, taking turns, until the budget is spent. The lowest F of all that
+    were tried and can be afforded wins. PSNR is compared with that of a fine-tuning of the same length without
+    regularisation, K with that of the network as it came.
+
+    Args:
+        tuner: Does the fine-tunings.
+        max_psnr_loss: dB that PSNR may fall.
+        min_detail: What must be kept of K, in [0, 1] or above.
+        budget: Fine-tunings at most, the plain one included.
+        ladder: Rising strengths.
+        report: Is told of each trial when it is done.
+
+    Raises:
+        ValueError: If the budget does not suffice for one trial of each candidate.
+    """
+    if budget < 1 + len(tuner.candidates):
+        names = ", ".join(tuner.candidates)
+        raise ValueError(f"a budget of {budget} does not suffice for plain fine-tuning and one trial each of {names}")
+    start = tuner.start()
+    report(start)
+    plain = tuner.trial("", 0.0)
+    report(plain)
+
+    def affordable(trial: Trial) -> bool:
+        quality = trial.quality
+        sharp = quality.detail >= min_detail * start.quality.detail
+        return sharp and quality.psnr >= plain.quality.psnr - max_psnr_loss
+
+    ranges = {name: (0, len(ladder)) for name in tuner.candidates}
+    trials: list[Trial] = []
+    while any(low < high for low, high in ranges.values()) and len(trials) + 1 < budget:
+        for name, (low, high) in ranges.items():
+            if low >= high or len(trials) + 1 >= budget:
+                continue
+            middle = (low + high) // 2
+            trials.append(tuner.trial(name, ladder[middle]))
+            report(trials[-1])
+            ranges[name] = (middle + 1, high) if affordable(trials[-1]) else (low, middle)
+    best = min(filter(affordable, trials), key=lambda trial: trial.quality.flicker, default=None)
+    return TuningResult(start, plain, trials, best, max_psnr_loss, min_detail)
