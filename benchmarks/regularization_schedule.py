@@ -11,14 +11,12 @@ over real HDR images, 24 frames each. What is finished already is not done again
 from __future__ import annotations
 
 import argparse
-import sys
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tools" / "experiments"))
-from grid import ROOT, TASKS, Strategy, cells
-from results import read_results
-from sweep import Sweep, hardware, revision, run_all
-from table import markdown
+from mmtempreg.experiments.grid import ROOT, TASKS, Strategy, cells
+from mmtempreg.experiments.results import read_results
+from mmtempreg.experiments.sweep import Sweep, hardware, revision, run_all
+from mmtempreg.experiments.table import markdown
 
 TASK = TASKS["hdr"]
 # name: (config, options of the wrapper, share of the images that is regularised)

@@ -13,7 +13,7 @@ from mmengine.runner import CheckpointLoader
 
 from tests.stock_models import FAMILIES, family_config, real_images
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 
 
 def run(*command):

@@ -11,9 +11,8 @@ from mmengine.runner import Runner
 
 from mmtempreg.engine import AccelerationHook, BFloat16OptimWrapper
 from mmtempreg.losses import RegularizationLoss
+from tests.models.test_siamese import HDR, SRCNN, hdr_batch, photo_batch, siamese
 from tests.stock_models import FAMILIES, family_config, real_images, untrained_vgg
-
-from .test_siamese import HDR, SRCNN, hdr_batch, photo_batch, siamese
 
 
 @pytest.fixture(scope="module")

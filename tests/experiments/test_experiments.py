@@ -17,18 +17,16 @@ import pytest
 import torch
 from mmagic.registry import MODELS
 from mmengine.config import Config
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tools" / "experiments"))
-import rivals
-from fill_tables import filled
-from grid import ALPHAS, KNOWN, ROOT, STRATEGIES, TASKS, cells
-from plot_sweep import Points, pareto, position
-from results import append_result, read_results
 from skimage import data
-from table import markdown, parse_group, rivals_table
 
-from mmtempreg.apis import config_hash
+from mmtempreg.config_tools import config_hash
 from mmtempreg.datasets import ClipDataset
+from mmtempreg.experiments import rivals
+from mmtempreg.experiments.fill_tables import filled
+from mmtempreg.experiments.grid import ALPHAS, KNOWN, ROOT, STRATEGIES, TASKS, cells
+from mmtempreg.experiments.plot_sweep import Points, pareto, position
+from mmtempreg.experiments.results import append_result, read_results
+from mmtempreg.experiments.table import markdown, parse_group, rivals_table
 from mmtempreg.video import open_frames
 from mmtempreg.video.image_files import write_image
 
@@ -64,11 +62,11 @@ def test_every_strategy_builds_what_it_says(task, name):
     assert (ROOT / config.load_from).exists()
     assert config.randomness.seed == 3
     if name == "finetune":
-        assert getattr(model, "_plan", None) is None
+        assert getattr(model, "regularizer", None) is None
         return
-    assert model._plan.seed == 3
-    assert model._plan.alpha == (0.7 if strategy.alphas else 0.5)
-    assert model._plan.num_transforms == {"two": 2, "clip3": 2, "clip5": 4}.get(
+    assert model.regularizer.seed == 3
+    assert model.regularizer.alpha == (0.7 if strategy.alphas else 0.5)
+    assert model.regularizer.num_transforms == {"two": 2, "clip3": 2, "clip5": 4}.get(
         name.split("_")[-1 if "two" in name else 0], 1
     )
 

@@ -13,12 +13,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from mmengine.dataset import DefaultSampler, InfiniteSampler
 from mmengine.runner import CheckpointLoader, Runner
-from mmtempreg.datasets.seeded_loading import EndlessBatches, SeededBatches, seed_everything, seeded_loader
 from torch.utils.data import BatchSampler, DataLoader, Dataset
 
 from benchmarks import kill_and_resume as kill
 from mmtempreg.atomic_write import replace_when_written
 from mmtempreg.engine.safe_checkpoint_hook import AtomicLocalBackend
+from mmtempreg.engine.seeded_loading import EndlessBatches, SeededBatches, seed_everything, seeded_loader
 from tests.stock_models import FAMILIES, family_config, real_images
 
 

@@ -28,7 +28,7 @@ from mmtempreg.video import open_frames
 from mmtempreg.video.flow_files import write_flow
 from mmtempreg.video.image_files import write_image
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 PHOTO = skimage.data.astronaut()
 RATE = Fraction(10)  # a short temporal window
 

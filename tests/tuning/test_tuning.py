@@ -16,11 +16,10 @@ from mmengine.config import Config
 from scipy.ndimage import gaussian_filter1d
 from skimage import data
 
-from mmtempreg.apis import Tuner, tune
-from mmtempreg.apis.tuning import CANDIDATES, LADDER, Quality, Trial, measure_pseudo_clips, pseudo_clip_motion
 from mmtempreg.transforms import MOTIONS, ImageRange, draw_generator
+from mmtempreg.tuning import CANDIDATES, LADDER, Quality, Trial, Tuner, measure_pseudo_clips, pseudo_clip_motion, tune
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 
 EDIT = dict(
     type="BaseEditModel",
@@ -80,7 +79,7 @@ def test_equals_scipy_on_the_frames_written_out():
     weights = [p.clone() for p in model.parameters()]
     found = measure_pseudo_clips(model, [batch(), batch(1)], num_frames=9, seed=3)
     assert model.training
-    assert model._plan is None
+    assert model.regularizer is None
     assert all(torch.equal(a, b) for a, b in zip(weights, model.parameters()))
     model.eval()
     sums = np.zeros(5)
@@ -217,7 +216,7 @@ def test_a_trial_is_a_fine_tuning_that_is_not_made_twice(tmp_path, checkpoint):
     before = torch.load(checkpoint, weights_only=True)["state_dict"]
     assert list(weights) == list(before)
     assert not all(torch.equal(weights[name], before[name]) for name in before)
-    with mock.patch("mmtempreg.apis.tuning.Runner.from_cfg", side_effect=AssertionError("made twice")):
+    with mock.patch("mmtempreg.tuning.tuner.Runner.from_cfg", side_effect=AssertionError("made twice")):
         assert tuner.trial("sparse Jacobian", 0.9) == trial
     dumped = Config.fromfile(next((tmp_path / "tune").rglob("*.py")))
     assert dumped.model.regularization.type == "SparseJacobianLoss"
@@ -236,7 +235,7 @@ def test_a_stock_config_gets_the_distance_of_its_loss(tmp_path, checkpoint):
     best = tuner.trial_config("sparse Jacobian, L1, local motion", 0.5).model
     assert best.regularization == dict(type="SparseJacobianLoss", distance=dict(type="L1Loss"))
     assert [one.type for one in best.transform.transforms] == ["AffineTransformPair", "LocalMotionPair"]
-    assert MODELS.build(best)._plan.alpha == 0.5
+    assert MODELS.build(best).regularizer.alpha == 0.5
 
 
 def test_a_wrapped_config_keeps_its_transform_and_distance(tmp_path, checkpoint):

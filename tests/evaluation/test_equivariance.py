@@ -19,7 +19,7 @@ from mmtempreg.meters import EquivarianceMeter
 from mmtempreg.transforms import draw_generator
 from mmtempreg.video.image_files import write_image
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 PHOTO = torch.from_numpy(data.astronaut().copy()).permute(2, 0, 1)[:, 60:188, 160:288].float() / 255
 
 

@@ -16,19 +16,19 @@ from mmengine.config import Config
 from skimage import data
 from torchvision.models import vgg16
 
-from mmtempreg.apis import ConsistencyFilter, process_video
+from mmtempreg.apis import BlindConsistencyFilter, process_video
 from mmtempreg.datasets import ClipPairDataset
 from mmtempreg.functional import pixel_grid
 from mmtempreg.functional.optical_flow import warp_by_flow
 from mmtempreg.meters import estimate_flow
 from mmtempreg.models.blind_consistency import BlindConsistencyNet
+from mmtempreg.models.blind_consistency.published_weights import convert
 from mmtempreg.video import Frame, VideoWriter, open_frames
 from mmtempreg.video.flow_files import read_flow, write_flow
 from mmtempreg.video.image_files import write_image
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 CONFIG = ROOT / "configs" / "blind_consistency" / "blind_consistency.py"
-sys.path.insert(0, str(ROOT / "tools" / "model_converters"))
 
 SMALL = dict(type="BlindConsistencyNet", width=4, num_blocks=1)
 
@@ -79,8 +79,6 @@ def test_only_the_processed_branch_is_skipped_to_the_output():
 
 
 def test_the_authors_weights_load(tmp_path):
-    from convert_blind_consistency import convert
-
     names = BlindConsistencyNet().state_dict()
     theirs = {name: torch.randn_like(value) for name, value in names.items()}
     theirs["conv1a.norm_layer.running_mean"] = torch.zeros(32)  # built, and never run
@@ -359,12 +357,12 @@ def videos(tmp_path):
 def test_a_video_is_the_recursion_over_its_frames(videos, batch_size):
     config = Config.fromfile(videos / "config.py")
     sources = [open_frames(videos / kind, 24) for kind in ("processed", "original")]
-    model = ConsistencyFilter(config, str(videos / "net.pth"), sources[1])
+    model = BlindConsistencyFilter(config, str(videos / "net.pth"), sources[1])
     process_video(model, sources[0], videos / "out", batch_size=batch_size)
     frames = [np.concatenate([a.image, b.image], axis=-1) for a, b in zip(*sources)]
     inputs = torch.from_numpy(np.stack(frames)).permute(0, 3, 1, 2)[None]
     with torch.no_grad():
-        expected = model.model(inputs, mode="tensor")[0]
+        expected = model.consistency.model(inputs, mode="tensor")[0]
     found = np.stack([frame.image for frame in open_frames(videos / "out", 24)])
     np.testing.assert_array_equal(found[0], frames[0][..., :3])  # the first frame is the processed one
     np.testing.assert_allclose(found, 255 * expected.permute(0, 2, 3, 1).numpy(), atol=2)  # clipped between frames

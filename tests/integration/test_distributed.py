@@ -15,8 +15,7 @@ from mmengine.runner import turn_on_activation_checkpointing
 
 from mmtempreg.transforms import AffineTransformPair, draw_generator
 from mmtempreg.transforms.affine import AffineTransform
-
-from .processes import in_processes
+from tests.processes import in_processes
 
 SEED, ITERATION = 3, 5
 

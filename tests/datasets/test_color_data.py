@@ -17,7 +17,7 @@ from mmtempreg.datasets import ClipDataset, PhotographDataset
 from mmtempreg.datasets.clips import ClipEntry, find_clips, read_clip_list, write_clip_list
 from mmtempreg.video import Frame, VideoWriter, open_frames
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 CONVERTERS = ROOT / "tools" / "dataset_converters"
 
 

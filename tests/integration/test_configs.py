@@ -11,7 +11,7 @@ from mmengine.config import Config
 
 from mmtempreg.models.hdr import num_variables
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 CONFIGS = sorted((ROOT / "configs" / "tempreg").glob("*.py"))
 STOCK = sorted((ROOT / "configs" / "stock").glob("*.py"))
 

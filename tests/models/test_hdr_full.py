@@ -17,7 +17,7 @@ from mmtempreg.models.hdr import HDRCNN
 from mmtempreg.vgg16 import MEAN, STD
 from mmtempreg.video.image_files import write_image
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 CONVERTER = ROOT / "tools" / "model_converters" / "convert_hdrcnn.py"
 
 WIDTHS = [(3, 64), (64, 64), (64, 128), (128, 128), (128, 256), (256, 256), (256, 256)]

@@ -18,7 +18,7 @@ from mmtempreg.apis import FrameModel, process_video
 from mmtempreg.video import Frame, VideoWriter, open_frames
 from mmtempreg.video.image_files import read_image, write_image
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 PHOTO = skimage.data.astronaut()
 
 

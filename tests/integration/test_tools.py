@@ -11,7 +11,7 @@ import pytest
 from mmagic.registry import MODELS
 from mmengine.runner import CheckpointLoader
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 SMALL_NET = [
     "model.model.generator.encoder_channels=((8,),(8,))",
     "model.model.generator.bottleneck_channels=(8,)",
