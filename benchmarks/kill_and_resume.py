@@ -44,7 +44,7 @@ class Outcome:
 
     Attributes:
         kills: How often it was killed.
-        in_a_write: Of these, how often a half-written file was left behind.
+        in_a_write: How often of these a half-written file was left behind.
         differences: What differs from the run that was left alone; empty if nothing does.
     """
 

@@ -16,7 +16,7 @@ def print_table(headings: Sequence[str], rows: Iterable[Sequence[str]], bold: in
     """Prints a table, however wide: what does not fit the terminal goes on in its next line, and nothing is cut.
 
     Args:
-        headings: Of the columns.
+        headings: Titles of the columns.
         rows: Texts, shown as they are.
         bold: Number of the row that stands out.
     """

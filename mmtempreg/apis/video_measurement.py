@@ -47,7 +47,7 @@ class VideoScores:
     """What was measured of one video.
 
     Attributes:
-        name: Of the video.
+        name: Name of the video.
         values: Name of the measure (`meters.METERS`) -> value; nan where there is nothing to measure. Of the reference:
             what it has itself, the mark to compare with.
         reasons: Name of the measure -> why its value is nan.
@@ -330,7 +330,10 @@ class _Motions:
         self._failure: str | None = None
 
     def step(self, guide: Tensor) -> Motion | str | None:
-        """Of the next frame, (3, H, W) display values; None for the first `lag`; a text that says why it is unknown."""
+        """The motion from `lag` frames before to the next frame, (3, H, W) display values.
+
+        None for the first `lag`; a text that says why it is unknown.
+        """
         if self._failure is None:
             try:
                 return self._step(guide)

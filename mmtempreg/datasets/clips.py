@@ -27,7 +27,7 @@ class ClipEntry:
 
     Attributes:
         clip: Name of the clip, of which there is one.
-        path: Of the video or folder of frames, in the list's root.
+        path: Path of the video or folder of frames, in the list's root.
         start: First frame.
         num_frames: Length.
         x, y, width, height: Crop in pixels of the video; width 0: the whole frame.

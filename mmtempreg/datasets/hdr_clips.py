@@ -37,7 +37,7 @@ class HDRClipDataset(ClipDataset):
         list_file, size, fps, shortest, longest, pipeline: As in `ClipDataset`; `fps` must be given.
         saturated: Share of the pixels that saturate in a clip.
         camera: Arguments of `VirtualCamera`. Without JPEG, noise and shifts of colour by default.
-        seed: Of camera and noise.
+        seed: Seed of camera and noise.
 
     Raises:
         ValueError: If `saturated` is not a share; when read, if a frame holds no radiance, or NaN, infinite or negative

@@ -83,7 +83,7 @@ class PhotographDataset(BaseDataset):
 
     @property
     def paths(self) -> list[str]:
-        """Of the photographs, in order."""
+        """Paths of the photographs, in order."""
         return [super(PhotographDataset, self).get_data_info(i)["img_path"] for i in range(len(self))]
 
     def _listed(self, root: Path) -> list[Path]:

@@ -44,7 +44,7 @@ class SeededBatches:
     Args:
         batches: Gives lists of indices; one round is an epoch. May be endless.
         seed: Seed of the run.
-        rank: Of this process.
+        rank: Number of this process.
         epoch: Number of the epoch that comes first.
         skip: This many batches are passed over first, in as many epochs as it takes.
     """

@@ -61,7 +61,7 @@ def measure_equivariance(
         predict: (3, H, W) to (C, sH, sW), in the domain in which predictions are compared.
         image: What the network sees, display values in [0, 1]; moved images are clipped to that.
         meters: Kind -> meter, whose peak is the domain's.
-        number: Of the image: T is a function of it.
+        number: Number of the image: T is a function of it.
         num_transforms: T of each kind.
     """
     prediction = predict(image)
@@ -83,7 +83,7 @@ class ImageEquivariance(SequenceMetric):
 
     Args:
         every: Only every n-th frame of a clip counts.
-        kwargs: Of `SequenceMetric`.
+        kwargs: Arguments of `SequenceMetric`.
     """
 
     meter = EquivarianceMeter

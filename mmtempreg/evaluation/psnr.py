@@ -17,7 +17,7 @@ class ClipPSNR(SequenceMetric):
 
     Args:
         peak: Width of the range of values in the domain: 255 of MMagic's images, 2 of `domain='ab'`.
-        kwargs: Of `SequenceMetric`; m is its `mask`, 1 by default.
+        kwargs: Arguments of `SequenceMetric`; m is its `mask`, 1 by default.
     """
 
     meter = PSNRMeter
@@ -42,7 +42,7 @@ class SaturatedPSNR(ClipPSNR):
     Args:
         domain: 'log', 'linear' or 'gamma', as in `SequenceMetric`.
         max_radiance: Radiance of the peak, 1 is where the sensor saturates.
-        kwargs: Of `SequenceMetric`; `mask=None` measures all pixels.
+        kwargs: Arguments of `SequenceMetric`; `mask=None` measures all pixels.
 
     Raises:
         ValueError: For an unknown option, and for a domain of display values, which radiance has not.

@@ -26,7 +26,7 @@ class ClipRow(NamedTuple):
     Attributes:
         clip: Its name.
         num_frames: Its length.
-        sums: Of its meter.
+        sums: What its meter has summed up.
     """
 
     clip: str
@@ -51,13 +51,13 @@ class SequenceMetric(BaseSampleWiseMetric):
             110) of images in [0, 255]. Two channels are taken for a / 110 and b / 110 already.
         mask: None: every pixel counts; 'saturated': as much as it is saturated in the ground truth,
             `functional.saturation_mask`, where 1 in `gt_key` is where the sensor saturates.
-        threshold: Of that mask.
+        threshold: Display value or radiance at which that mask begins.
         white: The value of white in predictions and ground truth, for measures of display values: 255 in MMagic.
             Radiance, where white is 1, is shown to them in the domain 'gamma'.
         reduction: 'mean' over the clips' values, or 'pooled': one value of the sums over all clips.
         per_clip: Report every clip as `<name>/<clip>` too.
         options: Of the meter, such as `dict(lag=1.0)`; named metrics take them as arguments of their own.
-        kwargs: Of `BaseSampleWiseMetric`.
+        kwargs: Arguments of `BaseSampleWiseMetric`.
 
     Raises:
         ValueError: For unknown options; in evaluation, if a frame is missing, comes out of order, or differs in

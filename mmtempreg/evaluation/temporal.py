@@ -21,7 +21,7 @@ class TemporalFlicker(SequenceMetric):
     Args:
         lag: Seconds between the frames that are compared; None: one frame. Of more than a frame the motion must be
             known (`motion_lags` of `HDRPanDataset` and `ProceduralHDRDataset`): estimated flow is lost over a second.
-        kwargs: Of `SequenceMetric`.
+        kwargs: Arguments of `SequenceMetric`.
     """
 
     meter: type[WarpErrorMeter] = FlickerMeter
@@ -41,7 +41,7 @@ class WarpError(TemporalFlicker):
         interpolation, low_pass: 'lanczos' and 0.7 is what F is made of, fair to sharp pictures
             (`meters.WarpErrorMeter`).
         domain: 'linear' (images over `white`) and 'gamma' (radiance, with `white=1`) are clipped at white here.
-        kwargs: Of `TemporalFlicker`.
+        kwargs: Arguments of `TemporalFlicker`.
     """
 
     meter = WarpErrorMeter
@@ -69,7 +69,7 @@ class TemporalSmoothness(_TemporalMetric):
 
     Args:
         sigma: Standard deviation of the temporal Gaussian in seconds.
-        kwargs: Of `SequenceMetric`.
+        kwargs: Arguments of `SequenceMetric`.
     """
 
     meter = SmoothnessMeter
@@ -81,7 +81,7 @@ class TemporalResidual(_TemporalMetric):
 
     Args:
         sigma: Standard deviation of the temporal Gaussian in seconds.
-        kwargs: Of `SequenceMetric`.
+        kwargs: Arguments of `SequenceMetric`.
     """
 
     meter = ResidualMeter

@@ -15,7 +15,7 @@ class SpatialDetail(SequenceMetric):
     """K, the energy of fine detail over that of the truth: 1 keeps it, 0 is a blur (`meters.DetailMeter`).
 
     Args:
-        kwargs: Of `SequenceMetric`.
+        kwargs: Arguments of `SequenceMetric`.
     """
 
     meter = DetailMeter
@@ -26,7 +26,7 @@ class TemporalOpticalFlow(SequenceMetric):
     """tOF in pixels (Chu et al. 2020): `FlowDifferenceMeter`. Lower is better.
 
     Args:
-        kwargs: Of `SequenceMetric`.
+        kwargs: Arguments of `SequenceMetric`.
     """
 
     meter = FlowDifferenceMeter
@@ -37,7 +37,7 @@ class ColorDistributionConsistency(SequenceMetric):
     """CDC (Liu et al. 2021): `ColorDistributionMeter`, of the prediction alone. Lower is better.
 
     Args:
-        kwargs: Of `SequenceMetric`.
+        kwargs: Arguments of `SequenceMetric`.
     """
 
     meter = ColorDistributionMeter
@@ -49,7 +49,7 @@ class VideoVDP(SequenceMetric):
 
     Args:
         display: Name of a display model of cvvdp.
-        kwargs: Of `SequenceMetric`.
+        kwargs: Arguments of `SequenceMetric`.
     """
 
     meter = VideoVDPMeter

@@ -148,10 +148,9 @@ class Task:
 
     Attributes:
         test_config: Config that tests a checkpoint.
-        prefixes: Of its metrics, one for each set of clips, with its title.
+        prefixes: What its metrics begin with, one for each set of clips, with its title.
         schedules: Name -> options of the training. 'full' is what the configs say.
         tests: The same of the test.
-        crop: Option that is the training crop's edge.
     """
 
     test_config: str
@@ -224,7 +223,7 @@ class Cell:
 
     @property
     def name(self) -> str:
-        """Of its folder."""
+        """Name of its folder."""
         strength = "" if self.alpha is None else f"_a{self.alpha:g}"
         return f"{self.strategy}{strength}/seed{self.seed}"
 

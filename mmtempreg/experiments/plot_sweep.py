@@ -40,7 +40,7 @@ METRICS = {
 
 
 def position(alpha: float) -> float:
-    """Of a strength on the axis: -log10(1 - alpha), so that 0.9 and 0.99 lie as far apart as 0 and 0.9."""
+    """Where a strength is on the axis: -log10(1 - alpha), so that 0.9 and 0.99 lie as far apart as 0 and 0.9."""
     return -float(np.log10(1 - alpha))
 
 
@@ -48,9 +48,9 @@ class Points:
     """Mean and standard deviation of each (strategy, strength) in one set of clips.
 
     Args:
-        rows: Of a file of results.
+        rows: Rows of a file of results.
         strategies: Which, by name.
-        prefix: Of the metrics of the set of clips.
+        prefix: What the metrics of the set of clips begin with.
     """
 
     def __init__(self, rows: Sequence[Row], strategies: dict[str, Strategy], prefix: str) -> None:
@@ -59,7 +59,7 @@ class Points:
         self.lead = f"{prefix}/" if prefix else ""
 
     def values(self, key: tuple[str, str], title: str) -> list[float]:
-        """Of a metric, one for each seed."""
+        """The values of a metric, one for each seed."""
         names = [self.lead + name for name in METRICS[title]]
         return [float(next(row[name] for name in names if row.get(name))) for row in self.groups[key]]
 

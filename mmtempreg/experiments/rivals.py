@@ -129,7 +129,7 @@ def run(
 def frames_per_second(
     task: str, networks: Mapping[str, ImageNetwork], dataset: Any, num_frames: int = 50
 ) -> dict[str, float]:
-    """Of each network, of the fastest of the first frames, as `timeit` advises; side by side, for a fair share."""
+    """The rate of each network, of the fastest of the first frames, as `timeit` advises; all side by side."""
     seconds: dict[str, list[float]] = {name: [] for name in networks}
     for about, image, _ in islice(frames_of(task, dataset), num_frames):
         for name, network in networks.items():

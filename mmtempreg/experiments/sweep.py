@@ -44,7 +44,7 @@ class Sweep:
     """What all cells have in common.
 
     Attributes:
-        folder: Of the cells.
+        folder: Where the cells' folders are.
         results: The CSV file.
         train_options, test_options: Schedule and data, as in `Config.merge_from_dict`.
         hardware, revision: What stands in the results.
@@ -80,7 +80,7 @@ class Sweep:
         append_result(self.results, row)
 
     def hash(self, cell: Cell) -> str:
-        """Of the config that the cell is trained with; of the baseline, its checkpoint's name."""
+        """The hash of the config that the cell is trained with; of the baseline, its checkpoint's name."""
         strategy = self.strategies[cell.strategy]
         return config_hash(cell.train_config(strategy, self.train_options)) if strategy.config else "baseline"
 
@@ -141,7 +141,7 @@ def hardware() -> str:
 
 
 def revision() -> str:
-    """Of the repository; with a + if files that git knows are changed."""
+    """The revision of the repository; with a + if files that git knows are changed."""
 
     def git(*command: str) -> str:
         return subprocess.run(["git", *command], cwd=ROOT, capture_output=True, text=True).stdout.strip()

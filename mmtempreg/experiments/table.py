@@ -106,7 +106,7 @@ def _truth(columns: Iterable[str], row: Row, prefix: str) -> list[str]:
 
 
 def title_of(strategy: str, alpha: str) -> str:
-    """In tables."""
+    """What tables call a strategy at a strength."""
     title = KNOWN[strategy].title
     return f"{title}{',' if ',' in title else ''} {float(alpha):g}" if alpha else title
 
@@ -161,7 +161,7 @@ def tuned_table(tuned: Mapping[str, Any]) -> str:
 
 
 def parser() -> argparse.ArgumentParser:
-    """Of the command line."""
+    """The parser of the command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("results", type=Path, nargs="+", metavar="RESULTS")
     parser.add_argument("--strategies", nargs="+", default=list(KNOWN), metavar="NAME[=ALPHA]", help="in this order")

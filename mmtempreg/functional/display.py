@@ -11,7 +11,7 @@ import numpy as np
 from torch import Tensor
 
 GAMMA = 2.2
-"""Of displays."""
+"""The exponent of a display's response."""
 
 RADIANCE_STOPS = -math.log2(10)
 """Exposure (`to_display`) at which blind consistency sees radiance: white is 10, the most that HDR metrics count."""

@@ -98,7 +98,7 @@ class TemporalHighpass:
     STRIP = 2048
     """Values that lie together in memory for all frames held."""
     STRIPS = 8
-    """In a piece: some for each core."""
+    """Strips in a piece: some for each core."""
 
     def __init__(self, fps: float, sigma: float = SIGMA) -> None:
         self.kernel = gaussian_kernel(fps, sigma).tolist()

@@ -36,7 +36,7 @@ class VGG16Loss(nn.Module):
         self.low, self.high = low, high
 
     def features(self, image: Tensor) -> Tensor:
-        """Of (N, 3, H, W)."""
+        """The features of images (N, 3, H, W), as far as the last layer that counts."""
         if image.shape[1] != 3:
             raise ValueError(f"VGG16 sees RGB, got {image.shape[1]} channels: take another distance for this model")
         mean, std = (image.new_tensor(values).view(1, 3, 1, 1) for values in (MEAN, STD))

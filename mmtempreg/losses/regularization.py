@@ -133,7 +133,7 @@ class TemporalResidualLoss(RegularizationLoss):
     Args:
         fps: Frames per second of the pseudo-clip.
         sigma: Standard deviation of the Gaussian in seconds.
-        kwargs: Of `RegularizationLoss`.
+        kwargs: Arguments of `RegularizationLoss`.
     """
 
     def __init__(self, fps: float = 24.0, sigma: float = SIGMA, **kwargs: Any) -> None:

@@ -126,7 +126,7 @@ class Meter:
 
     @classmethod
     def format(cls, value: float) -> str:
-        """As in tables."""
+        """A value as tables show it."""
         return "n/a" if math.isnan(value) else format(value, cls.spec)
 
 

@@ -22,7 +22,7 @@ class Domain:
     Attributes:
         convert: (..., 3, H, W) to (..., C, H, W).
         radiance: Whether it is of linear radiance (>= 0), and not of display values in [0, 1].
-        about: For people.
+        about: One line for people.
     """
 
     convert: Callable[[Tensor], Tensor]

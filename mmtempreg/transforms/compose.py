@@ -33,13 +33,13 @@ class ComposeTransform(DrawnTransform):
 
 @MODELS.register_module()
 class ComposeTransformPair(RandomTransform):
-    """Applies several transform pairs in the order given.
+    """Applies several transforms in the order given.
 
     Geometry is composed into one map, so that the image is interpolated once; noise and the like act on the
     moved image, as in the authors' code.
 
     Args:
-        transforms: Configs of transform pairs, or built ones. All that move pixels need the same
+        transforms: Configs of random transforms, or built ones. All that move pixels need the same
             `padding_mode`.
     """
 

@@ -77,7 +77,7 @@ def draw_wander(
 
 
 STEPS = 30
-"""Of the iteration that inverts T; each leaves as much of the error as T's displacement changes from pixel to pixel."""
+"""Steps of the iteration that inverts T; each leaves as much of the error as T's displacement changes in a pixel."""
 
 CONVERGED = 0.01
 """Pixels by which T of the inverse may miss."""

@@ -100,7 +100,7 @@ class PseudoClipMeter(nn.Module):
             self.sums[kind] = add_sums(self.sums[kind], sums) if kind in self.sums else sums
 
     def quality(self) -> Quality:
-        """Of all that was taken."""
+        """The measures of all clips that were taken."""
         values = {name: meter.value(self.sums[meter.summed_by()]) for name, meter in self.MEASURES.items()}
         return Quality(**values, equivariance=EquivarianceMeter.value(self.equivariance.finish()))
 
@@ -132,10 +132,10 @@ def measure_pseudo_clips(model: Any, batches: Sequence[dict], num_frames: int = 
         model: A `SiameseEditModel` whose loss is computed by `forward(mode='loss')`.
         batches: What the data loader gives.
         num_frames: Length of each clip.
-        seed: Of the paths: the same for every model that is to be compared.
+        seed: Seed of the paths: the same for every model that is to be compared.
 
     Raises:
-        TypeError: For another kind of model.
+        TypeError: If the model has its loss in its training step only.
     """
     if not getattr(model, "has_own_loss", False):
         known = ", ".join(name for names, family in FAMILIES if family.has_own_loss for name in names)

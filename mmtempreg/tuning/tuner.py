@@ -56,7 +56,7 @@ class Trial:
         regularization: Its name; '' for none.
         alpha: Strength; 0 for none.
         quality: On pseudo-clips.
-        seconds: Of the fine-tuning.
+        seconds: How long the fine-tuning took.
         checkpoint: The fine-tuned weights; of the model as it came, that file.
     """
 
@@ -78,7 +78,7 @@ class Tuner:
         iterations: Length of a fine-tuning; the learning rate falls linearly to 5 % of the config's.
         num_clips: Images held out from the training data, of which pseudo-clips are made.
         num_frames: Their length.
-        seed: Of the training, of the choice of images and of the paths.
+        seed: Seed of the training, of the choice of images and of the paths.
         candidates: The regularisations to try, by name.
 
     Raises:

@@ -30,7 +30,7 @@ class Frame(NamedTuple):
 
     Attributes:
         image: (H, W, 3) RGB, uint8 or uint16 display values, or float32 linear radiance.
-        time: Of its beginning, in seconds from that of the first.
+        time: When it begins, in seconds from that of the first.
     """
 
     image: np.ndarray
@@ -130,7 +130,7 @@ class FrameFiles(FrameSource):
     """Images as the frames of a clip.
 
     Args:
-        name: For messages.
+        name: What messages call it.
         files: Image files, in any order.
         rate: Frames per second.
 

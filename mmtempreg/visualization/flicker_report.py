@@ -105,7 +105,7 @@ def write_report(path: str | Path, measurement: Measurement) -> None:
     """Writes the picture (.png, .pdf, .svg), or a page (.html) of the table and the picture that needs no other file.
 
     Raises:
-        ValueError: For another ending.
+        ValueError: If the name ends otherwise.
     """
     suffix = Path(path).suffix.lower()
     if suffix not in (".html", ".png", ".pdf", ".svg"):

@@ -94,7 +94,7 @@ def _split(figure: Any, above: int, below: int) -> tuple[Any, Any]:
 
 
 def _value(pixel: np.ndarray, channel: str) -> float:
-    """Of an RGB pixel."""
+    """The value of an RGB pixel in a channel."""
     if channel == "luminance":
         return float(pixel @ LUMINANCE_WEIGHTS)
     return float(_lab(pixel.reshape(1, 1, 3))[0, 0, " ab".index(channel)])

@@ -105,7 +105,7 @@ def follow(videos: Sequence[Tensor], mask: Tensor, motions: Sequence[Motion | No
     Args:
         videos: (T, H, W) each.
         mask: (T, 1, H, W), which must stay above 0.99 for a point to be followed.
-        motions: To each frame from the one before.
+        motions: The motion to each frame from the one before.
 
     Returns:
         The first frame that `ENOUGH` points can be followed back to, and (videos, frames, points) values from there on;

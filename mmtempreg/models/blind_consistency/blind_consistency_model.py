@@ -32,7 +32,7 @@ class BlindConsistencyModel(BaseModel):
         generator: Config of the network, `BlindConsistencyNet`.
         vgg16: File with weights of VGG16 (`load_vgg16`), for L_content of its relu4_3. None: L_content is the L1
             distance of O and P.
-        short_weight, long_weight, content_weight: Of the losses.
+        short_weight, long_weight, content_weight: Weights of the three losses.
         mask_sharpness: 50 in M = exp(-50 |I_t - w(I_t-1)|^2), images in [0, 1].
         mask_norm: What |.|^2 is: 'sum', the square of the sum over the channels (their code), or 'norm', the sum of
             their squares (their paper).

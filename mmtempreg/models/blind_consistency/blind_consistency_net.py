@@ -58,7 +58,7 @@ class BlindConsistencyNet(BaseModule):
     connections from the first encoder alone. Its modules are named as in the authors' code, so that their weights load.
 
     Args:
-        width: Of the first layer.
+        width: Channels of the first layer.
         num_blocks: Residual blocks.
         norm: Instance normalisation, which the paper has and the authors' code never runs. False: their code.
         init_cfg: MMEngine's weight initialisation.
@@ -85,7 +85,7 @@ class BlindConsistencyNet(BaseModule):
 
         Args:
             processed, output_before, original, original_before: P_t, O_t-1, I_t, I_t-1: (N, 3, H, W) in [0, 1].
-            state: Of the frame before; None for the second frame of a clip.
+            state: The state after the frame before; None for the second frame of a clip.
 
         Returns:
             O_t = P_t + tanh(.), (N, 3, H, W), and the state.

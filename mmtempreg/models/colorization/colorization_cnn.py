@@ -74,7 +74,7 @@ class ColorizationCNN(_Colorizer):
     neighbours double it. The same layers as in the code that the authors' evidently is (half its width).
 
     Args:
-        width: Of the first layer; 64 is Iizuka's.
+        width: Channels of the first layer; 64 is Iizuka's.
         out_activation: After the last batch normalisation: None, 'ReLU' or 'Tanh'. 'ReLU' is that code's, which cannot
             predict green or blue.
         init_cfg: MMEngine's weight initialisation.

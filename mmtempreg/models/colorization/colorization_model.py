@@ -33,7 +33,7 @@ class ColorizationModel(BaseEditModel):
         loss_resolution: 'half': the truth is reduced to the prediction's size, as the authors do; 'full': the
             prediction is enlarged to the truth's.
         data_preprocessor: Must give RGB in [0, 1], which is the default.
-        kwargs: Of `BaseEditModel`.
+        kwargs: Arguments of `BaseEditModel`.
 
     Raises:
         ValueError: If `loss_resolution` is unknown.

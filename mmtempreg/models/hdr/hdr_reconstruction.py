@@ -55,7 +55,7 @@ class HDRReconstructionModel(BaseEditModel):
         camera_s: Its shoulder. The defaults are the authors' mean camera; n=0.5, s=1e6 is their plain gamma 2.
         threshold: Display value at which saturation begins.
         data_preprocessor: Default: `HDRDataPreprocessor`.
-        kwargs: Of `BaseEditModel`.
+        kwargs: Arguments of `BaseEditModel`.
     """
 
     def __init__(

@@ -34,7 +34,7 @@ class SiameseEditModel(BaseModel):
 
     Args:
         model: Config of the stock model; it maps one image to one image.
-        transform: Config of a transform pair.
+        transform: Config of a random transform (`transforms`).
         regularization: Config of a regularisation loss.
         alpha: Strength of the regularisation in [0, 1].
         seed: Seed of the draws of T, which depend on (seed, iteration, rank) only.

@@ -67,7 +67,7 @@ class StockTask:
 
         Args:
             inputs: (N, C, H, W) what the network sees.
-            data_samples: Of the batch, stacked, as `forward_train` gets them.
+            data_samples: The batch's, stacked, as `forward_train` gets them.
         """
         return data_samples.gt_img, None
 

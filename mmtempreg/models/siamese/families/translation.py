@@ -31,7 +31,8 @@ class TranslationFamily(SiameseTraining):
 
     def _average_gradients(self) -> None:
         for parameter in self.parameters():
-            parameter.register_hook(_mean_over_ranks)
+            if parameter.requires_grad:  # those of an averaged model are not trained
+                parameter.register_hook(_mean_over_ranks)
 
     @staticmethod
     def predict_rgb(model: Any, frames: Tensor, channel_order: str) -> Tensor:
