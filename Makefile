@@ -1,6 +1,7 @@
 # make demo: set up, fine-tune for two minutes, and see the difference in work_dirs/demo/
 # make demo-color: colour a grey video before and after, in a minute, in work_dirs/demo-color/
 # make test: set up, and run the tests
+# make check: lint, types and the fast tests, for people at work
 PYTHON ?= python3.11
 BIN := .venv/bin
 PIP := $(BIN)/pip --disable-pip-version-check --quiet
@@ -8,7 +9,7 @@ NO_DISPLAY_OPENCV := opencv-python-headless==4.11.0.86
 export PYTHONWARNINGS := ignore
 
 .DELETE_ON_ERROR:
-.PHONY: setup demo demo-color test lint clean
+.PHONY: setup demo demo-color test check lint clean
 
 setup: .venv/installed
 
@@ -27,6 +28,9 @@ setup: .venv/installed
 
 test: .venv/installed
 	$(BIN)/python -m pytest tests
+
+check: lint
+	$(BIN)/python -m pytest tests -m "not slow"
 
 lint: .venv/installed
 	$(BIN)/ruff check .

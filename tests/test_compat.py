@@ -50,6 +50,7 @@ def test_importing_the_package_does_not_import_mmagics_models():
     assert python(code) == "False False"
 
 
+@pytest.mark.slow
 def test_registries_find_our_names_without_a_prefix():
     code = (
         "import mmtempreg; from mmagic.registry import MODELS, METRICS, DATASETS, HOOKS;"

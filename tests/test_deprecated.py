@@ -62,6 +62,7 @@ def test_arguments():
     assert torch.equal(old, warp(x, matrix, base=(2, 2)))
 
 
+@pytest.mark.slow
 def test_the_old_way_in_of_tools():
     """A copy of tools/train.py in somebody's project imports this."""
     code = "from mmtempreg.apis.scripts import run_mmagic_tool; print(run_mmagic_tool.__module__)"

@@ -200,6 +200,7 @@ def test_over_a_longer_time_exact_flow_is_composed(clips, tmp_path):
     assert found.videos[0].values["warp_error"] == pytest.approx(rough, rel=0.3)
 
 
+@pytest.mark.slow
 def test_what_cannot_be_measured_is_said(tmp_path):
     black = np.zeros((3, 48, 64, 3), np.uint8)
     source = clip(tmp_path / "black", black)
@@ -262,6 +263,7 @@ def test_what_does_not_belong_together_is_refused(clips, tmp_path):
         measure_videos(sources, reference, channels="yuv")
 
 
+@pytest.mark.slow
 def test_the_command_and_its_files(clips, tmp_path):
     names = ["truth", "mine=" + str(tmp_path / "a"), str(tmp_path / "b")]
     names[0] = str(tmp_path / "truth")

@@ -281,6 +281,7 @@ def test_long_videos_take_constant_memory(tmp_path):
     assert most < 60
 
 
+@pytest.mark.slow
 def test_the_command(tmp_path):
     with VideoWriter(tmp_path / "in.mp4", Fraction(30000, 1001)) as writer:
         for t, image in enumerate(frames_of(46, 60)):

@@ -241,6 +241,7 @@ def convert(script, *arguments, ok=True):
     return done.stdout + done.stderr
 
 
+@pytest.mark.slow
 def test_celeba(photographs, tmp_path):
     root, images = photographs
     (tmp_path / "parts.txt").write_text("0.png 0\n1.png 1\n3.png 0\n4.png 0\n")
@@ -259,6 +260,7 @@ def test_celeba(photographs, tmp_path):
     assert not list(tmp_path.glob(".partial*"))
 
 
+@pytest.mark.slow
 def test_places(photographs, tmp_path):
     root, _ = photographs
     command = (
@@ -284,6 +286,7 @@ def youtube_faces(root):
                 file.write(f"{person}\\{clip}\\{clip}.{i + 1}.jpg,0,{40 + i},30,{edge},{edge},0,1\n")
 
 
+@pytest.mark.slow
 def test_youtube_faces(tmp_path):
     youtube_faces(tmp_path / "frames")
     script = "youtube_faces/preprocess_youtube_faces_dataset.py"

@@ -120,6 +120,7 @@ def test_clipping_sees_the_whole_gradient():
     ids=["channels_last", "compiled", "both, inductor"],
 )
 @pytest.mark.parametrize("name", ["edsr", "pix2pix"])
+@pytest.mark.slow
 def test_accelerated_networks_train_alike_and_go_back_to_stock(images, tmp_path, name, options):
     if "compile" in options and not hasattr(torch.nn.Module, "compile"):
         pytest.skip("torch < 2.2")
@@ -139,6 +140,7 @@ def test_accelerated_networks_train_alike_and_go_back_to_stock(images, tmp_path,
         assert any(p.is_contiguous(memory_format=torch.channels_last) for p in weights)
 
 
+@pytest.mark.slow
 def test_a_compiled_training_step_trains_alike(images, tmp_path):
     """MMEngine's own `compile`."""
     plain, compiled = (

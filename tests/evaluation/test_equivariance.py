@@ -94,6 +94,7 @@ def test_of_a_model_and_a_folder(images):
         measure_image_equivariance(model, find_images(images)[-1:], crop=64)
 
 
+@pytest.mark.slow
 def test_the_command(images, tmp_path):
     command = [sys.executable, "tools/measure_equivariance.py", "configs/tempreg/color_finetune.py"]
     command += ["checkpoints/color_transinv_a0.95.pth", images, "--crop", "64", "--transforms", "1"]

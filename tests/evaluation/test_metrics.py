@@ -189,6 +189,7 @@ def _rank(rank, sizes, ports, truth, video, queue):
         dist.destroy_process_group()
 
 
+@pytest.mark.slow
 def test_two_to_four_processes_give_the_numbers_of_one():
     """Of three clips: the fourth process has none."""
     import socket

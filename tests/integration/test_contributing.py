@@ -7,6 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = (ROOT / "CONTRIBUTING.md").read_text()
 
@@ -20,6 +22,7 @@ def patched(text, diff):
     return text.replace(before, after)
 
 
+@pytest.mark.slow
 def test_the_examples_work_as_they_stand(tmp_path):
     shutil.copytree(ROOT / "mmtempreg", tmp_path / "mmtempreg", ignore=shutil.ignore_patterns("__pycache__", ".mim"))
     for name in ("__init__.py", "conftest.py"):

@@ -15,10 +15,10 @@ from mmengine.dataset import DefaultSampler, InfiniteSampler
 from mmengine.runner import CheckpointLoader, Runner
 from torch.utils.data import BatchSampler, DataLoader, Dataset
 
-from benchmarks import kill_and_resume as kill
 from mmtempreg.atomic_write import replace_when_written
 from mmtempreg.engine.safe_checkpoint_hook import AtomicLocalBackend
 from mmtempreg.engine.seeded_loading import EndlessBatches, SeededBatches, seed_everything, seeded_loader
+from tests import killed_runs as kill
 from tests.stock_models import FAMILIES, family_config, real_images
 
 
@@ -31,6 +31,7 @@ def images(tmp_path_factory):
 
 
 @pytest.mark.parametrize(("loop", "workers", "processes"), [("iter", 2, 1), ("epoch", 2, 1), ("iter", 0, 2)], ids=str)
+@pytest.mark.slow
 def test_killed_at_random_moments(images, tmp_path, loop, workers, processes):
     alone, killed = (kill.run_config(images, tmp_path / name, loop, workers) for name in ("alone", "killed"))
     seconds = kill.run_alone(alone, processes)
@@ -65,6 +66,7 @@ def die_at(operation):
     return sabotage
 
 
+@pytest.mark.slow
 def test_killed_amid_each_file_operation_of_two_checkpoints(images, tmp_path):
     """The first checkpoint writes, renames, and names itself the last; later ones remove the one before too."""
     alone, killed = (kill.run_config(images, tmp_path / name, "iter", 0) for name in ("alone", "killed"))
@@ -117,6 +119,7 @@ def test_resume_goes_on_from_the_last_checkpoint_not_from_the_one_fine_tuned(ima
     assert runner._load_from == own
 
 
+@pytest.mark.slow
 def test_a_gan_with_averaged_weights_is_resumed_amid_its_schedule(images, tmp_path):
     """RealESRGAN: random degradations, two optimisers, and a generator that is trained every second step only."""
     (family,) = (f for f in FAMILIES if f.name == "real_esrgan")
@@ -152,6 +155,7 @@ def test_a_gan_with_averaged_weights_is_resumed_amid_its_schedule(images, tmp_pa
     ],
     ids=["accumulation", "loader"],
 )
+@pytest.mark.slow
 def test_what_cannot_be_resumed_exactly_is_refused(images, tmp_path, options, error, message):
     config = kill.run_config(images, tmp_path / "run", "iter", 0)
     config.resume = False

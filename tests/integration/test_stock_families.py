@@ -26,6 +26,7 @@ def images(tmp_path_factory):
 
 
 @pytest.mark.parametrize("family", FAMILIES, ids=NAMES)
+@pytest.mark.slow
 def test_trains_and_goes_back_to_stock(family, images, tmp_path):
     config = family_config(family, images, tmp_path / "run", steps := 6, small=True)
     model, losses = train(config)
@@ -36,10 +37,12 @@ def test_trains_and_goes_back_to_stock(family, images, tmp_path):
 
 
 @pytest.mark.parametrize("family", [f for f in FAMILIES if f.name != "inst_colorization"], ids=lambda f: f.name)
+@pytest.mark.slow
 def test_alpha_0_is_stock_training_to_the_bit(family, images, tmp_path):
     assert same_as_stock(family, images, tmp_path, small=True)
 
 
+@pytest.mark.slow
 def test_alpha_0_colorization_is_training_by_hand(images, tmp_path):
     (family,) = (f for f in FAMILIES if f.name == "inst_colorization")
     config = family_config(family, images, tmp_path / "run", 1, small=True)
@@ -89,6 +92,7 @@ def test_colorization_predicts_on_the_cpu_and_leaves_single_objects_alone(images
     assert trainable == {"image_model"}
 
 
+@pytest.mark.slow
 def test_the_discriminator_is_trained_as_in_the_stock_model(images, tmp_path):
     """Its gradients in the first step, before the two generators part."""
     (family,) = (f for f in FAMILIES if f.name == "srgan")
@@ -172,6 +176,7 @@ def checkpoints(images, tmp_path_factory):
     return root
 
 
+@pytest.mark.slow
 def test_checkpoints_load_in_plain_mmagic_and_predict_the_same(checkpoints):
     folders = [str(checkpoints / name) for name in ("mmengine_ema", "mmagic_ema")]
     for folder in folders:

@@ -6,6 +6,7 @@ import sys
 import textwrap
 from pathlib import Path
 
+import pytest
 import torch
 from mmagic.registry import MODELS
 from mmengine.config import Config
@@ -22,6 +23,7 @@ def run(*command):
     return result.stdout
 
 
+@pytest.mark.slow
 def test_the_page_works_word_for_word(tmp_path):
     real_images(tmp_path / "images")
     # a user's own stock config, and a checkpoint of it

@@ -147,6 +147,7 @@ def test_a_distance_of_several_values_counts_their_sum(outputs):
     torch.testing.assert_close(two(outputs), one(outputs))
 
 
+@pytest.mark.slow
 def test_the_perceptual_distance_of_a_local_vgg16(tmp_path, outputs):
     stock = vgg16(weights=None).eval()
     torch.save({k: v for k, v in stock.state_dict().items() if k.startswith("features")}, tmp_path / "vgg.pth")

@@ -272,6 +272,7 @@ SRCNN = dict(
 )
 
 
+@pytest.mark.slow
 def test_pairs_are_made_of_photographs_with_exact_flow(tmp_path):
     smooth = cv2.GaussianBlur(data.chelsea(), (0, 0), 6)  # interpolation does it little harm
     write_image(tmp_path / "photos" / "cat.png", smooth)
@@ -299,6 +300,7 @@ def test_pairs_are_made_of_photographs_with_exact_flow(tmp_path):
     assert not list((tmp_path / "out").glob(".partial*"))
 
 
+@pytest.mark.slow
 def test_pairs_of_an_hdr_model_are_longer_exposed_and_gamma_encoded(tmp_path):
     write_image(tmp_path / "photos" / "coffee.png", data.coffee())
     checkpoint = ROOT / "checkpoints" / "hdr_baseline.pth"
@@ -320,6 +322,7 @@ def test_pairs_of_an_hdr_model_are_longer_exposed_and_gamma_encoded(tmp_path):
     assert processed.max() <= 1
 
 
+@pytest.mark.slow
 def test_it_is_trained_from_the_config_and_learns(pairs, tmp_path):
     run(
         *("tools/train.py", CONFIG, "--work-dir", tmp_path / "run", "--cfg-options"),
@@ -368,6 +371,7 @@ def test_a_video_is_the_recursion_over_its_frames(videos, batch_size):
     np.testing.assert_allclose(found, 255 * expected.permute(0, 2, 3, 1).numpy(), atol=2)  # clipped between frames
 
 
+@pytest.mark.slow
 def test_the_command_and_originals_that_are_not(videos):
     command = ("tools/process_video.py", videos / "config.py", videos / "net.pth", videos / "processed")
     run(*command, videos / "out.mp4", "--original", videos / "original", "--fps", 24)

@@ -53,6 +53,7 @@ def test_a_new_network_guesses_pale_colours():
 
 
 @pytest.mark.parametrize("prefix", ["", "module."])
+@pytest.mark.slow
 def test_the_encoder_is_torchvisions_vgg16(tmp_path, prefix):
     stock = vgg16(weights=None)
     weights = {prefix + name: value for name, value in stock.state_dict().items() if "classifier.6" not in name}

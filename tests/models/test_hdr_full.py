@@ -110,6 +110,7 @@ def converter(*arguments, ok=True):
     return done.stdout + done.stderr
 
 
+@pytest.mark.slow
 def test_the_authors_weights_land_in_their_places(tmp_path):
     arrays = authors_arrays(np.random.default_rng(0))
     assert sum(array.size for array in arrays) == 29_447_332
@@ -137,6 +138,7 @@ def test_their_blending(tmp_path):
     torch.testing.assert_close(model.blend(x, prediction), expected, rtol=1e-4, atol=1e-4)
 
 
+@pytest.mark.slow
 def test_files_that_are_not_the_authors(tmp_path):
     objects = np.empty(2, dtype=object)
     objects[:] = [np.zeros(3), np.zeros((2, 2))]

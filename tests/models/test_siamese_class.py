@@ -65,6 +65,7 @@ def test_every_family_of_models_has_a_config_here():
 
 
 @pytest.mark.parametrize("family", BY_KIND, ids=lambda family: family.name)
+@pytest.mark.slow
 def test_copies_and_pickles_train_as_the_model_does(family, images, tmp_path):
     model, batch, optim_wrapper = prepared(family, images, tmp_path)
     others = copies(model)
@@ -79,6 +80,7 @@ def test_copies_and_pickles_train_as_the_model_does(family, images, tmp_path):
 
 
 @pytest.mark.parametrize("family", BY_KIND, ids=lambda family: family.name)
+@pytest.mark.slow
 def test_copies_and_pickles_through_ddp_and_ema(family, images, tmp_path, process_group):
     model, _, _ = prepared(family, images, tmp_path)
     inside = [copied.module for copied in copies(MMDistributedDataParallel(copy.deepcopy(model)))]

@@ -257,6 +257,7 @@ def test_too_few_images_are_told(tmp_path, checkpoint):
         Tuner(several, str(checkpoint), tmp_path, num_clips=4)
 
 
+@pytest.mark.slow
 def test_the_command_prints_what_it_tried_and_what_to_take(tmp_path, checkpoint):
     config(tmp_path).dump(tmp_path / "my_config.py")
     command = [sys.executable, "tools/tune_alpha.py", tmp_path / "my_config.py", checkpoint, "--iterations", "2"]
