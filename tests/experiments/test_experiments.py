@@ -195,7 +195,7 @@ def test_documents_are_filled_with_what_the_files_say(tmp_path):
     text = f"Before\n\n{marked}\n\n{table}\nAfter\n\n{table}"
     assert filled(text) == (
         f"Before\n\n{marked}\n\n| | F | K | PSNR [dB] | S | R | E_warp | seeds |\n|---|---|---|---|---|---|---|---|\n"
-        "| *the truth itself* | 1.00 | 1.000 |  | 1.000 | 0.000 | 0.002 | |\n"
+        "| *the truth itself* | 1.00 | 1.000 |  | 1.000 | 0.000 | 0.002 |  |\n"
         "| plain fine-tuning | 2.92 ± 0.06 | 0.900 ± 0.000 | 21.10 ± 0.14 | 1.000 ± 0.000 | 0.730 ± 0.014 | "
         f"0.0073 ± 0.00014 | 2 |\n\nAfter\n\n{table}"
     )
