@@ -5,6 +5,8 @@
 PYTHON ?= python3.11
 BIN := .venv/bin
 PIP := $(BIN)/pip --disable-pip-version-check --quiet
+# Files of tests at a time: most wait for one core, or for MMagic to be imported.
+TWO_AT_A_TIME := -n 2 --dist loadfile
 NO_DISPLAY_OPENCV := opencv-python-headless==4.11.0.86
 export PYTHONWARNINGS := ignore
 
@@ -27,10 +29,10 @@ setup: .venv/installed
 	touch $@
 
 test: .venv/installed
-	$(BIN)/python -m pytest tests
+	$(BIN)/python -m pytest tests $(TWO_AT_A_TIME)
 
 check: lint
-	$(BIN)/python -m pytest tests -m "not slow"
+	$(BIN)/python -m pytest tests -m "not slow" $(TWO_AT_A_TIME)
 
 lint: .venv/installed
 	$(BIN)/ruff check .
