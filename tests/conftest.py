@@ -1,6 +1,9 @@
 import os
 
 os.environ.setdefault("OPENCV_IO_ENABLE_OPENEXR", "1")
+# Two cores, and all that is started here: more threads than cores are slower than one.
+THREADS = max(1, 2 // int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1")))
+os.environ["OMP_NUM_THREADS"] = str(THREADS)
 
 import mmengine.registry
 import pytest
@@ -14,4 +17,4 @@ def _mmagic_scope():
     """Names are looked up as in a config with `default_scope = 'mmagic'`; draws do not depend on test order."""
     mmengine.registry.init_default_scope("mmagic")
     torch.manual_seed(0)
-    torch.set_num_threads(2)
+    torch.set_num_threads(THREADS)

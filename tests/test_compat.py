@@ -39,12 +39,14 @@ def test_a_placeholder_operator_says_what_to_do():
         mmcv.ops.nms(torch.rand(3, 4), torch.rand(3), 0.5)
 
 
+@pytest.mark.slow
 def test_a_full_mmcv_is_left_alone(tmp_path):
     (tmp_path / "_ext.py").write_text("REAL = True")
     code = f"import mmtempreg, mmcv; mmcv.__path__.append({str(tmp_path)!r}); import mmcv._ext; print(mmcv._ext.REAL)"
     assert python(code) == "True"
 
 
+@pytest.mark.slow
 def test_importing_the_package_does_not_import_mmagics_models():
     code = "import sys, mmtempreg.functional; print('mmagic.models' in sys.modules, 'diffusers' in sys.modules)"
     assert python(code) == "False False"

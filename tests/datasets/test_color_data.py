@@ -319,6 +319,7 @@ def test_faces_are_found_in_videos_without_labels(tmp_path):
     assert open_frames(tmp_path / "videos" / "face.mp4").size == (160, 160)
 
 
+@pytest.mark.slow
 def test_the_colour_is_taken_out_and_the_lightness_stays(tmp_path):
     image = photograph((20, 30), 5)
     write(tmp_path / "in" / "0.png", image)

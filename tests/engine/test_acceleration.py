@@ -42,6 +42,7 @@ def states(runner):
 
 
 @pytest.mark.parametrize("name", ["edsr", "pix2pix"])
+@pytest.mark.slow
 def test_bfloat16_trains_every_family_of_steps(images, tmp_path, name):
     types = {"optim_wrapper.type": "BFloat16OptimWrapper"}
     if name == "pix2pix":

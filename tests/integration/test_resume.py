@@ -95,6 +95,7 @@ def train(config, **options):
     return runner
 
 
+@pytest.mark.slow
 def test_resume_goes_on_from_the_last_checkpoint_not_from_the_one_fine_tuned(images, tmp_path):
     config = kill.run_config(images, tmp_path / "first", "iter", 0)
     train(config, **{"train_cfg.max_iters": 2, "resume": False})

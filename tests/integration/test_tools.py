@@ -12,6 +12,7 @@ from mmagic.registry import MODELS
 from mmengine.runner import CheckpointLoader
 
 ROOT = Path(__file__).resolve().parents[2]
+pytestmark = pytest.mark.slow
 SMALL_NET = [
     "model.model.generator.encoder_channels=((8,),(8,))",
     "model.model.generator.bottleneck_channels=(8,)",
@@ -63,7 +64,6 @@ def trained(tmp_path_factory):
     return root, train(root / "run", root, 1)
 
 
-@pytest.mark.slow
 def test_training_logs_and_evaluates(trained):
     _, log = trained
     for word in ("loss_rec", "loss_reg", "loss:", "SaturatedPSNR", "TemporalSmoothness", "TemporalResidual"):
@@ -78,7 +78,6 @@ def test_a_checkpoint_is_a_stock_state_dict(trained):
     MODELS.build(dict(type="HDRReconstructionModel", generator=generator)).load_state_dict(weights, strict=True)
 
 
-@pytest.mark.slow
 def test_resume_continues_under_weights_only(trained):
     root, _ = trained
     log = train(root / "run", root, 2, "--resume")
@@ -86,7 +85,6 @@ def test_resume_continues_under_weights_only(trained):
     assert (root / "run" / "epoch_2.pth").exists()
 
 
-@pytest.mark.slow
 def test_test_writes_what_the_table_reads(trained):
     root, _ = trained
     checkpoint = max((root / "run").glob("epoch_*.pth"))
@@ -102,7 +100,6 @@ def test_test_writes_what_the_table_reads(trained):
     assert "± 0.00" in table
 
 
-@pytest.mark.slow
 def test_the_checkpoint_of_another_net_is_refused(trained):
     root, _ = trained
     checkpoint = max((root / "run").glob("epoch_*.pth"))
@@ -112,7 +109,6 @@ def test_the_checkpoint_of_another_net_is_refused(trained):
     assert str(checkpoint) in log
 
 
-@pytest.mark.slow
 def test_compare_checkpoints_makes_picture_and_video(trained):
     root, _ = trained
     checkpoint = max((root / "run").glob("epoch_*.pth"))
@@ -122,7 +118,6 @@ def test_compare_checkpoints_makes_picture_and_video(trained):
     assert {p.name for p in (root / "compare").iterdir()} == {"temporal.png", "side_by_side.mp4"}
 
 
-@pytest.mark.slow
 def test_two_nodes_train_and_two_processes_test_without_a_gpu(trained, tmp_path):
     root, _ = trained
     small = [option.replace("model.model", "model") for option in SMALL_NET]

@@ -46,6 +46,7 @@ def batch(n=2, size=48):
 # ---------------------------------------------------------------- pseudo-clips
 
 
+@pytest.mark.slow
 def test_the_truth_has_no_flicker_and_a_still_picture_has_r_1():
     model = wrapped()
     model.generator.forward = lambda x: x
@@ -104,6 +105,7 @@ def test_equals_scipy_on_the_frames_written_out():
     assert found.psnr == pytest.approx(-10 * np.log10(sums[3] / sums[4]), abs=1e-3)
 
 
+@pytest.mark.slow
 def test_the_same_clips_whatever_has_been_trained_before():
     from mmengine.logging import MessageHub
 

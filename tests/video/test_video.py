@@ -301,6 +301,7 @@ def test_bad_outputs(tmp_path):
 
 
 @pytest.mark.parametrize("name", ["b.mp4", "folder"])
+@pytest.mark.slow
 def test_a_full_disk_leaves_nothing_behind(tmp_path, name):
     """The system refuses to make a file larger than 20 kB, as it would on a full disk."""
     source = write(tmp_path / "a.mp4", 20, size=(240, 320))
