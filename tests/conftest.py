@@ -1,9 +1,8 @@
 import os
 
 os.environ.setdefault("OPENCV_IO_ENABLE_OPENEXR", "1")
-# Two cores, and all that is started here: more threads than cores are slower than one.
-THREADS = max(1, 2 // int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1")))
-os.environ["OMP_NUM_THREADS"] = str(THREADS)
+# On two cores; of this process and of those that it starts: more threads than cores are slower than one.
+os.environ["OMP_NUM_THREADS"] = str(max(1, 2 // int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))))
 
 import mmengine.registry
 import pytest
@@ -17,4 +16,4 @@ def _mmagic_scope():
     """Names are looked up as in a config with `default_scope = 'mmagic'`; draws do not depend on test order."""
     mmengine.registry.init_default_scope("mmagic")
     torch.manual_seed(0)
-    torch.set_num_threads(THREADS)
+    torch.set_num_threads(int(os.environ["OMP_NUM_THREADS"]))
