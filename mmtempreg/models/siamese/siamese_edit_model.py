@@ -46,9 +46,13 @@ class SiameseEditModel(BaseModel):
         num_transforms: How many T are drawn for each image. The network runs once more for each.
         motion: 'independent': each T for itself, and the regularisation's mean over them. 'path', 'wander': frames of
             a short clip along a smooth path, of steady motion or of a hand-held camera (`transforms.motion`).
+        target: 'truth', or 'teacher': L_rec (and with it the discriminator of a GAN) compares with what the network
+            predicted before it was fine-tuned. No ground truth is needed then, and its look stays.
+        teacher: Checkpoint of that network; as a rule what `load_from` names.
 
     Raises:
-        ValueError: If a number is out of its range, or one of `transform` and `regularization` is missing.
+        ValueError: If a number is out of its range, one of `transform` and `regularization` is missing, or the teacher
+            is of another network.
         TypeError: If the model is of a kind that is not supported.
     """
 
@@ -71,6 +75,8 @@ class SiameseEditModel(BaseModel):
         single_pass: bool = False,
         num_transforms: int = 1,
         motion: str = "independent",
+        target: str = "truth",
+        teacher: str | None = None,
     ) -> None:
         if not 0 <= alpha <= 1:
             raise ValueError(f"alpha must lie in [0, 1], got {alpha}")
@@ -84,10 +90,16 @@ class SiameseEditModel(BaseModel):
             raise ValueError(f"motion must be one of {tuple(MOTIONS)}, got {motion!r}")
         if not 0 < regularize_fraction <= 1:
             raise ValueError(f"regularize_fraction must lie in (0, 1], got {regularize_fraction}")
+        if target not in ("truth", "teacher"):
+            raise ValueError(f"target must be 'truth' or 'teacher', got {target!r}")
+        if (target == "teacher") != (teacher is not None):
+            raise ValueError("target='teacher' and `teacher`, a checkpoint as `load_from` names, go together")
         stock = {name: value for name, value in model.items() if name not in ("type", "_scope_")}
         with MODELS.switch_scope_and_registry(model.get("_scope_")):
             super().__init__(**stock)
         self.prepare(stock)
+        if teacher is not None:
+            self.teach(teacher)
         if transform is not None and alpha > 0:
             self.regularizer = Regularizer(
                 MODELS.build(transform),

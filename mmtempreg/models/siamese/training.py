@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import math
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -13,6 +14,7 @@ from mmagic.structures import DataSample
 from mmengine.dist import get_rank
 from mmengine.logging import MessageHub
 from mmengine.model import BaseModel
+from mmengine.runner import CheckpointLoader
 from torch import Tensor, nn
 
 from ...internals import normalizes
@@ -91,8 +93,12 @@ class SiameseTraining(BaseModel):
     regularizer: Regularizer | None = None
     """What the training step adds; None: nothing."""
 
+    networks: tuple[str, ...] = ("generator",)
+    """Attributes that hold what predicts: what a teacher must have the weights of."""
+    _teacher: tuple[Any, ...] = ()  # in a tuple: no part of the state dict
     _iteration: int | None = None  # which draws of T; None: those of the runner's iteration
     _passes: _Passes | None = None
+    _target: Any = None  # what the teacher predicted in this step
     _watched = False
 
     @classmethod
@@ -123,6 +129,40 @@ class SiameseTraining(BaseModel):
         out = as_channel_order(torch.stack([result.output.pred_img for result in results]), "BGR")  # as MMagic's are
         return out if predicts_radiance(model) else out / 255
 
+    def teach(self, checkpoint: str) -> None:
+        """Takes for ground truth what the network predicts with a checkpoint's weights.
+
+        That network is frozen and in no checkpoint. It costs one more forward pass a step.
+
+        Raises:
+            FileNotFoundError: If there is no such checkpoint.
+            ValueError: If it is of another network.
+        """
+        teacher = copy.deepcopy(self)
+        teacher.regularizer = None
+        loaded = CheckpointLoader.load_checkpoint(checkpoint, map_location="cpu")
+        weights = {n.removeprefix("module."): value for n, value in loaded.get("state_dict", loaded).items()}
+        expected = {n: value for n, value in teacher.state_dict().items() if n.split(".")[0] in self.networks}
+        wrong = [n for n, v in expected.items() if n not in weights or weights[n].shape != v.shape]
+        if wrong:
+            raise ValueError(
+                f"{checkpoint} is no teacher for this {self.stock_class.__name__}: of {len(expected)} weights "
+                f"{len(wrong)} are missing or have another shape, such as {wrong[:3]}"
+            )
+        teacher.load_state_dict({n: weights[n] for n in expected}, strict=False)
+        self._teacher = (teacher.eval().requires_grad_(False),)
+
+    @property
+    def taught(self) -> bool:
+        """Whether predictions of the network as it was stand in for the ground truth."""
+        return bool(self._teacher)
+
+    def _taught(self, predict: Callable[[Any], Tensor]) -> Tensor:
+        """What the teacher predicts; `predict` asks a model for it."""
+        (teacher,) = self._teacher
+        with torch.no_grad():
+            return predict(teacher.to(next(self.parameters()).device))
+
     @contextmanager
     def regularized_by(self, regularizer: Regularizer | None, iteration: int | None = None) -> Iterator[None]:
         """Inside, training is regularised otherwise, or not.
@@ -143,7 +183,7 @@ class SiameseTraining(BaseModel):
         try:
             return super().train_step(data, optim_wrapper)
         finally:
-            self._passes = None
+            self._passes = self._target = None
 
     def parse_losses(self, losses: dict[str, Any]) -> tuple[Tensor, dict[str, Tensor]]:
         """Eq. 1 if `losses` holds `loss_reg`; the discriminator's losses are left alone."""

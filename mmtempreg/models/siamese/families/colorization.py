@@ -27,6 +27,8 @@ class ColorizationFamily(SiameseTraining):
     regression from the trunk).
     """
 
+    networks = ("image_model",)
+
     def prepare(self, config: dict) -> None:
         """Builds the loss, and freezes what is not trained."""
         loss = dict(config.get("loss") or dict(type="HuberLoss", delta=0.01))
@@ -51,6 +53,8 @@ class ColorizationFamily(SiameseTraining):
         option, image_range = self.color_data_opt, self._image_range()
         lab = rgb2lab((inputs - image_range.low) / (image_range.high - image_range.low), option)
         lightness, colour = lab[:, :1], lab[:, 1:]
+        if self.taught:
+            colour = self._taught(lambda teacher: colorize(teacher, lightness))
         black, white = ((level - option["l_cent"]) / option["l_norm"] for level in (0.0, 100.0))
         with self._watching():
             prediction = self._predict_both(partial(colorize, self), lightness, ImageRange(black, white))

@@ -6,6 +6,7 @@ from functools import partial
 from typing import Any
 
 from mmagic.models import BaseEditModel
+from mmagic.structures import DataSample
 from mmengine.model import BaseModel
 from torch import Tensor
 
@@ -30,8 +31,28 @@ class EditFamily(SiameseTraining):
 
     def forward_train(self, inputs: Tensor, data_samples: Any = None, **kwargs: Any) -> dict[str, Any]:
         """The stock losses and, if it is regularised, `loss_reg`."""
+        if self.taught:
+            data_samples = self._with_taught_target(inputs, data_samples)
         with self._watching():
             losses = super().forward_train(inputs, data_samples, **kwargs)
         if self.regularizer is None:
             return losses
         return {**losses, "loss_reg": self._loss_reg(*self.regression_target(inputs, data_samples))}
+
+    def regression_target(self, inputs: Tensor, data_samples: Any) -> tuple[Tensor, Tensor | None]:
+        """As the model says; with a teacher, what that predicts."""
+        target, weight = super().regression_target(inputs, data_samples)
+        return (target if self._target is None else self._target), weight
+
+    def _with_taught_target(self, inputs: Tensor, data_samples: Any) -> Any:
+        """The data samples, stacked, for a step in which the teacher's prediction is the truth."""
+        self._target = self._taught(lambda teacher: teacher.forward_tensor(inputs, data_samples))
+        taught = DataSample()
+        taught.set_metainfo(data_samples.metainfo)
+        for name, value in data_samples.items():
+            taught.set_data({name: value})
+        if not hasattr(self.stock_class, "regression_target"):
+            taught.gt_img = self._target  # where the stock loss looks
+        elif "gt_img" not in taught:
+            taught.gt_img = inputs  # where the model takes the weights of its loss from
+        return taught

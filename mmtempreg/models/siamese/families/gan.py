@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import Any
 
+from mmagic.structures import DataSample
 from torch import Tensor
 
 from ..training import SiameseTraining
@@ -24,8 +25,27 @@ class GANFamily(SiameseTraining):
 
     def forward_train(self, inputs: Tensor, data_samples: Any = None, **kwargs: Any) -> Tensor:
         """The stock prediction for training."""
+        if self.taught:
+            taught = self._taught(lambda teacher: teacher.forward_train(inputs, data_samples, **kwargs))
+            # `gt_unsharp`: RealESRGAN's sharpened truth, in [0, 255]
+            self._target = super().extract_gt_data(DataSample(gt_img=taught, gt_unsharp=255 * taught))
         with self._watching():
             return super().forward_train(inputs, data_samples, **kwargs)
+
+    def extract_gt_data(self, data_samples: Any) -> Any:
+        """The stock model's truth; with a teacher None, since it has not predicted yet."""
+        return None if self.taught else super().extract_gt_data(data_samples)
+
+    def g_step_with_optim(self, batch_outputs: Tensor, batch_gt_data: Any, optim_wrapper: Any) -> dict[str, Any]:
+        """The generator's stock step, with the teacher's prediction for the truth if there is one."""
+        return super().g_step_with_optim(batch_outputs, self._truth_or_target(batch_gt_data), optim_wrapper)
+
+    def d_step_with_optim(self, batch_outputs: Tensor, batch_gt_data: Any, optim_wrapper: Any) -> dict[str, Any]:
+        """The discriminator's stock step, which learns the teacher's look if there is one."""
+        return super().d_step_with_optim(batch_outputs, self._truth_or_target(batch_gt_data), optim_wrapper)
+
+    def _truth_or_target(self, truth: Any) -> Any:
+        return truth if self._target is None else self._target
 
     def g_step(self, batch_outputs: Tensor, batch_gt_data: Any) -> dict[str, Any]:
         """The generator's stock losses and, if it is regularised, `loss_reg`."""

@@ -20,6 +20,7 @@ class TranslationFamily(SiameseTraining):
     """
 
     has_own_loss = False
+    networks = ("generators",)
 
     def prepare(self, config: dict) -> None:
         """Lets gradients be averaged over the ranks."""
@@ -53,10 +54,19 @@ class TranslationFamily(SiameseTraining):
 
     def forward_train(self, img: Tensor, target_domain: str, **kwargs: Any) -> dict[str, Tensor]:
         """The stock prediction for training."""
+        if self.taught:
+            self._target = self._taught(lambda teacher: teacher.translation(img, target_domain, **kwargs))
         with self._watching():
             return super().forward_train(img, target_domain, **kwargs)
 
+    def _get_disc_loss(self, outputs: dict[str, Tensor]) -> tuple[Tensor, dict[str, Tensor]]:
+        return super()._get_disc_loss(self._with_target(outputs))
+
+    def _with_target(self, outputs: dict[str, Tensor]) -> dict[str, Tensor]:
+        return outputs if self._target is None else {**outputs, f"real_{default_domain(self)}": self._target}
+
     def _get_gen_loss(self, outputs: dict[str, Tensor]) -> tuple[Tensor, dict[str, Tensor]]:
+        outputs = self._with_target(outputs)
         loss, log_vars = super()._get_gen_loss(outputs)
         if self.regularizer is None:
             return loss, log_vars

