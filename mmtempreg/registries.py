@@ -11,6 +11,7 @@ LOCATIONS = {
     "MODELS": ("mmtempreg.models", "mmtempreg.losses", "mmtempreg.transforms"),
     "DATASETS": ("mmtempreg.datasets",),
     "DATA_SAMPLERS": ("mmtempreg.datasets",),
+    "TRANSFORMS": ("mmtempreg.datasets",),
     "METRICS": ("mmtempreg.evaluation",),
     "HOOKS": ("mmtempreg.engine",),
     "OPTIM_WRAPPERS": ("mmtempreg.engine",),

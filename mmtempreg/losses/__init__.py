@@ -1,5 +1,6 @@
 """Regularisation terms, and the losses that they and the task models are built over."""
 
+from .detail import LocalStatisticsLoss, RelativeDetailLoss
 from .illumination import IlluminationReflectanceLoss
 from .masked import L2NormLoss, MaskedLoss
 from .perceptual import VGG16Loss
@@ -19,8 +20,10 @@ __all__ = [
     "CombinedRegularizationLoss",
     "IlluminationReflectanceLoss",
     "L2NormLoss",
+    "LocalStatisticsLoss",
     "MaskedLoss",
     "RegularizationLoss",
+    "RelativeDetailLoss",
     "SiameseOutputs",
     "SparseJacobianLoss",
     "StabilityLoss",

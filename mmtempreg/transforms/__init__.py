@@ -5,6 +5,7 @@ from .affine import AffineTransformPair
 from .base import DrawnTransform, ImageRange, RandomTransform, draw_generator
 from .compose import ComposeTransformPair
 from .exposure import ExposureTransformPair
+from .given import GivenShiftPair
 from .local_motion import LocalMotionPair
 from .motion import MOTIONS, PathStep, motion_between
 from .noise import NoiseTransformPair
@@ -15,6 +16,7 @@ __all__ = [
     "ComposeTransformPair",
     "DrawnTransform",
     "ExposureTransformPair",
+    "GivenShiftPair",
     "ImageRange",
     "LocalMotionPair",
     "NoiseTransformPair",

@@ -1,4 +1,4 @@
-"""Real-ESRGAN's published generators: the files of ncnn, read against files that are written here by the format's text."""
+"""Real-ESRGAN's published generators: ncnn's files, read against files that are written here by the format's text."""
 
 import struct
 import subprocess

@@ -9,7 +9,7 @@ from typing import Any
 from mmagic.registry import MODELS
 from mmengine.model import BaseModel
 
-from ...transforms import MOTIONS
+from ...transforms import MOTIONS, GivenShiftPair
 from .families import family_of
 from .training import Regularizer, StockTask
 
@@ -112,6 +112,14 @@ class SiameseEditModel(BaseModel):
                 int(num_transforms),
                 motion,
             )
+
+            if isinstance(self.regularizer.transform, GivenShiftPair):
+                self._preprocess("moved_img")
+
+    def _preprocess(self, key: str) -> None:
+        """Lets the data preprocessor treat a picture in the data samples as it treats the input."""
+        keys = self.data_preprocessor.data_keys
+        self.data_preprocessor.data_keys = [key, *([keys] if isinstance(keys, str) else keys or [])]
 
     def __reduce_ex__(self, protocol: Any) -> tuple:
         """Pickled and copied by the name of the stock class: the class itself is made, and stands in no module."""

@@ -19,7 +19,8 @@ from torch import Tensor, nn
 
 from ...internals import normalizes
 from ...losses import SiameseOutputs
-from ...transforms import MOTIONS, DrawnTransform, ImageRange, RandomTransform, draw_generator
+from ...transforms import MOTIONS, DrawnTransform, GivenShiftPair, ImageRange, RandomTransform, draw_generator
+from ...transforms.given import Shift
 
 Predict = Callable[[Tensor], Tensor]
 
@@ -97,6 +98,7 @@ class SiameseTraining(BaseModel):
     """Attributes that hold what predicts: what a teacher must have the weights of."""
     _teacher: tuple[Any, ...] = ()  # in a tuple: no part of the state dict
     _iteration: int | None = None  # which draws of T; None: those of the runner's iteration
+    _given: tuple[Tensor, Shift] | None = None  # T(x) and T that came with the batch
     _passes: _Passes | None = None
     _target: Any = None  # what the teacher predicted in this step
     _watched = False
@@ -209,13 +211,15 @@ class SiameseTraining(BaseModel):
         return total, {**log_vars, "loss": total}
 
     @contextmanager
-    def _watching(self) -> Iterator[None]:
-        """Inside, the network's prediction is a training prediction."""
+    def _watching(self, data_samples: Any = None) -> Iterator[None]:
+        """Inside, the network's prediction is a training prediction; of these data samples, where T comes with them."""
+        transform = None if self.regularizer is None else self.regularizer.transform
+        self._given = transform.of_batch(data_samples) if isinstance(transform, GivenShiftPair) else None
         self._passes, self._watched = None, True
         try:
             yield
         finally:
-            self._watched = False
+            self._watched, self._given = False, None
 
     def _predict_both(self, predict: Predict, x: Tensor, image_range: ImageRange | None = None) -> Tensor:
         """f(x), keeping aside what `_loss_reg` needs.
@@ -236,10 +240,7 @@ class SiameseTraining(BaseModel):
         if iteration % regularizer.every:
             return predict(x)
         part = x[: math.ceil(regularizer.fraction * len(x))]
-        with torch.autocast(x.device.type, enabled=False):  # half precision would round sub-pixel motion away
-            generator = draw_generator(regularizer.seed, iteration, get_rank())
-            transforms = regularizer.sample(part, generator, image_range or self._image_range())
-            moved = [transform.apply_input(part) for transform in transforms]
+        moved, transforms = self._moved(part, iteration, image_range or self._image_range())
         if regularizer.single_pass:
             f_x, *f_tx = predict(torch.cat([x, *moved])).split([len(x), *map(len, moved)])
             self._passes = _Passes(f_x[: len(part)], lambda: f_tx, transforms)
@@ -247,6 +248,18 @@ class SiameseTraining(BaseModel):
             f_x = predict(x)
             self._passes = _Passes(f_x[: len(part)], lambda: [predict(image) for image in moved], transforms)
         return f_x
+
+    def _moved(self, x: Tensor, iteration: int, image_range: ImageRange) -> tuple[list[Tensor], list[DrawnTransform]]:
+        """T(x) for each T of this step, and T: drawn here, or from the batch."""
+        regularizer = self.regularizer
+        assert regularizer is not None
+        if self._given is not None:
+            images, shift = self._given
+            return [images[: len(x)]], [shift.of_first(len(x))]
+        with torch.autocast(x.device.type, enabled=False):  # half precision would round sub-pixel motion away
+            generator = draw_generator(regularizer.seed, iteration, get_rank())
+            transforms = regularizer.sample(x, generator, image_range)
+            return [transform.apply_input(x) for transform in transforms], transforms
 
     def _loss_reg(self, target: Tensor, weight: Tensor | None = None) -> Tensor | None:
         """L_reg of the predictions that `_predict_both` has seen; None if this step is not regularised.

@@ -33,7 +33,7 @@ class EditFamily(SiameseTraining):
         """The stock losses and, if it is regularised, `loss_reg`."""
         if self.taught:
             data_samples = self._with_taught_target(inputs, data_samples)
-        with self._watching():
+        with self._watching(data_samples):
             losses = super().forward_train(inputs, data_samples, **kwargs)
         if self.regularizer is None:
             return losses

@@ -29,7 +29,7 @@ class GANFamily(SiameseTraining):
             taught = self._taught(lambda teacher: teacher.forward_train(inputs, data_samples, **kwargs))
             # `gt_unsharp`: RealESRGAN's sharpened truth, in [0, 255]
             self._target = super().extract_gt_data(DataSample(gt_img=taught, gt_unsharp=255 * taught))
-        with self._watching():
+        with self._watching(data_samples):
             return super().forward_train(inputs, data_samples, **kwargs)
 
     def extract_gt_data(self, data_samples: Any) -> Any:

@@ -1,0 +1,170 @@
+"""Do published super-resolution networks get steadier, and stay as sharp? On real clips, and on pans over photographs.
+
+Usage: python -m benchmarks.real_models CONFIG NAME=CHECKPOINT [NAME=CHECKPOINT ...] --videos FILE [FILE ...]
+       --photographs FILE [FILE ...] [--num-frames 24] [--work-dir DIR] [--out FILE.json] [--vdp]
+
+Each clip (its middle, HEIGHTxWIDTH pixels) is the truth; reduced by 4 it is what the networks see. Pans move a window
+over a photograph by a fraction of a pixel a frame: their motion is exact; in clips it is estimated in the truth.
+The first network is the one as it came: K is given against the truth and against it, and the excess, E_warp less the
+truth's, as a share of its. What is done already is not done again.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import statistics
+from collections.abc import Iterator, Mapping, Sequence
+from fractions import Fraction
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+from mmengine.config import Config
+from tqdm import tqdm
+
+import mmtempreg  # noqa: F401, before MMagic is imported
+from mmtempreg.apis import FrameModel, measure_videos, process_video
+from mmtempreg.atomic_write import replace_when_written
+from mmtempreg.datasets.photograph_twice import reduced
+from mmtempreg.tables import markdown_table
+from mmtempreg.video import Frame, FrameFolderWriter, open_frames
+from mmtempreg.video.flow_files import write_flow
+
+RATE = 24
+SCALE = 4
+SIZE = (224, 288)
+"""(H, W) of the truth."""
+STEPS = ((0.7, 0.4), (1.3, -0.6), (-0.35, 0.85), (2.3, 1.1))
+"""What pans move by a frame, (x, y) in pixels of the truth."""
+
+
+def clip_frames(path: Path, num_frames: int) -> Iterator[np.ndarray]:
+    """The middle of the first frames of a video, (H, W, 3) uint8."""
+    for number, frame in enumerate(open_frames(path, RATE)):
+        if number == num_frames:
+            return
+        height, width = (min(a, b) // SCALE * SCALE for a, b in zip(frame.image.shape, SIZE))
+        top, left = (frame.image.shape[0] - height) // 2, (frame.image.shape[1] - width) // 2
+        yield np.ascontiguousarray(frame.image[top : top + height, left : left + width])
+
+
+def pan_frames(path: Path, step: tuple[float, float], num_frames: int) -> Iterator[np.ndarray]:
+    """A window that moves over a photograph, (H, W, 3) uint8; Lanczos' interpolation."""
+    image = cv2.imread(str(path))
+    if image is None:
+        raise ValueError(f"{path} is no image")
+    image = image if image.shape[0] < image.shape[1] else np.rot90(image).copy()
+    slack = [length - window for length, window in zip(image.shape[1::-1], SIZE[::-1])]
+    start = [s / 2 - d * (num_frames - 1) / 2 for s, d in zip(slack, step)]
+    for number in range(num_frames):
+        x, y = (s + d * number for s, d in zip(start, step))
+        matrix = np.array([[1, 0, x], [0, 1, y]])
+        flags = cv2.INTER_LANCZOS4 | cv2.WARP_INVERSE_MAP
+        moved = cv2.warpAffine(image, matrix, SIZE[::-1], flags=flags, borderMode=cv2.BORDER_REFLECT_101)
+        yield cv2.cvtColor(moved, cv2.COLOR_BGR2RGB)
+
+
+def write_clip(folder: Path, frames: Sequence[np.ndarray]) -> None:
+    """The truth and the networks' input of a clip, as folders of frames."""
+    for kind in ("input", "truth"):
+        with FrameFolderWriter(folder / kind, overwrite=True) as writer:
+            for number, frame in enumerate(frames):
+                small = np.clip(np.rint(reduced(frame, SCALE)), 0, 255).astype(np.uint8)
+                writer.write(Frame(small if kind == "input" else frame, Fraction(number, RATE)))
+
+
+def write_pan_motion(folder: Path, step: tuple[float, float], num_frames: int) -> None:
+    """The exact motion of a pan; unknown at the border, where it comes from outside."""
+    flow = torch.zeros(2, *SIZE)
+    flow[0], flow[1] = step
+    flow[:, :8], flow[:, -8:], flow[:, :, :8], flow[:, :, -8:] = 1e10, 1e10, 1e10, 1e10
+    (folder / "flow" / "backward").mkdir(parents=True, exist_ok=True)
+    for number in range(1, num_frames):
+        write_flow(folder / "flow" / "backward" / f"{number:06d}.flo", flow)
+
+
+def measured(folder: Path, names: Sequence[str], vdp: bool) -> dict[str, dict[str, float]]:
+    """The measures of each network's video of a clip, and those of the truth under the name 'truth'."""
+    sources = {name: open_frames(folder / name, RATE) for name in names}
+    flow = folder / "flow" if (folder / "flow").exists() else None
+    metrics = ["F", "warp_error", "K", "psnr", *(["vdp"] if vdp else [])]
+    found = measure_videos(sources, open_frames(folder / "truth", RATE), metrics, "rgb", flow_folder=flow)
+    kept = measure_videos(sources, open_frames(folder / names[0], RATE), ["K"], "rgb")
+    values = {video.name: dict(video.values) for video in found.videos}
+    assert found.reference is not None
+    floor = found.reference.values["warp_error"]
+    for video in kept.videos:
+        values[video.name]["K kept"] = video.values["K"]
+        own, came = (values[name]["warp_error"] - floor for name in (video.name, names[0]))
+        values[video.name]["excess"] = own / came
+    return {"truth": dict(warp_error=floor), **values}
+
+
+COLUMNS = {
+    "F": ".2f",
+    "excess": ".2f",
+    "K kept": ".2f",
+    "K": ".2f",
+    "psnr": ".2f",
+    "vdp": ".2f",
+}
+TITLES = {"excess": "excess of E_warp", "K": "K to the truth", "psnr": "PSNR [dB]", "vdp": "JOD"}
+
+
+def table(clips: Mapping[str, Mapping[str, Mapping[str, float]]], names: Sequence[str]) -> str:
+    """Means over clips, in Markdown."""
+    columns = [column for column in COLUMNS if column in next(iter(clips.values()))[names[0]]]
+    rows = [
+        [name, *(format(statistics.fmean(clip[name][c] for clip in clips.values()), COLUMNS[c]) for c in columns)]
+        for name in names
+    ]
+    return markdown_table([TITLES.get(column, column) for column in columns], rows)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("config", help="of any of the checkpoints: the network is what counts")
+    parser.add_argument("checkpoints", nargs="+", metavar="NAME=CHECKPOINT", help="the network as it came first")
+    parser.add_argument("--videos", type=Path, nargs="+", default=[])
+    parser.add_argument("--photographs", type=Path, nargs="+", default=[])
+    parser.add_argument("--num-frames", type=int, default=24)
+    parser.add_argument("--work-dir", type=Path, default=Path("work_dirs/real_models"))
+    parser.add_argument("--out", type=Path, help="write the values of every clip")
+    parser.add_argument("--vdp", action="store_true", help="ColorVideoVDP too (slow)")
+    args = parser.parse_args()
+    checkpoints = dict(text.split("=", 1) for text in args.checkpoints)
+    config = Config.fromfile(args.config)
+    config.model = config.model.model  # the teacher is for training
+    clips: dict[str, Path] = {}
+    for path in [*args.videos, *args.photographs]:
+        clips[path.stem] = folder = args.work_dir / path.stem
+        if (folder / "truth").exists():
+            continue
+        if path in args.videos:
+            write_clip(folder, list(clip_frames(path, args.num_frames)))
+        else:
+            step = STEPS[args.photographs.index(path) % len(STEPS)]
+            write_pan_motion(folder, step, args.num_frames)
+            write_clip(folder, list(pan_frames(path, step, args.num_frames)))
+    for name, checkpoint in checkpoints.items():
+        model = None
+        for folder in tqdm(clips.values(), desc=name, unit="clip"):
+            if not (folder / name).exists():
+                model = model or FrameModel(config, checkpoint)
+                process_video(model, open_frames(folder / "input", RATE), folder / name)
+    values = {
+        name: measured(folder, list(checkpoints), args.vdp)
+        for name, folder in tqdm(clips.items(), desc="measuring", unit="clip")
+    }
+    for title, paths in (("real clips", args.videos), ("pans over photographs", args.photographs)):
+        if paths:
+            print(f"\n{title} ({len(paths)})\n\n{table({p.stem: values[p.stem] for p in paths}, list(checkpoints))}")
+    if args.out:
+        with replace_when_written(args.out) as partial:
+            partial.write_text(json.dumps(values, indent=2))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,120 @@
+"""Comparisons of pictures that a blur does not win: of detail relative to how much there is, and of its amount."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+import torch.nn.functional as F
+from mmagic.registry import MODELS
+from torch import Tensor, nn
+from torchvision.transforms.functional import gaussian_blur
+
+
+@MODELS.register_module()
+class RelativeDetailLoss(nn.Module):
+    """|S (a - b)|^2 / (|h S a|^2 + |h S b|^2), each a mean over the batch: 0 if a = b, 1 if their detail is unrelated.
+
+    A plain distance between f(T(x)) and T(f(x)) is smallest for a blur: less detail, less to differ in. Here the
+    difference counts in relation to the detail h v = v - G * v that there is, so that taking detail away gains nothing:
+    it has to be made to move with the picture. S is a Gaussian, since the finest detail, which no input of a lower
+    resolution determines, should not decide.
+
+    Args:
+        low_pass: Standard deviation of S in pixels; 0: none.
+        sigma: Standard deviation of G in pixels.
+        epsilon: Added to the denominator: the energy of detail that is none. For values in [0, 1].
+        loss_weight: Factor.
+    """
+
+    def __init__(
+        self, low_pass: float = 0.7, sigma: float = 1.5, epsilon: float = 1e-5, loss_weight: float = 1.0
+    ) -> None:
+        super().__init__()
+        _check(sigma=sigma, epsilon=epsilon)
+        if low_pass < 0:
+            raise ValueError(f"low_pass must not be negative, got {low_pass}")
+        self.low_pass, self.sigma, self.epsilon, self.loss_weight = low_pass, sigma, epsilon, loss_weight
+
+    def forward(self, pred: Tensor, target: Tensor) -> Tensor:
+        """The scalar loss of two maps (N, C, H, W)."""
+        if self.low_pass:
+            pred, target = blur(pred, self.low_pass), blur(target, self.low_pass)
+        energy = sum((image - blur(image, self.sigma)).square().mean() for image in (pred, target))
+        return self.loss_weight * (pred - target).square().mean() / (energy + self.epsilon)
+
+
+@MODELS.register_module()
+class LocalStatisticsLoss(nn.Module):
+    """Compares colours, and how much detail there is where; less, or not at all, where each detail lies.
+
+        pixel_weight |f - y| + mean_weight |G * (f - y)| + range_weight |f - min(max(f, lowest y), highest y)|
+        + energy_weight mean_sigma |ln(e(f) + epsilon) - ln(e(y) + epsilon)|,  e(v) = W * |v - G_sigma * v|^2,
+
+    means over all values; lowest and highest y are those within `reach` pixels, as temporal anti-aliasing clamps to a
+    neighbourhood: else overshoot at edges would be the cheapest way to have enough detail. As a `pixel_loss` it leaves
+    the network free to put its detail where it moves with the picture, and holds it to as much as the target has there.
+
+    Args:
+        sigmas: Standard deviations of the Gaussians G_sigma in pixels; G is the last of them.
+        window: Standard deviation of the Gaussian W in pixels.
+        reach: How far around a pixel its range is taken, in pixels.
+        pixel_weight, mean_weight, range_weight, energy_weight: How much the terms count.
+        epsilon: Energy of detail that nobody sees. For values in [0, 1].
+        loss_weight: Factor.
+    """
+
+    def __init__(
+        self,
+        sigmas: Sequence[float] = (0.7, 1.5),
+        window: float = 1.5,
+        reach: int = 3,
+        pixel_weight: float = 4.0,
+        mean_weight: float = 3.0,
+        range_weight: float = 20.0,
+        energy_weight: float = 1.0,
+        epsilon: float = 1e-4,
+        loss_weight: float = 1.0,
+    ) -> None:
+        super().__init__()
+        if not sigmas:
+            raise ValueError("sigmas must name one Gaussian at least")
+        _check(sigmas=min(sigmas), window=window, epsilon=epsilon)
+        self.sigmas, self.window, self.reach, self.epsilon = tuple(sigmas), window, reach, epsilon
+        self.pixel_weight, self.mean_weight, self.range_weight = pixel_weight, mean_weight, range_weight
+        self.energy_weight, self.loss_weight = energy_weight, loss_weight
+
+    def forward(self, pred: Tensor, target: Tensor) -> Tensor:
+        """The scalar loss of two maps (N, C, H, W)."""
+        detail = torch.stack([(self._energy(pred, s) - self._energy(target, s)).abs().mean() for s in self.sigmas])
+        colours = (blur(pred, self.sigmas[-1]) - blur(target, self.sigmas[-1])).abs().mean()
+        beyond = (
+            (pred - torch.minimum(torch.maximum(pred, -self._highest(-target)), self._highest(target))).abs().mean()
+        )
+        terms = self.pixel_weight * (pred - target).abs().mean() + self.mean_weight * colours
+        return self.loss_weight * (terms + self.range_weight * beyond + self.energy_weight * detail.mean())
+
+    def _energy(self, image: Tensor, sigma: float) -> Tensor:
+        return (blur((image - blur(image, sigma)).square(), self.window) + self.epsilon).log()
+
+    def _highest(self, image: Tensor) -> Tensor:
+        return F.max_pool2d(image, 2 * self.reach + 1, stride=1, padding=self.reach)
+
+
+def blur(image: Tensor, sigma: float) -> Tensor:
+    """A Gaussian over (N, C, H, W), as far as three standard deviations; borders are mirrored.
+
+    Raises:
+        ValueError: If the map is too small for it.
+    """
+    radius = round(3 * sigma + 0.5)
+    if min(image.shape[-2:]) <= radius:
+        size = f"{image.shape[-1]}x{image.shape[-2]}"
+        raise ValueError(f"a map of {size} pixels is too small for a Gaussian of {sigma} pixels: take larger crops")
+    return gaussian_blur(image, [2 * radius + 1] * 2, [sigma, sigma])
+
+
+def _check(**positive: float) -> None:
+    for name, value in positive.items():
+        if not value > 0:
+            raise ValueError(f"{name} must be positive, got {value}")

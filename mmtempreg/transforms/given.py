@@ -1,0 +1,64 @@
+"""T that the data pipeline has drawn already, with what the network sees of the moved scene."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from mmagic.registry import MODELS
+from torch import Tensor
+
+from .base import DrawnTransform, ImageRange, RandomTransform
+
+
+class Shift(DrawnTransform):
+    """Moves each image by its own offset.
+
+    Args:
+        offset: (N, 2), (x, y) in pixels of the images: the output pixel p is read at p + offset.
+        size: (H, W) of the images.
+    """
+
+    def __init__(self, offset: Tensor, size: tuple[int, int]) -> None:
+        super().__init__(size, "zeros")
+        self.offset = offset.to(torch.float64)
+
+    def of_first(self, number: int) -> Shift:
+        """The same of the first images alone."""
+        return Shift(self.offset[:number], self.size)
+
+    def map_points(self, points: Tensor) -> Tensor:
+        return points + self.offset.to(points.device)[:, None, None, :]
+
+
+@MODELS.register_module()
+class GivenShiftPair(RandomTransform):
+    """T is a shift, and T(x) a second photograph of the shifted scene, both from the data pipeline (`PhotographTwice`).
+
+    A camera does not move its photograph, it photographs what has moved: aliasing, noise and compression are others in
+    the next frame, and that is what many networks flicker with. The batch's data samples hold the second photograph,
+    `moved_img`, and in their metainfo the offset, `moved_by`: (x, y) in pixels of the input.
+    """
+
+    padding_mode = "zeros"
+
+    def of_batch(self, data_samples: Any) -> tuple[Tensor, Shift]:
+        """The second photographs (N, C, H, W), as the data preprocessor leaves them, and T.
+
+        Raises:
+            ValueError: If the data pipeline has not made them.
+        """
+        if data_samples is None or "moved_img" not in data_samples or "moved_by" not in data_samples.metainfo:
+            raise ValueError(
+                "GivenShiftPair needs a data pipeline with PhotographTwice, and "
+                "PackInputs(data_keys=['moved_img'], meta_keys=['moved_by', 'moved_img_channel_order'])"
+            )
+        moved = data_samples.moved_img
+        offset = torch.as_tensor(data_samples.metainfo["moved_by"], dtype=torch.float64).view(len(moved), 2)
+        return moved, Shift(offset, (moved.shape[-2], moved.shape[-1]))
+
+    def sample(
+        self, x: Tensor, generator: torch.Generator | None = None, image_range: ImageRange = ImageRange()
+    ) -> DrawnTransform:
+        """T is in the batch, and not drawn: raises ValueError."""
+        raise ValueError("GivenShiftPair draws nothing: its T comes with the batch. It cannot be composed or repeated")

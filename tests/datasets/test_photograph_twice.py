@@ -1,0 +1,163 @@
+"""A moved scene, photographed twice, and the training that takes it."""
+
+import copy
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+from mmagic.registry import MODELS, TRANSFORMS
+from mmengine.dataset import pseudo_collate
+from PIL import Image
+from skimage import data
+
+from mmtempreg.datasets.photograph_twice import reduced
+from mmtempreg.models.siamese import SiameseEditModel
+from mmtempreg.transforms import GivenShiftPair
+from tests.models.test_siamese import SRCNN
+
+PHOTO = np.ascontiguousarray(data.astronaut()[:200, :240])
+EXACT = dict(type="PhotographTwice", crop_size=48, scale=4, shift=6, zoom_out=1.0, noise=0, jpeg_quality=None)
+
+
+def make(**options):
+    return TRANSFORMS.build({**EXACT, **options})
+
+
+def photographed(seed=0, **options):
+    np.random.seed(seed)
+    return make(**options).transform(dict(gt=PHOTO, gt_channel_order="rgb", gt_path="photo.png"))
+
+
+def test_the_reduction_is_pillows():
+    ours, theirs = reduced(PHOTO, 4), Image.fromarray(PHOTO).resize((60, 50), Image.Resampling.BICUBIC)
+    assert np.abs(np.clip(np.rint(ours), 0, 255) - np.asarray(theirs)).max() <= 2  # Pillow rounds between the axes
+    assert (reduced(PHOTO, 1) == PHOTO).all()
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_both_photographs_are_of_crops_that_lie_as_far_apart_as_it_says(seed):
+    out = photographed(seed)
+    places = [
+        (y, x)
+        for y in range(PHOTO.shape[0] - 47)
+        for x in range(PHOTO.shape[1] - 47)
+        if (PHOTO[y, x] == out["gt"][0, 0]).all() and (PHOTO[y : y + 48, x : x + 48] == out["gt"]).all()
+    ]
+    ((top, left),) = places
+    right, down = (round(4 * offset) for offset in out["moved_by"])
+    assert max(abs(right), abs(down)) <= 6
+    moved = PHOTO[top + down : top + down + 48, left + right : left + right + 48]
+    for image, crop in ((out["img"], out["gt"]), (out["moved_img"], moved)):
+        assert image.dtype == np.uint8
+        assert (image == np.clip(np.rint(reduced(crop, 4)), 0, 255)).all()
+    assert out["img_channel_order"] == out["moved_img_channel_order"] == "rgb"
+
+
+def test_noise_and_compression_differ_from_frame_to_frame():
+    out = photographed(shift=0, noise=10)
+    difference = out["img"].astype(float) - out["moved_img"]
+    assert 0 < difference.std() < 2**0.5 * 10
+    out = photographed(shift=0, jpeg_quality=(20, 90))
+    assert (out["img"] != out["moved_img"]).any()
+    assert (photographed(3)["img"] == photographed(3)["img"]).all()
+
+
+def test_scenes_of_several_sizes_are_never_too_small():
+    for seed in range(20):
+        assert photographed(seed, zoom_out=0.1)["gt"].shape == (48, 48, 3)
+
+
+@pytest.mark.parametrize(
+    ("options", "match"),
+    [
+        (dict(crop_size=50), "multiple of scale"),
+        (dict(shift=-1), "must not be negative"),
+        (dict(noise=-1), "must not be negative"),
+        (dict(zoom_out=0), "zoom_out must lie in"),
+        (dict(jpeg_quality=(90, 20)), "two rising numbers"),
+    ],
+)
+def test_options_out_of_range(options, match):
+    with pytest.raises(ValueError, match=match):
+        make(**options)
+
+
+def test_images_that_are_too_small_are_named():
+    with pytest.raises(ValueError, match=r"photo\.png is 240x200: crop and shift need 212 pixels"):
+        photographed(crop_size=200)
+
+
+# ---------------------------------------------------------------- the training
+
+
+PACK = dict(type="PackInputs", data_keys=["moved_img"], meta_keys=["moved_by", "moved_img_channel_order"])
+STOCK = dict(SRCNN, generator=dict(SRCNN["generator"], upscale_factor=4))
+
+
+def batch(n=3, **options):
+    pack = TRANSFORMS.build(PACK)
+    return pseudo_collate([pack.transform(photographed(seed, **options)) for seed in range(n)])
+
+
+def wrapped(stock=STOCK, **options):
+    config = dict(transform=dict(type="GivenShiftPair"), regularization=dict(type="TransformInvarianceLoss"), alpha=0.5)
+    return MODELS.build(dict(type="SiameseEditModel", model=copy.deepcopy(stock), **{**config, **options}))
+
+
+@pytest.mark.parametrize("fraction", [1.0, 0.5])
+@pytest.mark.parametrize("order", ["BGR", "RGB"])
+def test_the_loss_is_that_of_the_overlap(fraction, order):
+    """Of the second photographs, whole pixels of the prediction apart: slices, no interpolation."""
+    stock = dict(STOCK, data_preprocessor=dict(STOCK["data_preprocessor"], output_channel_order=order))
+    model = wrapped(stock, regularize_fraction=fraction)
+    items = batch()
+    prepared = model.data_preprocessor(copy.deepcopy(items), True)
+    losses = model(**prepared, mode="loss")
+    squares, used = [], 3 if fraction == 1 else 2
+    for n in range(used):
+        x, moved = (
+            torch.from_numpy(photographed(n)[key]).permute(2, 0, 1)[None].float() / 255 for key in ("img", "moved_img")
+        )
+        if order == "BGR":
+            x, moved = x.flip(1), moved.flip(1)
+        with torch.no_grad():
+            f_x, f_tx = model.generator(x), model.generator(moved)
+        right, down = (round(4 * offset) for offset in photographed(n)["moved_by"])
+        # f_tx at p shows what f_x shows at p + offset
+        shifted = torch.roll(F.pad(f_x, (8, 8, 8, 8)), (-down, -right), (-2, -1))[..., 8:-8, 8:-8]
+        seen = torch.roll(F.pad(torch.ones_like(f_x), (8, 8, 8, 8)), (-down, -right), (-2, -1))[..., 8:-8, 8:-8]
+        squares.append(((f_tx - shifted) * seen).square().mean())
+    torch.testing.assert_close(losses["loss_reg"].detach(), torch.stack(squares).mean(), rtol=1e-5, atol=1e-8)
+
+
+def test_a_gan_takes_it_too():
+    network = dict(type="MSRResNet", in_channels=3, out_channels=3, mid_channels=4, num_blocks=1, upscale_factor=4)
+    stock = dict(type="SRGAN", generator=network, pixel_loss=dict(type="L1Loss"),
+                 data_preprocessor=STOCK["data_preprocessor"])  # fmt: skip
+    model = wrapped(stock)
+    prepared = model.data_preprocessor(batch(), True)
+    out = model.forward_train(prepared["inputs"], prepared["data_samples"])
+    losses = model.g_step(out, prepared["data_samples"].gt_img)
+    assert losses["loss_reg"] > 0
+
+
+def test_a_batch_without_second_photographs_is_refused():
+    model = wrapped()
+    items = batch()
+    for sample in items["data_samples"]:
+        sample.pop("moved_img")
+    with pytest.raises(ValueError, match="needs a data pipeline with PhotographTwice"):
+        model(**model.data_preprocessor(items, True), mode="loss")
+    with pytest.raises(ValueError, match="draws nothing"):
+        GivenShiftPair().sample(torch.zeros(1, 3, 4, 4))
+
+
+def test_outside_training_nothing_changes():
+    model = wrapped()
+    stock = MODELS.build(copy.deepcopy(STOCK))
+    assert isinstance(model, SiameseEditModel)
+    assert list(model.state_dict()) == list(stock.state_dict())
+    stock.load_state_dict(model.state_dict())
+    x = torch.rand(1, 3, 12, 12)
+    assert torch.equal(model(x, mode="tensor"), stock(x, mode="tensor"))
