@@ -88,9 +88,8 @@ class LocalStatisticsLoss(nn.Module):
         """The scalar loss of two maps (N, C, H, W)."""
         detail = torch.stack([(self._energy(pred, s) - self._energy(target, s)).abs().mean() for s in self.sigmas])
         colours = (blur(pred, self.sigmas[-1]) - blur(target, self.sigmas[-1])).abs().mean()
-        beyond = (
-            (pred - torch.minimum(torch.maximum(pred, -self._highest(-target)), self._highest(target))).abs().mean()
-        )
+        lowest, highest = -self._highest(-target), self._highest(target)
+        beyond = (pred - torch.minimum(torch.maximum(pred, lowest), highest)).abs().mean()
         terms = self.pixel_weight * (pred - target).abs().mean() + self.mean_weight * colours
         return self.loss_weight * (terms + self.range_weight * beyond + self.energy_weight * detail.mean())
 

@@ -2,17 +2,22 @@ import re
 import textwrap
 from pathlib import Path
 
+import cv2
 import mmagic
 import pytest
+import torch
 import yaml
 from mmagic.models.editors import InstColorization
-from mmagic.registry import MODELS
+from mmagic.registry import DATASETS, MODELS
 from mmengine.config import Config
+from mmengine.runner import Runner
+from skimage import data
 
 from mmtempreg.models.hdr import num_variables
 
 ROOT = Path(__file__).resolve().parents[2]
 CONFIGS = sorted((ROOT / "configs" / "tempreg").glob("*.py"))
+REAL = sorted((ROOT / "configs" / "real_esrgan").glob("*.py"))
 STOCK = sorted((ROOT / "configs" / "stock").glob("*.py"))
 
 
@@ -97,7 +102,7 @@ def test_metafiles_agree_with_the_configs():
         for model in meta["Models"]:
             assert model["In Collection"] in collections
             listed.add(ROOT / model["Config"])
-    others = sorted((ROOT / "configs" / "blind_consistency").glob("*.py"))
+    others = [*(ROOT / "configs" / "blind_consistency").glob("*.py"), *REAL]
     assert listed == {path for path in [*CONFIGS, *STOCK, *others] if not path.stem.endswith("_evaluation")}
 
 
@@ -126,3 +131,46 @@ def test_the_dozen_lines_in_the_docs_wrap_a_stock_config(page, tmp_path):
     wrapped, plain = MODELS.build(config.model), MODELS.build(stock)
     assert list(wrapped.state_dict()) == list(plain.state_dict())
     assert isinstance(wrapped, type(plain))
+
+
+@pytest.mark.parametrize("path", REAL, ids=lambda p: p.stem)
+def test_published_networks_learn_from_themselves(path, tmp_path):
+    config = Config.fromfile(path)
+    assert config.load_from == config.model.teacher
+    assert {hook.type for hook in config.custom_hooks} == {"StrictLoadHook", "ExactResumeHook"}
+    stock = MODELS.build(config.model.model)
+    weights = {"realesrgan_x4plus_anime_steady": 4_467_779, "realesrgan_x4plus_steady": 16_697_987}
+    assert sum(p.numel() for p in stock.parameters()) == weights[path.stem]
+    torch.save(dict(state_dict=stock.state_dict()), tmp_path / "teacher.pth")
+    config.model.teacher = str(tmp_path / "teacher.pth")
+    model = MODELS.build(config.model)
+    assert model.taught
+    assert list(model.state_dict()) == list(stock.state_dict())
+
+
+@pytest.mark.slow
+def test_a_folder_of_images_will_do(tmp_path):
+    """The config as it is, with a smaller network: no ground truth, no pairs."""
+    (tmp_path / "images").mkdir()
+    for name in ("astronaut", "coffee"):
+        cv2.imwrite(str(tmp_path / "images" / f"{name}.png"), getattr(data, name)()[:160, :160])
+    config = Config.fromfile(ROOT / "configs/real_esrgan/realesrgan_x4plus_anime_steady.py")
+    config.model.model.generator.update(mid_channels=8, num_blocks=1, growth_channels=4)
+    stock = MODELS.build(config.model.model)
+    config.load_from = config.model.teacher = str(tmp_path / "stock.pth")
+    torch.save(dict(state_dict=stock.state_dict()), config.load_from)
+    config.merge_from_dict({
+        "train_dataloader.dataset.data_root": str(tmp_path / "images"), "train_dataloader.batch_size": 2,
+        "train_dataloader.num_workers": 0, "train_dataloader.persistent_workers": False, "train_cfg.max_iters": 2,
+        "default_hooks.checkpoint.interval": 2, "work_dir": str(tmp_path / "run"), "log_level": "ERROR",
+    })  # fmt: skip
+    Runner.from_cfg(config).train()
+    weights = torch.load(tmp_path / "run" / "iter_2.pth", weights_only=True)["state_dict"]
+    stock.load_state_dict(weights, strict=True)
+
+
+def test_a_folder_without_images_is_named(tmp_path):
+    config = Config.fromfile(ROOT / "configs/real_esrgan/realesrgan_x4plus_anime_steady.py")
+    config.train_dataloader.dataset.data_root = str(tmp_path)
+    with pytest.raises(ValueError, match=str(tmp_path)):
+        len(DATASETS.build(config.train_dataloader.dataset))

@@ -1,6 +1,7 @@
 """`target='teacher'`: the network as it was stands in for the ground truth."""
 
 import copy
+from unittest import mock
 
 import pytest
 import torch
@@ -171,6 +172,19 @@ def test_a_resumed_run_has_the_same_teacher(images, tmp_path):
 def test_options_that_do_not_go_together(options, error, match):
     with pytest.raises(error, match=match):
         siamese(**options)
+
+
+def test_a_generator_that_will_become_a_blur_is_warned_of(tmp_path):
+    network = dict(type="MSRResNet", in_channels=3, out_channels=3, mid_channels=4, num_blocks=1, upscale_factor=2)
+    stock = dict(type="SRGAN", generator=network, pixel_loss=dict(type="L1Loss"),
+                 data_preprocessor=SRCNN["data_preprocessor"])  # fmt: skip
+    with mock.patch("mmtempreg.models.siamese.families.gan.print_log") as log:
+        path = saved(siamese(stock), tmp_path / "base.pth")
+        assert "becomes a blur" in log.call_args.args[0]
+        log.reset_mock()
+        siamese(stock, target="teacher", teacher=path)
+        siamese(dict(stock, gan_loss=dict(type="GANLoss", gan_type="vanilla", loss_weight=0.1)))
+        assert not log.called
 
 
 def test_a_teacher_of_another_network_is_named(tmp_path):

@@ -115,6 +115,7 @@ class SiameseEditModel(BaseModel):
 
             if isinstance(self.regularizer.transform, GivenShiftPair):
                 self._preprocess("moved_img")
+        self.check()
 
     def _preprocess(self, key: str) -> None:
         """Lets the data preprocessor treat a picture in the data samples as it treats the input."""

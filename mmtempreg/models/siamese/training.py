@@ -111,6 +111,9 @@ class SiameseTraining(BaseModel):
     def prepare(self, config: dict) -> None:
         """Called once when the stock model has been built, with its config without the type."""
 
+    def check(self) -> None:
+        """Called once when all is set up: warns of settings that do what nobody wants."""
+
     @staticmethod
     def predict_rgb(model: Any, frames: Tensor, channel_order: str) -> Tensor:
         """What a model of this family, wrapped or not, makes of frames.

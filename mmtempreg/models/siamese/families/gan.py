@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 from functools import partial
 from typing import Any
 
 from mmagic.structures import DataSample
+from mmengine.logging import print_log
 from torch import Tensor
 
 from ..training import SiameseTraining
@@ -18,6 +20,17 @@ class GANFamily(SiameseTraining):
     """
 
     has_own_loss = False
+
+    def check(self) -> None:
+        """Warns of a GAN's generator that is fine-tuned with a pixel loss against the truth, and nothing else."""
+        look = any(getattr(self, name, None) for name in ("gan_loss", "disc_loss", "perceptual_loss"))
+        if not (look or self.taught):
+            print_log(
+                f"{self.stock_class.__name__} has neither an adversarial nor a perceptual loss: fine-tuned with a pixel "
+                "loss against the truth alone, its generator becomes a blur: target='teacher' keeps its look.",
+                "current",
+                logging.WARNING,
+            )
 
     def forward_tensor(self, inputs: Tensor, data_samples: Any = None, **kwargs: Any) -> Tensor:
         """The stock prediction."""
