@@ -4,7 +4,6 @@ custom_imports = dict(imports=['mmtempreg'], allow_failed_imports=False)
 default_scope = 'mmagic'
 
 train_pipeline = [
-    dict(type='LoadImageFromFile', key='gt', channel_order='rgb'),
     dict(type='Flip', keys=['gt'], flip_ratio=0.5, direction='horizontal'),
     dict(type='PhotographTwice', crop_size=96, scale=4),
     dict(type='PackInputs', data_keys=['moved_img'], meta_keys=['moved_by', 'moved_img_channel_order']),
@@ -15,7 +14,7 @@ train_dataloader = dict(
     persistent_workers=True,
     drop_last=True,
     sampler=dict(type='InfiniteSampler', shuffle=True),
-    dataset=dict(type='BasicImageDataset', data_root='data/images', data_prefix=dict(gt=''), pipeline=train_pipeline))
+    dataset=dict(type='PhotographDataset', data_root='data/images', pipeline=train_pipeline))
 
 steady_and_sharp = dict(
     transform=dict(type='GivenShiftPair'),

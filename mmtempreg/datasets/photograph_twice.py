@@ -59,7 +59,7 @@ class PhotographTwice(BaseTransform):
         self.noise, self.jpeg_quality = noise, jpeg_quality
 
     def transform(self, results: dict) -> dict:
-        image = self._zoomed(results["gt"], str(results.get("gt_path", "an image")))
+        image = self._zoomed(results["gt"], str(results.get("gt_path") or results.get("img_path") or "an image"))
         reach = self.crop_size + self.shift
         top, left = (np.random.randint(self.shift, length - reach + 1) for length in image.shape[:2])
         down, right = np.random.randint(-self.shift, self.shift + 1, 2)

@@ -26,8 +26,8 @@ class GANFamily(SiameseTraining):
         look = any(getattr(self, name, None) for name in ("gan_loss", "disc_loss", "perceptual_loss"))
         if not (look or self.taught):
             print_log(
-                f"{self.stock_class.__name__} has neither an adversarial nor a perceptual loss: fine-tuned with a pixel "
-                "loss against the truth alone, its generator becomes a blur: target='teacher' keeps its look.",
+                f"{self.stock_class.__name__} has neither an adversarial nor a perceptual loss: fine-tuned with a "
+                "pixel loss against the truth alone, its generator becomes a blur. target='teacher' keeps its look.",
                 "current",
                 logging.WARNING,
             )
