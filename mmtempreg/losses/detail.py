@@ -27,6 +27,8 @@ class RelativeDetailLoss(nn.Module):
         loss_weight: Factor.
     """
 
+    looks_around = True
+
     def __init__(
         self, low_pass: float = 0.7, sigma: float = 1.5, epsilon: float = 1e-5, loss_weight: float = 1.0
     ) -> None:
@@ -64,6 +66,8 @@ class LocalStatisticsLoss(nn.Module):
         loss_weight: Factor.
     """
 
+    looks_around = True
+
     def __init__(
         self,
         sigmas: Sequence[float] = (0.7, 1.5),
@@ -72,7 +76,7 @@ class LocalStatisticsLoss(nn.Module):
         pixel_weight: float = 4.0,
         mean_weight: float = 3.0,
         range_weight: float = 20.0,
-        energy_weight: float = 1.0,
+        energy_weight: float = 0.7,
         epsilon: float = 1e-4,
         loss_weight: float = 1.0,
     ) -> None:

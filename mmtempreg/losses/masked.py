@@ -14,6 +14,9 @@ class MaskedLoss(nn.Module):
     With the default distance this is mean[((a - b) w)^2] over *all* values, as in the authors' code: the mask
     stands inside the square, and nothing is divided by its sum.
 
+    A distance that looks at neighbourhoods (attribute `looks_around`) gets distance(a, w b + (1 - w) a) instead: where
+    nothing counts both maps are the same, and there is no edge to be seen at the border of the weight.
+
     Args:
         distance: Config of any MMagic pixel loss, called as `distance(pred, target)`; of several values that it gives,
             such as `PerceptualLoss`, the sum counts.
@@ -25,7 +28,9 @@ class MaskedLoss(nn.Module):
 
     def forward(self, pred: Tensor, target: Tensor, weight: Tensor | None = None) -> Tensor:
         """Args: pred, target: (N, C, H, W); weight: (N, 1 or C, H, W) in [0, 1], or None for 1."""
-        if weight is not None:
+        if weight is not None and getattr(self.distance, "looks_around", False):
+            target = pred + weight * (target - pred)
+        elif weight is not None:
             pred, target = pred * weight, target * weight
         value = self.distance(pred, target)
         return sum(part for part in value if part is not None) if isinstance(value, tuple) else value

@@ -7,6 +7,7 @@ from mmagic.registry import MODELS
 from scipy.ndimage import gaussian_filter, maximum_filter, minimum_filter
 from skimage import data
 
+from mmtempreg.losses import MaskedLoss
 from mmtempreg.losses.detail import LocalStatisticsLoss, RelativeDetailLoss, blur
 
 
@@ -94,6 +95,19 @@ def test_detail_may_lie_elsewhere_but_must_be_there():
     loss = LocalStatisticsLoss(window=8.0, pixel_weight=0, range_weight=0)
     other, blurred = loss(noise(1, 96), noise(0, 96)), loss(blur(noise(0, 96), 1.0), noise(0, 96))
     assert other < 0.3 * blurred
+
+
+def test_the_border_of_a_mask_is_no_detail():
+    """Half the picture does not count: the loss is about that of the other half, whatever lies in the first."""
+    a, b = photograph(96), photograph(96, 101)
+    mask = torch.ones(1, 1, 96, 96, dtype=torch.float64)
+    mask[..., :48] = 0
+    loss = MaskedLoss(dict(type="RelativeDetailLoss"))
+    half = RelativeDetailLoss()(a[..., 48:], b[..., 48:])
+    detail = [float((blur(i, 0.7) - blur(blur(i, 0.7), 1.5)).square().mean()) for i in (a, a[..., 48:])]
+    expected = float(half) * detail[1] / detail[0] / 2
+    assert float(loss(a, b, mask)) == pytest.approx(expected, rel=0.1)
+    torch.testing.assert_close(loss(a, torch.where(mask > 0, b, 0.9), mask), loss(a, b, mask))
 
 
 @pytest.mark.parametrize("name", ["RelativeDetailLoss", "LocalStatisticsLoss"])
