@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from mmagic.registry import HOOKS
 from mmengine.hooks import Hook
 from mmengine.model import is_model_wrapper
@@ -16,18 +18,33 @@ class StrictLoadHook(Hook):
 
     MMEngine loads what fits and goes on with random weights where nothing does; a warning scrolls by, and
     hours later the result is worthless.
+
+    Args:
+        parts: Attributes of the model that must be in the checkpoint, such as `['generator']` where the rest is another
+            network's (a discriminator, a perceptual loss) and may be missing. None: all of the model.
     """
+
+    def __init__(self, parts: Sequence[str] | None = None) -> None:
+        self.parts = parts
 
     def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
         """Compares names and shapes before the weights are loaded.
 
         Raises:
-            ValueError: If a weight of the model is missing in the checkpoint, or has another shape.
+            ValueError: If a weight is missing in the checkpoint or has another shape, or the model has no such parts.
         """
         model = runner.model.module if is_model_wrapper(runner.model) else runner.model
         weights = checkpoint.get("state_dict", checkpoint)
         weights = {name.removeprefix("module."): value for name, value in weights.items()}
-        expected = model.state_dict()
+        expected = {
+            name: value
+            for name, value in model.state_dict().items()
+            if self.parts is None or name.split(".")[0] in self.parts
+        }
+        if self.parts is not None and not expected:
+            raise ValueError(
+                f"{type(model).__name__} has none of the parts {list(self.parts)} that StrictLoadHook checks"
+            )
         missing = [name for name in expected if name not in weights]
         other = [
             f"{name} {tuple(weights[name].shape)}, expected {tuple(value.shape)}"

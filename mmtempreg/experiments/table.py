@@ -4,8 +4,8 @@ Usage: python tools/experiments/table.py RESULTS.csv [RESULTS.csv ...] [--strate
        [--prefix PREFIX] [--columns TITLE ...] [--against NAME[=ALPHA]]
 
 Mean and standard deviation over the seeds that are there; their number stands in the last column. With --against the
-differences to another strategy, taken seed by seed: at that ALPHA, or each row at its own. The files that rivals.py and
-tune_alpha.py write (.json) are tables too. fill_tables.py writes all of these into documents.
+differences to another strategy, taken seed by seed: at that ALPHA, or each row at its own. The files that rivals.py,
+real_models.py and tune_alpha.py write (.json) are tables too. fill_tables.py writes all of these into documents.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from __future__ import annotations
 import argparse
 import json
 import math
+import statistics
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -160,6 +161,27 @@ def tuned_table(tuned: Mapping[str, Any]) -> str:
     return markdown_table(["alpha", "F", "K kept", "PSNR, to plain [dB]", "EQ [dB]", "S", "R"], lines)
 
 
+REAL_MODELS = {
+    "F": ("F", ".2f"),
+    "excess": ("excess of E_warp", ".2f"),
+    "K kept": ("K kept", ".2f"),
+    "K": ("K", ".2f"),
+    "psnr": ("PSNR [dB]", ".2f"),
+    "vdp": ("JOD", ".2f"),
+}
+"""What real_models.py measures -> heading and format."""
+
+
+def real_models_table(values: Mapping[str, Any], kind: str) -> str:
+    """What real_models.py has measured of 'videos' or 'pans', in Markdown: means over the clips."""
+    clips, lines = values[kind], []
+    measured = [name for name in REAL_MODELS if name in next(iter(clips.values()))[values["networks"][0]]]
+    for network in values["networks"]:
+        means = [statistics.fmean(clip[network][name] for clip in clips.values()) for name in measured]
+        lines.append([network, *(format(mean, REAL_MODELS[name][1]) for name, mean in zip(measured, means))])
+    return markdown_table([REAL_MODELS[name][0] for name in measured], lines)
+
+
 def parser() -> argparse.ArgumentParser:
     """The parser of the command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -180,6 +202,10 @@ def tables(args: argparse.Namespace) -> Iterator[tuple[str, str]]:
     """
     if args.results[0].suffix == ".json":
         values = json.loads(args.results[0].read_text())
+        if "networks" in values:
+            kinds = [kind for kind in ("videos", "pans") if values[kind] and args.prefix in (None, kind)]
+            yield from ((kind, real_models_table(values, kind)) for kind in kinds)
+            return
         yield args.results[0].stem, tuned_table(values) if "trials" in values else rivals_table(values)
         return
     rows = [row for path in args.results for row in read_results(path)]

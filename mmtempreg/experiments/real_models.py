@@ -1,6 +1,6 @@
 """Do published super-resolution networks get steadier, and stay as sharp? On real clips, and on pans over photographs.
 
-Usage: python -m benchmarks.real_models CONFIG NAME=CHECKPOINT [NAME=CHECKPOINT ...] --videos FILE [FILE ...]
+Usage: python tools/experiments/real_models.py CONFIG NAME=CHECKPOINT [NAME=CHECKPOINT ...] --videos FILE [FILE ...]
        --photographs FILE [FILE ...] [--num-frames 24] [--work-dir DIR] [--out FILE.json] [--vdp]
 
 Each clip (its middle, HEIGHTxWIDTH pixels) is the truth; reduced by 4 it is what the networks see. Pans move a window
@@ -13,10 +13,10 @@ from __future__ import annotations
 
 import argparse
 import json
-import statistics
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -24,13 +24,12 @@ import torch
 from mmengine.config import Config
 from tqdm import tqdm
 
-import mmtempreg  # noqa: F401, before MMagic is imported
-from mmtempreg.apis import FrameModel, measure_videos, process_video
-from mmtempreg.atomic_write import replace_when_written
-from mmtempreg.datasets.photograph_twice import reduced
-from mmtempreg.tables import markdown_table
-from mmtempreg.video import Frame, FrameFolderWriter, open_frames
-from mmtempreg.video.flow_files import write_flow
+from ..apis import FrameModel, measure_videos, process_video
+from ..atomic_write import replace_when_written
+from ..datasets.photograph_twice import reduced
+from ..video import Frame, FrameFolderWriter, open_frames
+from ..video.flow_files import write_flow
+from .table import real_models_table
 
 RATE = 24
 SCALE = 4
@@ -102,27 +101,6 @@ def measured(folder: Path, names: Sequence[str], vdp: bool) -> dict[str, dict[st
     return {"truth": dict(warp_error=floor), **values}
 
 
-COLUMNS = {
-    "F": ".2f",
-    "excess": ".2f",
-    "K kept": ".2f",
-    "K": ".2f",
-    "psnr": ".2f",
-    "vdp": ".2f",
-}
-TITLES = {"excess": "excess of E_warp", "K": "K to the truth", "psnr": "PSNR [dB]", "vdp": "JOD"}
-
-
-def table(clips: Mapping[str, Mapping[str, Mapping[str, float]]], names: Sequence[str]) -> str:
-    """Means over clips, in Markdown."""
-    columns = [column for column in COLUMNS if column in next(iter(clips.values()))[names[0]]]
-    rows = [
-        [name, *(format(statistics.fmean(clip[name][c] for clip in clips.values()), COLUMNS[c]) for c in columns)]
-        for name in names
-    ]
-    return markdown_table([TITLES.get(column, column) for column in columns], rows)
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("config", help="of any of the checkpoints: the network is what counts")
@@ -154,13 +132,13 @@ def main() -> None:
             if not (folder / name).exists():
                 model = model or FrameModel(config, checkpoint)
                 process_video(model, open_frames(folder / "input", RATE), folder / name)
-    values = {
-        name: measured(folder, list(checkpoints), args.vdp)
-        for name, folder in tqdm(clips.items(), desc="measuring", unit="clip")
-    }
-    for title, paths in (("real clips", args.videos), ("pans over photographs", args.photographs)):
-        if paths:
-            print(f"\n{title} ({len(paths)})\n\n{table({p.stem: values[p.stem] for p in paths}, list(checkpoints))}")
+    values: dict[str, Any] = dict(networks=list(checkpoints), num_frames=args.num_frames, videos={}, pans={})
+    for name, folder in tqdm(clips.items(), desc="measuring", unit="clip"):
+        kind = "pans" if (folder / "flow").exists() else "videos"
+        values[kind][name] = measured(folder, list(checkpoints), args.vdp)
+    for kind in ("videos", "pans"):
+        if values[kind]:
+            print(f"\n{kind} ({len(values[kind])})\n\n{real_models_table(values, kind)}")
     if args.out:
         with replace_when_written(args.out) as partial:
             partial.write_text(json.dumps(values, indent=2))
