@@ -4,7 +4,8 @@ Usage: python -m benchmarks.siamese_step [--families srcnn edsr ...] [--batch 2]
        [--measure memory time]
 
 For the HDR network and every stock family, on real photographs: a plain step, a siamese step of two network passes, one
-of a single pass over [x, T(x)], one that regularises half of each batch, and one that regularises every second step.
+of a single pass over [x, T(x)], one that regularises half of each batch, one that regularises every second step, and
+one of two passes with the network itself as teacher, which runs a third time, forward only.
 (The plain step of `inst_colorization`, which MMagic cannot train, is ours with alpha=0.) They take turns; printed are
 the medians of the ratios to the plain step, with their quartiles for two passes. Twice the plain step is the limit, as
 the network runs twice. The peak memory is what a step takes beyond weights and optimiser (of the process on a CPU, of
@@ -36,6 +37,7 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "single pass": {"single_pass": True},
     "half of the batch": {"regularize_fraction": 0.5},
     "every 2nd step": {"regularize_every": 2},
+    "with a teacher": {"target": "teacher"},
 }
 HDR = dict(type="HDRReconstructionModel", generator=dict(type="HDRCNN"))
 
@@ -89,6 +91,9 @@ def family_steps(name: str, images: Path, batch: int, device: str, small: bool) 
         config_of = copy.deepcopy(dict(model))
         if options is None and name == "inst_colorization":  # MMagic cannot train it
             options = {"alpha": 0.0}
+        if variant == "with a teacher":
+            torch.save(steps["two passes"].model.state_dict(), images / "teacher.pth")
+            options = {**options, "teacher": str(images / "teacher.pth")}
         with untrained_vgg():
             built = MODELS.build(config_of["model"] if options is None else {**config_of, **options})
         steps[variant] = Step(built, _optimiser(built, optimiser), data, device)

@@ -7,10 +7,12 @@ import pytest
 import torch
 from mmagic.registry import MODELS
 from mmengine.logging import MessageHub
+from mmengine.model import MMDistributedDataParallel
 from mmengine.optim import OptimWrapper, build_optim_wrapper
 from mmengine.runner import Runner
 
 from tests.models.test_siamese import HDR, SRCNN, hdr_batch, photo_batch, siamese
+from tests.processes import in_processes
 from tests.stock_models import FAMILIES, family_config, real_images, untrained_vgg
 
 BY_KIND = [family for family in FAMILIES if family.name in ("edsr", "real_esrgan", "pix2pix", "inst_colorization")]
@@ -191,3 +193,35 @@ def test_a_teacher_of_another_network_is_named(tmp_path):
     path = saved(siamese(HDR), tmp_path / "hdr.pth")
     with pytest.raises(ValueError, match=r"hdr\.pth is no teacher for this BaseEditModel.*generator\.conv1\.weight"):
         siamese(target="teacher", teacher=path)
+
+
+@pytest.mark.slow
+def test_two_ranks_learn_from_one_teacher(tmp_path):
+    """Both have the same weights after a step, which are those of one process with both halves of the batch."""
+    base = siamese(alpha=0)
+    path, batch = saved(base, tmp_path / "base.pth"), photo_batch(4)
+    moved = copy.deepcopy(base)  # away from the teacher, else nothing would be learnt
+    with torch.no_grad():
+        for parameter in moved.parameters():
+            parameter.add_(0.01)
+
+    def student():
+        model = siamese(alpha=0, target="teacher", teacher=path)
+        model.load_state_dict(moved.state_dict())
+        return model
+
+    def stepped(model, part):
+        optimiser = OptimWrapper(torch.optim.SGD(model.parameters(), lr=1.0))
+        model.train().train_step(part, optimiser)
+        return {name.removeprefix("module."): value for name, value in model.state_dict().items()}
+
+    def rank(number):
+        part = {name: values[2 * number : 2 * number + 2] for name, values in copy.deepcopy(batch).items()}
+        return stepped(MMDistributedDataParallel(student()), part)
+
+    first, second = in_processes(rank, 2, tmp_path)
+    alone = stepped(student(), copy.deepcopy(batch))
+    for name, value in alone.items():
+        assert torch.equal(first[name], second[name])
+        torch.testing.assert_close(first[name], value, rtol=1e-5, atol=1e-7)
+    assert not torch.equal(alone["generator.conv1.weight"], moved.state_dict()["generator.conv1.weight"])
