@@ -2,6 +2,7 @@
 
 Usage: python tools/experiments/real_models.py CONFIG NAME=CHECKPOINT [NAME=CHECKPOINT ...] --videos FILE [FILE ...]
        --photographs FILE [FILE ...] [--num-frames 24] [--work-dir DIR] [--out FILE.json] [--vdp]
+       [--picture FILE.png CLIP ...]
 
 Each clip (its middle, HEIGHTxWIDTH pixels) is the truth; reduced by 4 it is what the networks see. Pans move a window
 over a photograph by a fraction of a pixel a frame: their motion is exact; in clips it is estimated in the truth.
@@ -19,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 import cv2
+import matplotlib
 import numpy as np
 import torch
 from mmengine.config import Config
@@ -30,6 +32,9 @@ from ..datasets.photograph_twice import reduced
 from ..video import Frame, FrameFolderWriter, open_frames
 from ..video.flow_files import write_flow
 from .table import real_models_table
+
+matplotlib.use("Agg")
+import matplotlib.pyplot as plt
 
 RATE = 24
 SCALE = 4
@@ -101,6 +106,34 @@ def measured(folder: Path, names: Sequence[str], vdp: bool) -> dict[str, dict[st
     return {"truth": dict(warp_error=floor), **values}
 
 
+def draw(folders: Sequence[Path], names: Sequence[str], output: Path) -> None:
+    """A frame of each clip as it should be and as each network makes it, and where it changes along the motion."""
+    figure, axes = plt.subplots(
+        2 * len(folders), len(names) + 1, figsize=(3 * (len(names) + 1), 4.6 * len(folders)), layout="constrained"
+    )
+    for row, folder in enumerate(folders):
+        sources = {name: open_frames(folder / name, RATE) for name in names}
+        flow = folder / "flow" if (folder / "flow").exists() else None
+        found = measure_videos(
+            sources, open_frames(folder / "truth", RATE), ["warp_error", "K"], "rgb", flow_folder=flow
+        )
+        maps = [video.change_map for video in found.videos]
+        top = float(np.nanquantile(maps[0], 0.995))
+        for column, name in enumerate(("truth", *names)):
+            pictures = axes[2 * row : 2 * row + 2, column]
+            frames = list(open_frames(folder / name, RATE))
+            pictures[0].imshow(frames[len(frames) // 2].image, interpolation="nearest")
+            pictures[0].set_title(name)
+            if column:
+                pictures[1].imshow(maps[column - 1], vmin=0, vmax=top, cmap="inferno")
+                pictures[1].set_title(f"K {found.videos[column - 1].values['K']:.2f}", fontsize="medium")
+            for axis in pictures:
+                axis.axis("off")
+    with replace_when_written(output) as partial:
+        figure.savefig(partial, dpi=100)
+    plt.close(figure)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("config", help="of any of the checkpoints: the network is what counts")
@@ -110,6 +143,7 @@ def main() -> None:
     parser.add_argument("--num-frames", type=int, default=24)
     parser.add_argument("--work-dir", type=Path, default=Path("work_dirs/real_models"))
     parser.add_argument("--out", type=Path, help="write the values of every clip")
+    parser.add_argument("--picture", nargs="+", metavar="FILE CLIP", help="draw these clips (names without ending)")
     parser.add_argument("--vdp", action="store_true", help="ColorVideoVDP too (slow)")
     args = parser.parse_args()
     checkpoints = dict(text.split("=", 1) for text in args.checkpoints)
@@ -139,6 +173,8 @@ def main() -> None:
     for kind in ("videos", "pans"):
         if values[kind]:
             print(f"\n{kind} ({len(values[kind])})\n\n{real_models_table(values, kind)}")
+    if args.picture:
+        draw([args.work_dir / name for name in args.picture[1:]], list(checkpoints), Path(args.picture[0]))
     if args.out:
         with replace_when_written(args.out) as partial:
             partial.write_text(json.dumps(values, indent=2))

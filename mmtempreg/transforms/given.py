@@ -8,6 +8,7 @@ import torch
 from mmagic.registry import MODELS
 from torch import Tensor
 
+from ..functional import pixel_grid
 from .base import DrawnTransform, ImageRange, RandomTransform
 
 
@@ -17,18 +18,33 @@ class Shift(DrawnTransform):
     Args:
         offset: (N, 2), (x, y) in pixels of the images: the output pixel p is read at p + offset.
         size: (H, W) of the images.
+        margin: Pixels of the images along the border that do not count.
     """
 
-    def __init__(self, offset: Tensor, size: tuple[int, int]) -> None:
+    def __init__(self, offset: Tensor, size: tuple[int, int], margin: float = 0.0) -> None:
         super().__init__(size, "zeros")
-        self.offset = offset.to(torch.float64)
+        self.offset, self.margin = offset.to(torch.float64), margin
 
     def of_first(self, number: int) -> Shift:
         """The same of the first images alone."""
-        return Shift(self.offset[:number], self.size)
+        return Shift(self.offset[:number], self.size, self.margin)
+
+    def valid(self, f: Tensor) -> Tensor:
+        """As of any T, within the margin before and after."""
+        shape = (f.shape[-2], f.shape[-1])
+        before = pixel_grid(shape, self.size, f.device).expand(len(f), *shape, 2)
+        extent = before.new_tensor([self.size[1], self.size[0]]) - 0.5 - self.margin
+        ok = [
+            (points >= self.margin - 0.5) & (points <= extent) for points in (before, before + self.offset_of(before))
+        ]
+        return super().valid(f) * (ok[0] & ok[1]).all(dim=-1).unsqueeze(1).to(f.dtype)
+
+    def offset_of(self, points: Tensor) -> Tensor:
+        """The offsets, as they are added to points (N, h, w, 2)."""
+        return self.offset.to(points.device)[:, None, None, :]
 
     def map_points(self, points: Tensor) -> Tensor:
-        return points + self.offset.to(points.device)[:, None, None, :]
+        return points + self.offset_of(points)
 
 
 @MODELS.register_module()
@@ -38,9 +54,18 @@ class GivenShiftPair(RandomTransform):
     A camera does not move its photograph, it photographs what has moved: aliasing, noise and compression are others in
     the next frame, and that is what many networks flicker with. The batch's data samples hold the second photograph,
     `moved_img`, and in their metainfo the offset, `moved_by`: (x, y) in pixels of the input.
+
+    Args:
+        margin: Pixels of the input along the border of both photographs that do not count: a network sees an end of the
+            world there, which does not move.
     """
 
     padding_mode = "zeros"
+
+    def __init__(self, margin: float = 1.0) -> None:
+        if margin < 0:
+            raise ValueError(f"margin must not be negative, got {margin}")
+        self.margin = margin
 
     def of_batch(self, data_samples: Any) -> tuple[Tensor, Shift]:
         """The second photographs (N, C, H, W), as the data preprocessor leaves them, and T.
@@ -55,7 +80,7 @@ class GivenShiftPair(RandomTransform):
             )
         moved = data_samples.moved_img
         offset = torch.as_tensor(data_samples.metainfo["moved_by"], dtype=torch.float64).view(len(moved), 2)
-        return moved, Shift(offset, (moved.shape[-2], moved.shape[-1]))
+        return moved, Shift(offset, (moved.shape[-2], moved.shape[-1]), self.margin)
 
     def sample(
         self, x: Tensor, generator: torch.Generator | None = None, image_range: ImageRange = ImageRange()

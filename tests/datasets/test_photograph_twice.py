@@ -127,6 +127,9 @@ def test_the_loss_is_that_of_the_overlap(fraction, order):
         # f_tx at p shows what f_x shows at p + offset
         shifted = torch.roll(F.pad(f_x, (8, 8, 8, 8)), (-down, -right), (-2, -1))[..., 8:-8, 8:-8]
         seen = torch.roll(F.pad(torch.ones_like(f_x), (8, 8, 8, 8)), (-down, -right), (-2, -1))[..., 8:-8, 8:-8]
+        inner = torch.zeros_like(f_x)
+        inner[..., 4:-4, 4:-4] = 1  # a pixel of the input
+        seen = seen * inner * torch.roll(F.pad(inner, (8, 8, 8, 8)), (-down, -right), (-2, -1))[..., 8:-8, 8:-8]
         squares.append(((f_tx - shifted) * seen).square().mean())
     torch.testing.assert_close(losses["loss_reg"].detach(), torch.stack(squares).mean(), rtol=1e-5, atol=1e-8)
 
