@@ -5,7 +5,7 @@ from .clip_sampler import ClipSampler
 from .clips import ClipDataset, ClipEntry, find_clips, read_clip_list, write_clip_list
 from .hdr_clips import HDRClipDataset
 from .hdr_images import HDRImageDataset, HDRPanDataset, read_hdr
-from .photograph_twice import PhotographTwice
+from .photograph_twice import PhotographRadianceTwice, PhotographTwice
 from .photographs import PhotographDataset
 from .procedural_hdr import ProceduralHDRDataset
 
@@ -18,6 +18,7 @@ __all__ = [
     "HDRImageDataset",
     "HDRPanDataset",
     "PhotographDataset",
+    "PhotographRadianceTwice",
     "PhotographTwice",
     "ProceduralHDRDataset",
     "find_clips",

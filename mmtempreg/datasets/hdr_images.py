@@ -195,7 +195,7 @@ class HDRImageDataset(_HDRFolder):
         shot = self.camera.draw(rng)
         exposure = exposure_for(radiance, rng.uniform(*self.percentile))
         radiance = shift_colour(np.ascontiguousarray(radiance * np.float32(exposure)), shot.hue, shot.saturation)
-        return self._item(info, radiance, photograph(radiance, shot, rng))
+        return self._item(dict(info, shot=shot), radiance, photograph(radiance, shot, rng))
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,8 @@ import torch.nn.functional as F
 from mmagic.registry import TRANSFORMS
 from mmcv.transforms import BaseTransform
 
+from .virtual_camera import photograph
+
 
 @TRANSFORMS.register_module()
 class PhotographTwice(BaseTransform):
@@ -99,6 +101,55 @@ class PhotographTwice(BaseTransform):
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}(crop_size={self.crop_size}, scale={self.scale}, shift={self.shift})"
+
+
+@TRANSFORMS.register_module()
+class PhotographRadianceTwice(BaseTransform):
+    """The same for HDR reconstruction: crops of a scene of radiance, shifted by whole pixels, and the virtual camera.
+
+    The photograph of the first crop is the item's own; that of the second has the same exposure, response curve and
+    noise level, and noise and compression of its own. Take it instead of the crop in the pipeline.
+
+    Required keys: `gt`, (H, W, 3) radiance, `img`, its photograph, `shot` (`virtual_camera.Shot`). Added or changed:
+    `gt`, `img` (crops), `moved_img` and `moved_by`, as of `PhotographTwice`.
+
+    Args:
+        crop_size: Edge of the crops in pixels.
+        shift: Largest shift in pixels, each way and axis.
+
+    Raises:
+        ValueError: If options are out of range, or the image is smaller than the crop and the shift need.
+    """
+
+    def __init__(self, crop_size: int = 64, shift: int = 4) -> None:
+        if crop_size < 1 or shift < 0:
+            raise ValueError(f"crop_size must be positive and shift not negative, got {crop_size} and {shift}")
+        self.crop_size, self.shift = crop_size, shift
+
+    def transform(self, results: dict) -> dict:
+        height, width = results["gt"].shape[:2]
+        room = min(height, width) - self.crop_size - 2 * self.shift
+        if room < 0:
+            raise ValueError(
+                f"a scene of {width}x{height} is too small for crops of {self.crop_size} + 2 x {self.shift}"
+            )
+        top, left = (
+            np.random.randint(self.shift, length - self.crop_size - self.shift + 1) for length in (height, width)
+        )
+        down, right = np.random.randint(-self.shift, self.shift + 1, 2)
+        window, moved = (
+            (slice(y, y + self.crop_size), slice(x, x + self.crop_size))
+            for y, x in ((top, left), (top + down, left + right))
+        )
+        rng = np.random.default_rng(np.random.randint(2**31, size=2))
+        return dict(
+            results,
+            gt=np.ascontiguousarray(results["gt"][window]),
+            img=np.ascontiguousarray(results["img"][window]),
+            moved_img=photograph(results["gt"][moved], results["shot"], rng),
+            moved_by=(float(right), float(down)),
+            moved_img_channel_order=results["img_channel_order"],
+        )
 
 
 def reduced(image: np.ndarray, scale: int) -> np.ndarray:

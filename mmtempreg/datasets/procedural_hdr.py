@@ -111,5 +111,6 @@ class ProceduralHDRDataset(BaseDataset):
             scene, now = draw_scene(self.seed, info["clip_index"]), info["frame"]
             info["motion"] = {lag: scene_motion(scene, now, now - lag, self.size) for lag in self.lags if lag <= now}
         rng = np.random.default_rng([self.seed, info["clip_index"], 1])
-        image = photograph(radiance, self.camera.draw(rng), rng)
-        return dict(info, img=image, gt=radiance, img_channel_order="rgb", gt_channel_order="rgb")
+        shot = self.camera.draw(rng)
+        image = photograph(radiance, shot, rng)
+        return dict(info, img=image, gt=radiance, shot=shot, img_channel_order="rgb", gt_channel_order="rgb")

@@ -6,15 +6,16 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
-from mmagic.registry import MODELS, TRANSFORMS
+from mmagic.registry import DATASETS, MODELS, TRANSFORMS
 from mmengine.dataset import pseudo_collate
 from PIL import Image
 from skimage import data
 
 from mmtempreg.datasets.photograph_twice import reduced
+from mmtempreg.datasets.virtual_camera import VirtualCamera
 from mmtempreg.models.siamese import SiameseEditModel
 from mmtempreg.transforms import GivenShiftPair
-from tests.models.test_siamese import SRCNN
+from tests.models.test_siamese import HDR, SRCNN
 
 PHOTO = np.ascontiguousarray(data.astronaut()[:200, :240])
 EXACT = dict(type="PhotographTwice", crop_size=48, scale=4, shift=6, zoom_out=1.0, noise=0, jpeg_quality=None)
@@ -164,3 +165,62 @@ def test_outside_training_nothing_changes():
     stock.load_state_dict(model.state_dict())
     x = torch.rand(1, 3, 12, 12)
     assert torch.equal(model(x, mode="tensor"), stock(x, mode="tensor"))
+
+
+# ---------------------------------------------------------------- HDR
+
+
+HDR_PACK = dict(PACK, meta_keys=[*PACK["meta_keys"], "clip"])
+
+
+def hdr_dataset(tmp_path, **camera):
+    pipeline = [dict(type="PhotographRadianceTwice", crop_size=24, shift=3), HDR_PACK]
+    options = dict(data_root=str(tmp_path), num_images=2, size=32, seed=5, pipeline=pipeline)
+    dataset = DATASETS.build(dict(type="ProceduralHDRDataset", **options))
+    dataset.camera = VirtualCamera(**camera)
+    return dataset
+
+
+def test_radiance_is_moved_and_photographed_with_the_same_camera(tmp_path):
+    data = hdr_dataset(tmp_path, noise=0.0, hue=0.0, saturation=0.0, jpeg=False)
+    whole = data.get_data_info(1)
+    np.random.seed(3)
+    packed = data[1]
+    sample = packed["data_samples"]
+    right, down = map(int, sample.moved_by)
+    gt = sample.gt_img.permute(1, 2, 0).numpy()
+    ((top, left),) = [(y, x) for y in range(9) for x in range(9) if (whole["gt"][y : y + 24, x : x + 24] == gt).all()]
+    crop = lambda image, y, x: image[y : y + 24, x : x + 24]  # noqa: E731
+    assert (packed["inputs"].permute(1, 2, 0).numpy() == crop(whole["img"], top, left)).all()
+    moved = sample.moved_img.permute(1, 2, 0).numpy()
+    assert (moved == crop(whole["img"], top + down, left + right)).all()  # no noise: the very photograph, elsewhere
+
+
+def test_noise_is_another_in_the_second_photograph(tmp_path):
+    data = hdr_dataset(tmp_path, noise=0.05, jpeg=False)
+    np.random.seed(0)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(np.random, "randint", lambda low, high=None, size=None: np.full(size or (), max(0, low)))
+        sample = data[0]
+    difference = sample["inputs"].float() - sample["data_samples"].moved_img.float()
+    assert sample["data_samples"].moved_by == (0.0, 0.0)
+    assert difference.std() > 0.5
+
+
+def test_hdr_networks_are_trained_with_it(tmp_path):
+    data = hdr_dataset(tmp_path)
+    model = wrapped(HDR)
+    prepared = model.data_preprocessor(pseudo_collate([data[0], data[1]]), True)
+    moved = prepared["data_samples"].moved_img
+    assert moved.max() <= 1  # as the input
+    assert prepared["data_samples"].gt_img.max() > 1  # radiance
+    assert model(**prepared, mode="loss")["loss_reg"] > 0
+
+
+def test_scenes_that_are_too_small_are_named(tmp_path):
+    with pytest.raises(ValueError, match="a scene of 32x32 is too small for crops of 30"):
+        TRANSFORMS.build(dict(type="PhotographRadianceTwice", crop_size=30)).transform(
+            hdr_dataset(tmp_path).get_data_info(0)
+        )
+    with pytest.raises(ValueError, match="crop_size must be positive"):
+        TRANSFORMS.build(dict(type="PhotographRadianceTwice", crop_size=0))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import torch
 from mmagic.models import BaseEditModel, DataPreprocessor
 from mmagic.registry import MODELS
 from mmagic.structures import DataSample
@@ -28,8 +29,10 @@ class HDRDataPreprocessor(DataPreprocessor):
         super().__init__(mean, std, output_channel_order=output_channel_order, **kwargs)
 
     def _do_norm(self, inputs: Tensor, do_norm: bool | None = None) -> Tensor:
-        # MMagic says explicitly whether to normalise for fields of data samples only: those are radiance here.
-        return super()._do_norm(inputs, do_norm=None if do_norm is None else False)
+        # MMagic says explicitly whether to normalise for fields of data samples only: those are radiance here, but for
+        # photographs, which have 8 bits.
+        radiance = do_norm is not None and inputs.dtype != torch.uint8
+        return super()._do_norm(inputs, do_norm=False if radiance else do_norm)
 
     def destruct_radiance(self, radiance: Tensor, data_samples: Any) -> Tensor:
         """Cuts the padding and gives BGR, MMagic's order of results; linear scale and range stay."""
