@@ -168,7 +168,6 @@ def test_a_resumed_run_has_the_same_teacher(images, tmp_path):
         (dict(target="truth", teacher="a.pth"), ValueError, "go together"),
         (dict(target="teacher"), ValueError, "go together"),
         (dict(target="student", teacher="a.pth"), ValueError, "'truth' or 'teacher'"),
-        (dict(target="teacher", teacher="no_such_file.pth"), FileNotFoundError, "no_such_file"),
     ],
 )
 def test_options_that_do_not_go_together(options, error, match):
@@ -192,7 +191,15 @@ def test_a_generator_that_will_become_a_blur_is_warned_of(tmp_path):
 def test_a_teacher_of_another_network_is_named(tmp_path):
     path = saved(siamese(HDR), tmp_path / "hdr.pth")
     with pytest.raises(ValueError, match=r"hdr\.pth is no teacher for this BaseEditModel.*generator\.conv1\.weight"):
-        siamese(target="teacher", teacher=path)
+        trained(siamese(target="teacher", teacher=path), [photo_batch()])
+
+
+def test_a_teacher_is_needed_for_training_alone():
+    """A config of a taught model serves for inference where the teacher's checkpoint is not."""
+    model = siamese(target="teacher", teacher="no_such_file.pth")
+    assert model.eval()(torch.rand(1, 3, 8, 8), mode="tensor").shape == (1, 3, 16, 16)
+    with pytest.raises(FileNotFoundError, match="no_such_file"):
+        trained(model, [photo_batch()])
 
 
 @pytest.mark.slow

@@ -11,7 +11,7 @@ from mmengine.model import BaseModel
 
 from ...transforms import MOTIONS, GivenShiftPair
 from .families import family_of
-from .training import Regularizer, StockTask
+from .training import Regularizer, StockTask, Teacher
 
 
 @MODELS.register_module()
@@ -48,11 +48,10 @@ class SiameseEditModel(BaseModel):
             a short clip along a smooth path, of steady motion or of a hand-held camera (`transforms.motion`).
         target: 'truth', or 'teacher': L_rec (and with it the discriminator of a GAN) compares with what the network
             predicted before it was fine-tuned. No ground truth is needed then, and its look stays.
-        teacher: Checkpoint of that network; as a rule what `load_from` names.
+        teacher: Checkpoint of that network; as a rule what `load_from` names. It is loaded in the first training step.
 
     Raises:
-        ValueError: If a number is out of its range, one of `transform` and `regularization` is missing, or the teacher
-            is of another network.
+        ValueError: If a number is out of its range, or options that go together do not.
         TypeError: If the model is of a kind that is not supported.
     """
 
@@ -98,8 +97,7 @@ class SiameseEditModel(BaseModel):
         with MODELS.switch_scope_and_registry(model.get("_scope_")):
             super().__init__(**stock)
         self.prepare(stock)
-        if teacher is not None:
-            self.teach(teacher)
+        self.teacher = None if teacher is None else Teacher(model, teacher)
         if transform is not None and alpha > 0:
             self.regularizer = Regularizer(
                 MODELS.build(transform),

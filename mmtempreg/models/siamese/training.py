@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import copy
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 import torch
+from mmagic.registry import MODELS
 from mmagic.structures import DataSample
 from mmengine.dist import get_rank
 from mmengine.logging import MessageHub
@@ -48,6 +48,39 @@ class Regularizer:
     def sample(self, x: Tensor, generator: torch.Generator, image_range: ImageRange) -> list[DrawnTransform]:
         """Draws the transforms of a step: `num_transforms` for each image."""
         return MOTIONS[self.motion](self.transform, self.num_transforms, x, generator, image_range)
+
+
+@dataclass
+class Teacher:
+    """The network as it was, frozen; loaded when a training step first asks for it, and in no checkpoint.
+
+    Attributes:
+        model: Config of the stock model.
+        checkpoint: Its weights.
+    """
+
+    model: Mapping
+    checkpoint: str
+
+    def load(self, student: SiameseTraining) -> Any:
+        """The teacher of a student, a stock model.
+
+        Raises:
+            FileNotFoundError: If there is no such checkpoint.
+            ValueError: If it is of another network than the student.
+        """
+        loaded = CheckpointLoader.load_checkpoint(self.checkpoint, map_location="cpu")
+        weights = {n.removeprefix("module."): value for n, value in loaded.get("state_dict", loaded).items()}
+        teacher: Any = MODELS.build({n: value for n, value in self.model.items() if n not in student.for_training})
+        expected = {n: value for n, value in teacher.state_dict().items() if n.split(".")[0] in student.networks}
+        wrong = [n for n, v in expected.items() if n not in weights or weights[n].shape != v.shape]
+        if wrong:
+            raise ValueError(
+                f"{self.checkpoint} is no teacher for this {student.stock_class.__name__}: of {len(expected)} weights "
+                f"{len(wrong)} are missing or have another shape, such as {wrong[:3]}"
+            )
+        teacher.load_state_dict({n: weights[n] for n in expected}, strict=False)
+        return teacher.eval().requires_grad_(False)
 
 
 @dataclass
@@ -96,7 +129,12 @@ class SiameseTraining(BaseModel):
 
     networks: tuple[str, ...] = ("generator",)
     """Attributes that hold what predicts: what a teacher must have the weights of."""
-    _teacher: tuple[Any, ...] = ()  # in a tuple: no part of the state dict
+    for_training: tuple[str, ...] = ()
+    """What a stock model's config names for training alone: a teacher is built without."""
+    teacher: Teacher | None = None
+    """Whose predictions are the truth; None: nobody's."""
+
+    _teacher: tuple[Any, ...] = ()  # when it is loaded; in a tuple: no part of the state dict
     _iteration: int | None = None  # which draws of T; None: those of the runner's iteration
     _given: tuple[Tensor, Shift] | None = None  # T(x) and T that came with the batch
     _passes: _Passes | None = None
@@ -134,36 +172,17 @@ class SiameseTraining(BaseModel):
         out = as_channel_order(torch.stack([result.output.pred_img for result in results]), "BGR")  # as MMagic's are
         return out if predicts_radiance(model) else out / 255
 
-    def teach(self, checkpoint: str) -> None:
-        """Takes for ground truth what the network predicts with a checkpoint's weights.
-
-        That network is frozen and in no checkpoint. It costs one more forward pass a step.
-
-        Raises:
-            FileNotFoundError: If there is no such checkpoint.
-            ValueError: If it is of another network.
-        """
-        teacher = copy.deepcopy(self)
-        teacher.regularizer = None
-        loaded = CheckpointLoader.load_checkpoint(checkpoint, map_location="cpu")
-        weights = {n.removeprefix("module."): value for n, value in loaded.get("state_dict", loaded).items()}
-        expected = {n: value for n, value in teacher.state_dict().items() if n.split(".")[0] in self.networks}
-        wrong = [n for n, v in expected.items() if n not in weights or weights[n].shape != v.shape]
-        if wrong:
-            raise ValueError(
-                f"{checkpoint} is no teacher for this {self.stock_class.__name__}: of {len(expected)} weights "
-                f"{len(wrong)} are missing or have another shape, such as {wrong[:3]}"
-            )
-        teacher.load_state_dict({n: weights[n] for n in expected}, strict=False)
-        self._teacher = (teacher.eval().requires_grad_(False),)
-
     @property
     def taught(self) -> bool:
         """Whether predictions of the network as it was stand in for the ground truth."""
-        return bool(self._teacher)
+        return self.teacher is not None
 
     def _taught(self, predict: Callable[[Any], Tensor]) -> Tensor:
         """What the teacher predicts; `predict` asks a model for it."""
+        if not self._teacher:
+            assert self.teacher is not None
+            with torch.random.fork_rng(devices=[]):  # a run that is resumed loads it at another step
+                self._teacher = (self.teacher.load(self),)
         (teacher,) = self._teacher
         with torch.no_grad():
             return predict(teacher.to(next(self.parameters()).device))

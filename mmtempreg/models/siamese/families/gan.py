@@ -20,6 +20,7 @@ class GANFamily(SiameseTraining):
     """
 
     has_own_loss = False
+    for_training = ("discriminator", "gan_loss", "disc_loss", "perceptual_loss")
 
     def check(self) -> None:
         """Warns of a GAN's generator that is fine-tuned with a pixel loss against the truth, and nothing else."""
