@@ -18,7 +18,8 @@ train_dataloader = dict(
 
 steady_and_sharp = dict(
     transform=dict(type='GivenShiftPair'),
-    regularization=dict(type='TransformInvarianceLoss', distance=dict(type='RelativeDetailLoss', loss_weight=3.0)),
+    regularization=dict(
+        type='TransformInvarianceLoss', distance=dict(type='RelativeDetailLoss', low_pass=0.0, loss_weight=3.0)),
     alpha=0.5,
     target='teacher')
 pixel_loss = dict(type='LocalStatisticsLoss')

@@ -17,11 +17,12 @@ class RelativeDetailLoss(nn.Module):
 
     A plain distance between f(T(x)) and T(f(x)) is smallest for a blur: less detail, less to differ in. Here the
     difference counts in relation to the detail h v = v - G * v that there is, so that taking detail away gains nothing:
-    it has to be made to move with the picture. S is a Gaussian, since the finest detail, which no input of a lower
-    resolution determines, should not decide.
+    it has to be made to move with the picture. S is a Gaussian that hides what interpolation in T(f(x)) takes away.
+    Without interpolation leave it out: what S hides, nobody watches, and a network that is held to an amount of detail
+    (`LocalStatisticsLoss`) fills it with checkerboards.
 
     Args:
-        low_pass: Standard deviation of S in pixels; 0: none.
+        low_pass: Standard deviation of S in pixels; 0, none, where T moves by whole pixels.
         sigma: Standard deviation of G in pixels.
         epsilon: Added to the denominator: the energy of detail that is none. For values in [0, 1].
         loss_weight: Factor.
