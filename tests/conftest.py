@@ -17,3 +17,13 @@ def _mmagic_scope():
     mmengine.registry.init_default_scope("mmagic")
     torch.manual_seed(0)
     torch.set_num_threads(int(os.environ["OMP_NUM_THREADS"]))
+
+
+@pytest.fixture(scope="session")
+def images(tmp_path_factory):
+    """A folder with what `tests.stock_models.real_images` writes; read only."""
+    from tests.stock_models import real_images
+
+    folder = tmp_path_factory.mktemp("images")
+    real_images(folder)
+    return folder

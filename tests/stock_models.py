@@ -92,6 +92,10 @@ FAMILIES = (
 )  # fmt: skip
 
 
+BY_KIND = [family for family in FAMILIES if family.name in ("edsr", "real_esrgan", "pix2pix", "inst_colorization")]
+"""One for each family of `mmtempreg.models.siamese.families`."""
+
+
 def real_images(folder: Path) -> None:
     """Writes 8 photographs of 144x144 as PNG: `gt`, and what networks see of it.
 

@@ -12,14 +12,7 @@ from mmengine.runner import Runner
 from mmtempreg.engine import AccelerationHook, BFloat16OptimWrapper
 from mmtempreg.losses import RegularizationLoss
 from tests.models.test_siamese import HDR, SRCNN, hdr_batch, photo_batch, siamese
-from tests.stock_models import FAMILIES, family_config, real_images, untrained_vgg
-
-
-@pytest.fixture(scope="module")
-def images(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("images")
-    real_images(folder)
-    return folder
+from tests.stock_models import FAMILIES, family_config, untrained_vgg
 
 
 def family(name):

@@ -13,16 +13,9 @@ from mmagic.registry import MODELS
 from mmengine.config import Config
 from mmengine.runner import Runner, load_checkpoint
 
-from tests.stock_models import FAMILIES, family_config, predicts_the_same, real_images, same_as_stock, train
+from tests.stock_models import FAMILIES, family_config, predicts_the_same, same_as_stock, train
 
 NAMES = [family.name for family in FAMILIES]
-
-
-@pytest.fixture(scope="module")
-def images(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("images")
-    real_images(folder)
-    return folder
 
 
 @pytest.mark.parametrize("family", FAMILIES, ids=NAMES)

@@ -20,16 +20,7 @@ from mmtempreg.models.siamese.families import FAMILIES as KINDS
 from mmtempreg.models.siamese.siamese_edit_model import siamese_class
 from tests.models.test_siamese import HDR, SRCNN, hdr_batch, siamese
 from tests.processes import free_port
-from tests.stock_models import FAMILIES, family_config, real_images, untrained_vgg
-
-BY_KIND = [family for family in FAMILIES if family.name in ("edsr", "real_esrgan", "pix2pix", "inst_colorization")]
-
-
-@pytest.fixture(scope="module")
-def images(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("images")
-    real_images(folder)
-    return folder
+from tests.stock_models import BY_KIND, family_config, untrained_vgg
 
 
 @pytest.fixture

@@ -13,16 +13,7 @@ from mmengine.runner import Runner
 
 from tests.models.test_siamese import HDR, SRCNN, hdr_batch, photo_batch, siamese
 from tests.processes import in_processes
-from tests.stock_models import FAMILIES, family_config, real_images, untrained_vgg
-
-BY_KIND = [family for family in FAMILIES if family.name in ("edsr", "real_esrgan", "pix2pix", "inst_colorization")]
-
-
-@pytest.fixture(scope="module")
-def images(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("images")
-    real_images(folder)
-    return folder
+from tests.stock_models import BY_KIND, FAMILIES, family_config, untrained_vgg
 
 
 def saved(model, path):
