@@ -208,7 +208,9 @@ def test_documents_are_filled_with_what_the_files_say(tmp_path):
     assert "holds no results" in tool("fill_tables.py", tmp_path / "b.md", ok=False)
 
 
-@pytest.mark.parametrize("name", ["README.md", "docs/results.md", "docs/results_by_residual.md", "docs/metrics.md"])
+@pytest.mark.parametrize(
+    "name", ["README.md", "docs/results.md", "docs/results_by_residual.md", "docs/metrics.md", "docs/real_models.md"]
+)
 def test_our_documents_say_what_our_files_say(name):
     text = (ROOT / name).read_text()
     assert "<!-- table.py docs/results/" in text or "<!-- measures -->" in text
