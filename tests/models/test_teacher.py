@@ -221,5 +221,5 @@ def test_two_ranks_learn_from_one_teacher(tmp_path):
     alone = stepped(student(), copy.deepcopy(batch))
     for name, value in alone.items():
         assert torch.equal(first[name], second[name])
-        torch.testing.assert_close(first[name], value, rtol=1e-5, atol=1e-7)
+        torch.testing.assert_close(first[name], value, rtol=1e-4, atol=1e-5)
     assert not torch.equal(alone["generator.conv1.weight"], moved.state_dict()["generator.conv1.weight"])
