@@ -91,15 +91,16 @@ class LocalStatisticsLoss(nn.Module):
 
     def forward(self, pred: Tensor, target: Tensor) -> Tensor:
         """The scalar loss of two maps (N, C, H, W)."""
-        detail = torch.stack([(self._energy(pred, s) - self._energy(target, s)).abs().mean() for s in self.sigmas])
-        colours = (blur(pred, self.sigmas[-1]) - blur(target, self.sigmas[-1])).abs().mean()
+        blurred = [(blur(pred, sigma), blur(target, sigma)) for sigma in self.sigmas]
+        detail = torch.stack([(self._energy(pred - a) - self._energy(target - b)).abs().mean() for a, b in blurred])
+        colours = (blurred[-1][0] - blurred[-1][1]).abs().mean()
         lowest, highest = -self._highest(-target), self._highest(target)
         beyond = (pred - torch.minimum(torch.maximum(pred, lowest), highest)).abs().mean()
         terms = self.pixel_weight * (pred - target).abs().mean() + self.mean_weight * colours
         return self.loss_weight * (terms + self.range_weight * beyond + self.energy_weight * detail.mean())
 
-    def _energy(self, image: Tensor, sigma: float) -> Tensor:
-        return (blur((image - blur(image, sigma)).square(), self.window) + self.epsilon).log()
+    def _energy(self, detail: Tensor) -> Tensor:
+        return (blur(detail.square(), self.window) + self.epsilon).log()
 
     def _highest(self, image: Tensor) -> Tensor:
         return F.max_pool2d(image, 2 * self.reach + 1, stride=1, padding=self.reach)

@@ -8,7 +8,6 @@ import torch
 from mmagic.registry import MODELS
 from torch import Tensor
 
-from ..functional import pixel_grid
 from .base import DrawnTransform, ImageRange, RandomTransform
 
 
@@ -31,13 +30,11 @@ class Shift(DrawnTransform):
 
     def valid(self, f: Tensor) -> Tensor:
         """As of any T, within the margin before and after."""
-        shape = (f.shape[-2], f.shape[-1])
-        before = pixel_grid(shape, self.size, f.device).expand(len(f), *shape, 2)
-        extent = before.new_tensor([self.size[1], self.size[0]]) - 0.5 - self.margin
-        ok = [
-            (points >= self.margin - 0.5) & (points <= extent) for points in (before, before + self.offset_of(before))
-        ]
-        return super().valid(f) * (ok[0] & ok[1]).all(dim=-1).unsqueeze(1).to(f.dtype)
+        after = self._points(f)
+        limits = after.new_tensor([self.size[1], self.size[0]]) - 0.5 - self.margin
+        both = torch.cat([after, after - self.offset_of(after)], dim=-1)
+        ok = (both >= self.margin - 0.5) & (both <= limits.repeat(2))
+        return super().valid(f) * ok.all(dim=-1).unsqueeze(1).to(f.dtype)
 
     def offset_of(self, points: Tensor) -> Tensor:
         """The offsets, as they are added to points (N, h, w, 2)."""
