@@ -2,18 +2,21 @@
 
 Usage: python tools/experiments/plot_sweep.py RESULTS.csv OUTPUT.png [--strategies NAME ...] [--prefix PREFIX]
        [--kind {strength,trade-off}]
+       python tools/experiments/plot_sweep.py RESULTS.json OUTPUT.png, of what real_models.py has measured
 
 `strength`: the paper's Figures 4 and 5, one line for each strategy, mean and standard deviation over the seeds;
 strategies without a strength are dashed lines. `trade-off`: a point for each strategy and strength in the planes of F
-and K, and of F and PSNR, with the Pareto front. Only what was measured is drawn.
+and K, and of F and PSNR, with the Pareto front. Of published networks: the excess of E_warp and the detail that is
+kept. Only what was measured is drawn.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import statistics
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -157,6 +160,32 @@ def trade_off_figure(points: Points, title: str) -> Any:
     return figure
 
 
+def frontier_figure(values: Mapping[str, Any]) -> Any:
+    """The plane of the excess of E_warp and of K kept, for each kind of clips: what steadiness costs in detail."""
+    kinds = [kind for kind in ("videos", "pans") if values[kind]]
+    figure, axes = plt.subplots(1, len(kinds), figsize=(5.5 * len(kinds), 5.5), layout="constrained", squeeze=False)
+    for panel, kind in zip(axes[0], kinds):
+        xy = np.array(
+            [
+                [
+                    statistics.fmean(clip[network][name] for clip in values[kind].values())
+                    for name in ("excess", "K kept")
+                ]
+                for network in values["networks"]
+            ]
+        )
+        for number, (network, point) in enumerate(zip(values["networks"], xy)):
+            marker = "os^Dvp*X"[number // 10 + number % 2 * 4]
+            panel.plot(*point, marker, color=f"C{number % 10}", markersize=8, label=network)
+        front = pareto(np.stack([xy[:, 0], -xy[:, 1]], axis=1))
+        panel.plot(*xy[front].T, color="black", linewidth=3, alpha=0.25, zorder=0, label="Pareto front")
+        panel.axhline(1, color="black", linewidth=0.8, alpha=0.5)
+        panel.set(xlabel="excess of E_warp over the truth's (0: as steady as the truth)", ylabel="K kept", title=kind)
+        panel.grid(alpha=0.3)
+    figure.legend(*axes[0][0].get_legend_handles_labels(), loc="outside lower center", ncols=2, frameon=False)
+    return figure
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("results", type=Path)
@@ -165,6 +194,9 @@ def main() -> None:
     parser.add_argument("--prefix", help="set of clips (default: the first)")
     parser.add_argument("--kind", choices=("strength", "trade-off"), default="strength")
     args = parser.parse_args()
+    if args.results.suffix == ".json":
+        save(frontier_figure(json.loads(args.results.read_text())), args.output)
+        return
     try:
         rows = read_results(args.results)
         if not rows:
@@ -176,11 +208,15 @@ def main() -> None:
     except ValueError as error:
         sys.exit(f"error: {error}")
     points = Points(rows, {name: KNOWN[name] for name in args.strategies}, prefix)
-    figure = (strength_figure if args.kind == "strength" else trade_off_figure)(points, sets[prefix])
-    with replace_when_written(args.output) as partial:
+    save((strength_figure if args.kind == "strength" else trade_off_figure)(points, sets[prefix]), args.output)
+
+
+def save(figure: Any, path: Path) -> None:
+    """Writes a figure whole."""
+    with replace_when_written(path) as partial:
         figure.savefig(partial, dpi=120)
     plt.close(figure)
-    print(args.output)
+    print(path)
 
 
 if __name__ == "__main__":

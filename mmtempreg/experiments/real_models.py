@@ -1,19 +1,20 @@
 """Do published super-resolution networks get steadier, and stay as sharp? On real clips, and on pans over photographs.
 
 Usage: python tools/experiments/real_models.py CONFIG NAME=CHECKPOINT [NAME=CHECKPOINT ...] --videos FILE [FILE ...]
-       --photographs FILE [FILE ...] [--num-frames 24] [--work-dir DIR] [--out FILE.json] [--vdp]
+       --photographs FILE [FILE ...] [--num-frames 30] [--work-dir DIR] [--out FILE.json] [--vdp]
        [--picture FILE.png CLIP ...]
 
 Each clip (its middle, HEIGHTxWIDTH pixels) is the truth; reduced by 4 it is what the networks see. Pans move a window
 over a photograph by a fraction of a pixel a frame: their motion is exact; in clips it is estimated in the truth.
 The first network is the one as it came: K is given against the truth and against it, and the excess, E_warp less the
-truth's, as a share of its. What is done already is not done again.
+truth's, as a share of its. EQ is that of the middle frame. What is done already is not done again.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import math
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from pathlib import Path
@@ -26,7 +27,7 @@ import torch
 from mmengine.config import Config
 from tqdm import tqdm
 
-from ..apis import FrameModel, measure_videos, process_video
+from ..apis import FrameModel, measure_image_equivariance, measure_videos, process_video
 from ..atomic_write import replace_when_written
 from ..datasets.photograph_twice import reduced
 from ..video import Frame, FrameFolderWriter, open_frames
@@ -89,6 +90,16 @@ def write_pan_motion(folder: Path, step: tuple[float, float], num_frames: int) -
         write_flow(folder / "flow" / "backward" / f"{number:06d}.flo", flow)
 
 
+def run(model: FrameModel, folder: Path, name: str) -> None:
+    """A network's video of a clip, and its EQ in a file beside it."""
+    frames = open_frames(folder / "input", RATE)
+    middle = folder / "input" / f"{(frames.num_frames or 0) // 2:06d}.png"
+    equivariance = measure_image_equivariance(model, [middle], num_transforms=2)
+    with replace_when_written(folder / f"{name}.json") as partial:
+        partial.write_text(json.dumps(equivariance))
+    process_video(model, frames, folder / name)
+
+
 def measured(folder: Path, names: Sequence[str], vdp: bool) -> dict[str, dict[str, float]]:
     """The measures of each network's video of a clip, and those of the truth under the name 'truth'."""
     sources = {name: open_frames(folder / name, RATE) for name in names}
@@ -96,7 +107,13 @@ def measured(folder: Path, names: Sequence[str], vdp: bool) -> dict[str, dict[st
     metrics = ["F", "warp_error", "K", "psnr", *(["vdp"] if vdp else [])]
     found = measure_videos(sources, open_frames(folder / "truth", RATE), metrics, "rgb", flow_folder=flow)
     kept = measure_videos(sources, open_frames(folder / names[0], RATE), ["K"], "rgb")
+    second = measure_videos(sources, open_frames(folder / "truth", RATE), ["F"], "rgb", flow_folder=flow, lag=1.0)
     values = {video.name: dict(video.values) for video in found.videos}
+    for video in second.videos:
+        equivariance = json.loads((folder / f"{video.name}.json").read_text())
+        values[video.name]["EQ"] = equivariance["EQ"]
+        if math.isfinite(video.values["F"]):  # the clip is longer than a second
+            values[video.name]["F 1 s"] = video.values["F"]
     assert found.reference is not None
     floor = found.reference.values["warp_error"]
     for video in kept.videos:
@@ -140,7 +157,7 @@ def main() -> None:
     parser.add_argument("checkpoints", nargs="+", metavar="NAME=CHECKPOINT", help="the network as it came first")
     parser.add_argument("--videos", type=Path, nargs="+", default=[])
     parser.add_argument("--photographs", type=Path, nargs="+", default=[])
-    parser.add_argument("--num-frames", type=int, default=24)
+    parser.add_argument("--num-frames", type=int, default=30, help="more than a second of them")
     parser.add_argument("--work-dir", type=Path, default=Path("work_dirs/real_models"))
     parser.add_argument("--out", type=Path, help="write the values of every clip")
     parser.add_argument("--picture", nargs="+", metavar="FILE CLIP", help="draw these clips (names without ending)")
@@ -165,7 +182,7 @@ def main() -> None:
         for folder in tqdm(clips.values(), desc=name, unit="clip"):
             if not (folder / name).exists():
                 model = model or FrameModel(config, checkpoint)
-                process_video(model, open_frames(folder / "input", RATE), folder / name)
+                run(model, folder, name)
     values: dict[str, Any] = dict(networks=list(checkpoints), num_frames=args.num_frames, videos={}, pans={})
     for name, folder in tqdm(clips.items(), desc="measuring", unit="clip"):
         kind = "pans" if (folder / "flow").exists() else "videos"

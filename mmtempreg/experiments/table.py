@@ -163,9 +163,11 @@ def tuned_table(tuned: Mapping[str, Any]) -> str:
 
 REAL_MODELS = {
     "F": ("F", ".2f"),
+    "F 1 s": ("F, 1 s", ".2f"),
     "excess": ("excess of E_warp", ".2f"),
     "K kept": ("K kept", ".2f"),
     "K": ("K", ".2f"),
+    "EQ": ("EQ [dB]", ".1f"),
     "psnr": ("PSNR [dB]", ".2f"),
     "vdp": ("JOD", ".2f"),
 }

@@ -14,6 +14,7 @@ from mmagic.registry import MODELS
 from mmengine.config import Config
 from skimage import data
 
+from mmtempreg.experiments.plot_sweep import frontier_figure
 from mmtempreg.experiments.real_models import SIZE, STEPS, pan_frames, write_clip, write_pan_motion
 from mmtempreg.experiments.table import real_models_table
 from mmtempreg.meters import Motion, WarpErrorMeter
@@ -65,7 +66,7 @@ def test_the_command(photograph, tmp_path):
     command = [
         *(sys.executable, "-W", "ignore", "tools/experiments/real_models.py", tmp_path / "config.py"),
         *(f"as it came={tmp_path}/a.pth", f"other={tmp_path}/b.pth", "--videos", tmp_path / "clip.mp4"),
-        *("--photographs", photograph, "--num-frames", 3, "--work-dir", tmp_path / "work"),
+        *("--photographs", photograph, "--num-frames", 26, "--work-dir", tmp_path / "work"),
         *("--out", tmp_path / "out.json", "--picture", tmp_path / "picture.png", "coffee"),
     ]
     for _ in range(2):  # the second time all is there already
@@ -75,10 +76,16 @@ def test_the_command(photograph, tmp_path):
     for kind, clip in (("videos", "clip"), ("pans", "coffee")):
         first, other = (values[kind][clip][name] for name in ("as it came", "other"))
         assert first["K kept"] == first["excess"] == 1
+        assert 20 < first["EQ"] < 90
+        assert ("F 1 s" in first) == (kind == "pans")  # the clip is too short
         truth = values[kind][clip]["truth"]["warp_error"]
         assert other["excess"] == (other["warp_error"] - truth) / (first["warp_error"] - truth)
-        assert f"| other | {other['F']:.2f} | {other['excess']:.2f} |" in real_models_table(values, kind)
+        assert f"| other | {other['F']:.2f} |" in real_models_table(values, kind)
         assert real_models_table(values, kind) in done.stdout
+    panels = frontier_figure(values).axes
+    assert [panel.get_title() for panel in panels] == ["videos", "pans"]
+    drawn = {line.get_label(): line.get_xydata() for line in panels[1].lines}
+    np.testing.assert_allclose(drawn["other"], [[other["excess"], other["K kept"]]])
     frame = next(iter(open_frames(tmp_path / "work" / "clip" / "truth", 24))).image
     assert frame.shape == (120, 164, 3)
     assert cv2.imread(str(tmp_path / "picture.png")).shape[1] == 900
