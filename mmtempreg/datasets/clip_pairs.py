@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import cv2
 import numpy as np
@@ -14,6 +14,7 @@ from torch import Tensor
 
 from ..functional.optical_flow import warp_by_flow
 from ..meters import estimate_flow
+from ..validation import Interval, OneOf, Rising, Whole, check_arguments
 from ..video import open_frames
 from ..video.flow_files import read_flow
 from ..video.image_files import read_image
@@ -46,23 +47,17 @@ class ClipPairDataset(BaseDataset):
 
     METAINFO = dict(dataset_type="clip_pairs", task_name="temporal_consistency")
 
+    @check_arguments
     def __init__(
         self,
         data_root: str,
-        num_frames: int = 11,
-        crop_size: int = 192,
-        scale: tuple[float, float] = (1.0, 1.0),
-        flow: str = "files",
-        num_items: int | None = None,
+        num_frames: Annotated[int, Interval("[2, inf)")] = 11,
+        crop_size: Annotated[int, Interval("[16, inf)")] = 192,
+        scale: Annotated[tuple[float, float], Interval("(0, 100]"), Rising()] = (1.0, 1.0),
+        flow: Annotated[str, OneOf(("files", "dis"))] = "files",
+        num_items: Whole | None = None,
         **kwargs: Any,
     ) -> None:
-        if num_frames < 2 or crop_size < 16 or not 0 < scale[0] <= scale[1]:
-            raise ValueError(
-                f"num_frames must be 2, crop_size 16 at least, scale (smallest, largest) > 0: got {num_frames}, "
-                f"{crop_size}, {scale}"
-            )
-        if flow not in ("dis", "files"):
-            raise ValueError(f"flow must be 'files' or 'dis', got {flow!r}")
         self.num_frames, self.crop_size, self.scale, self.flow = num_frames, crop_size, scale, flow
         self.num_items = num_items
         super().__init__(data_root=data_root, pipeline=[], serialize_data=False, **kwargs)

@@ -15,6 +15,7 @@ from mmagic.registry import DATASETS
 from mmengine.dataset import BaseDataset
 
 from ..atomic_write import replace_when_written
+from ..validation import FrameRate, Size, Whole, check_arguments
 from ..video import Frame, FrameSource, open_frames
 from ..video.reader import check_steady
 
@@ -122,19 +123,20 @@ class ClipDataset(BaseDataset):
 
     METAINFO = dict(dataset_type="clips", task_name="colorization")
 
+    @check_arguments
     def __init__(
         self,
         data_root: str,
         list_file: str | None = None,
-        size: int | tuple[int, int] | None = None,
-        fps: float | None = None,
-        shortest: int = 50,
-        longest: int = 200,
+        size: Size | None = None,
+        fps: FrameRate | None = None,
+        shortest: Whole = 50,
+        longest: Whole = 200,
         pipeline: Sequence[dict | Callable] = (),
         **kwargs: Any,
     ) -> None:
-        if not 1 <= shortest <= longest:
-            raise ValueError(f"shortest and longest must be 1 <= shortest <= longest, got {shortest} and {longest}")
+        if shortest > longest:
+            raise ValueError(f"shortest must not be above longest, got {shortest} and {longest}")
         self.list_file, self.fps, self.shortest, self.longest = list_file, fps, shortest, longest
         self.size = size
         self._reading: tuple[str, int, Iterator[Frame]] | None = None  # clip, next frame, what gives it

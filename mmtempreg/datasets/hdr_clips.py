@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from itertools import islice
-from typing import Any, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
 import numpy as np
 from mmagic.registry import DATASETS
 
+from ..validation import Count, FrameRate, Interval, Size, Whole, check_arguments
 from .clips import ClipDataset, ClipEntry
 from .virtual_camera import Shot, VirtualCamera, exposure_for, photograph, shift_colour
 
@@ -46,22 +47,21 @@ class HDRClipDataset(ClipDataset):
 
     METAINFO = dict(dataset_type="hdr", task_name="hdr_reconstruction")
 
+    @check_arguments
     def __init__(
         self,
         data_root: str,
         list_file: str | None = None,
-        size: int | tuple[int, int] | None = None,
-        fps: float = 24.0,
-        shortest: int = 50,
-        longest: int = 200,
-        saturated: float = 0.1,
+        size: Size | None = None,
+        fps: FrameRate = 24.0,
+        shortest: Whole = 50,
+        longest: Whole = 200,
+        saturated: Annotated[float, Interval("(0, 1)")] = 0.1,
         camera: dict | None = None,
-        seed: int = 0,
+        seed: Count = 0,
         pipeline: Sequence[dict | Callable] = (),
         **kwargs: Any,
     ) -> None:
-        if not 0 < saturated < 1:
-            raise ValueError(f"saturated must be a share of the pixels in (0, 1), got {saturated}")
         self.saturated, self.seed = saturated, seed
         self.camera = VirtualCamera(**{**dict(noise=0.0, hue=0.0, saturation=0.0, jpeg=False), **(camera or {})})
         self._take: _Take | None = None  # of the clip read last

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
 os.environ.setdefault("OPENCV_IO_ENABLE_OPENEXR", "1")  # OpenCV looks when it is imported
 import cv2
@@ -16,6 +16,7 @@ from mmagic.registry import DATASETS
 from mmengine.dataset import BaseDataset
 
 from ..meters import lag_frames
+from ..validation import Count, FrameRate, Interval, Positive, Rising, Whole, check_arguments
 from .procedural_scene import Wave
 from .virtual_camera import Shot, VirtualCamera, exposure_for, photograph, shift_colour
 
@@ -72,6 +73,9 @@ def _crop_width(path: str, image: np.ndarray, fraction: float, size: int) -> flo
     return min(fraction * width, height - 1.0)
 
 
+ShareRange = Annotated[tuple[float, float], Interval("(0, 1]"), Rising()]
+
+
 class Window(NamedTuple):
     """A square part of an image.
 
@@ -120,11 +124,6 @@ class _HDRFolder(BaseDataset):
         pipeline: Sequence[dict | Callable],
         **kwargs: Any,
     ) -> None:
-        if size < 1:
-            raise ValueError(f"size must be at least 1 pixel, got {size}")
-        for name, (low, high) in dict(crop=crop, percentile=percentile).items():
-            if not 0 < low <= high <= 1:
-                raise ValueError(f"{name} must be (smallest, largest) in (0, 1], got {(low, high)}")
         self.size, self.seed, self.crop, self.percentile, self.camera = size, seed, crop, percentile, camera
         self.files = files
         super().__init__(data_root=data_root, pipeline=list(pipeline), serialize_data=False, **kwargs)
@@ -155,21 +154,20 @@ class HDRImageDataset(_HDRFolder):
         FileNotFoundError, ValueError: For a missing, unreadable or too small image; they name the file.
     """
 
+    @check_arguments
     def __init__(
         self,
         data_root: str,
-        num_images: int = 10000,
-        size: int = 320,
-        seed: int = 0,
-        crop: tuple[float, float] = (0.2, 0.6),
-        percentile: tuple[float, float] = (0.85, 0.95),
+        num_images: Whole = 10000,
+        size: Whole = 320,
+        seed: Count = 0,
+        crop: ShareRange = (0.2, 0.6),
+        percentile: ShareRange = (0.85, 0.95),
         camera: dict | None = None,
         files: Sequence[str] | None = None,
         pipeline: Sequence[dict | Callable] = (),
         **kwargs: Any,
     ) -> None:
-        if num_images < 1:
-            raise ValueError(f"num_images must be at least 1, got {num_images}")
         self.num_images = num_images
         shot = VirtualCamera(**(camera or {}))
         super().__init__(data_root, size, seed, crop, percentile, shot, files, pipeline, **kwargs)
@@ -271,30 +269,26 @@ class HDRPanDataset(_HDRFolder):
         FileNotFoundError, ValueError: For a missing, unreadable or too small image, and a bad fps.
     """
 
+    @check_arguments
     def __init__(
         self,
         data_root: str,
-        num_clips: int | None = None,
-        num_frames: int = 100,
-        size: int = 320,
-        fps: float = 24.0,
-        seed: int = 0,
-        crop: tuple[float, float] = (0.2, 0.6),
-        percentile: tuple[float, float] = (0.85, 0.95),
-        pan: float = 0.3,
-        zoom: float = 0.1,
-        roll: float = 4.0,
+        num_clips: Whole | None = None,
+        num_frames: Whole = 100,
+        size: Whole = 320,
+        fps: FrameRate = 24.0,
+        seed: Count = 0,
+        crop: ShareRange = (0.2, 0.6),
+        percentile: ShareRange = (0.85, 0.95),
+        pan: Annotated[float, Interval("[0, 100]")] = 0.3,
+        zoom: Annotated[float, Interval("[0, 1)")] = 0.1,
+        roll: Annotated[float, Interval("[0, 360]")] = 4.0,
         camera: dict | None = None,
-        motion_lags: Sequence[float | None] = (),
+        motion_lags: Sequence[Positive | None] = (),
         files: Sequence[str] | None = None,
         pipeline: Sequence[dict | Callable] = (),
         **kwargs: Any,
     ) -> None:
-        if not fps > 0:
-            raise ValueError(f"fps must be positive, got {fps}")
-        for name, value in dict(num_clips=num_clips, num_frames=num_frames).items():
-            if value is not None and value < 1:
-                raise ValueError(f"{name} must be at least 1, got {value}")
         self.num_clips, self.num_frames, self.fps = num_clips, num_frames, float(fps)
         self.pan, self.zoom, self.roll = pan, zoom, roll
         self.lags = [lag_frames(lag, self.fps) for lag in motion_lags]

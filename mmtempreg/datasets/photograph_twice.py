@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
 import cv2
 import numpy as np
@@ -11,6 +11,7 @@ import torch.nn.functional as F
 from mmagic.registry import TRANSFORMS
 from mmcv.transforms import BaseTransform
 
+from ..validation import Count, Interval, Rising, Whole, check_arguments
 from .virtual_camera import photograph
 
 
@@ -40,23 +41,18 @@ class PhotographTwice(BaseTransform):
             named.
     """
 
+    @check_arguments
     def __init__(
         self,
-        crop_size: int = 96,
-        scale: int = 4,
-        shift: int = 8,
-        zoom_out: float = 0.5,
-        noise: float = 2.0,
-        jpeg_quality: tuple[int, int] | None = (70, 95),
+        crop_size: Whole = 96,
+        scale: Whole = 4,
+        shift: Count = 8,
+        zoom_out: Annotated[float, Interval("(0, 1]")] = 0.5,
+        noise: Annotated[float, Interval("[0, 255]")] = 2.0,
+        jpeg_quality: Annotated[tuple[int, int], Interval("[1, 100]"), Rising()] | None = (70, 95),
     ) -> None:
-        if scale < 1 or crop_size < scale or crop_size % scale:
+        if crop_size % scale:
             raise ValueError(f"crop_size must be a multiple of scale, got {crop_size} and {scale}")
-        if shift < 0 or noise < 0:
-            raise ValueError(f"shift and noise must not be negative, got {shift} and {noise}")
-        if not 0 < zoom_out <= 1:
-            raise ValueError(f"zoom_out must lie in (0, 1], got {zoom_out}")
-        if jpeg_quality is not None and not 1 <= jpeg_quality[0] <= jpeg_quality[1] <= 100:
-            raise ValueError(f"jpeg_quality must be two rising numbers in [1, 100], got {jpeg_quality}")
         self.crop_size, self.scale, self.shift, self.zoom_out = crop_size, scale, shift, zoom_out
         self.noise, self.jpeg_quality = noise, jpeg_quality
 
@@ -121,9 +117,8 @@ class PhotographRadianceTwice(BaseTransform):
         ValueError: If options are out of range, or the image is smaller than the crop and the shift need.
     """
 
-    def __init__(self, crop_size: int = 64, shift: int = 4) -> None:
-        if crop_size < 1 or shift < 0:
-            raise ValueError(f"crop_size must be positive and shift not negative, got {crop_size} and {shift}")
+    @check_arguments
+    def __init__(self, crop_size: Whole = 64, shift: Count = 4) -> None:
         self.crop_size, self.shift = crop_size, shift
 
     def transform(self, results: dict) -> dict:

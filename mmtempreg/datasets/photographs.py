@@ -6,13 +6,14 @@ import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import cv2
 import numpy as np
 from mmagic.registry import DATASETS
 from mmengine.dataset import BaseDataset
 
+from ..validation import Interval, check_arguments
 from ..video.image_files import read_image
 from .array_cache import cached_array
 
@@ -46,19 +47,18 @@ class PhotographDataset(BaseDataset):
 
     METAINFO = dict(dataset_type="photographs", task_name="colorization")
 
+    @check_arguments
     def __init__(
         self,
         data_root: str,
         partition_file: str | None = None,
         split: str | None = None,
         list_file: str | None = None,
-        drop_least_saturated: float = 0.0,
+        drop_least_saturated: Annotated[float, Interval("[0, 1)")] = 0.0,
         cache_dir: str | None = None,
         pipeline: Sequence[dict | Callable] = (),
         **kwargs: Any,
     ) -> None:
-        if not 0 <= drop_least_saturated < 1:
-            raise ValueError(f"drop_least_saturated must lie in [0, 1), got {drop_least_saturated}")
         if (partition_file is None) != (split is None):
             raise ValueError("`partition_file` and `split` go together: give both, or neither")
         if split is not None and split not in SPLITS:

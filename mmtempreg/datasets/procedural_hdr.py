@@ -11,6 +11,7 @@ from mmagic.registry import DATASETS
 from mmengine.dataset import BaseDataset
 
 from ..meters import lag_frames
+from ..validation import Count, Positive, Whole, check_arguments
 from .array_cache import cached_array
 from .procedural_scene import FPS, draw_scene, render_clip, render_still, scene_motion
 from .virtual_camera import VirtualCamera, photograph
@@ -47,14 +48,15 @@ class ProceduralHDRDataset(BaseDataset):
 
     METAINFO = dict(dataset_type="hdr", task_name="hdr_reconstruction")
 
+    @check_arguments
     def __init__(
         self,
-        num_images: int = 10000,
-        size: int = 128,
-        seed: int = 0,
-        num_clips: int | None = None,
-        num_frames: int | None = None,
-        motion_lags: Sequence[float | None] = (),
+        num_images: Whole = 10000,
+        size: Whole = 128,
+        seed: Count = 0,
+        num_clips: Whole | None = None,
+        num_frames: Whole | None = None,
+        motion_lags: Sequence[Positive | None] = (),
         data_root: str = "data/procedural_hdr",
         pipeline: Sequence[dict | Callable] = (),
         **kwargs: Any,
@@ -65,12 +67,6 @@ class ProceduralHDRDataset(BaseDataset):
         self.num_frames = 1 if num_frames is None else num_frames
         self.size, self.seed = size, seed
         self.lags = [lag_frames(lag, FPS) for lag in motion_lags]
-        counts = dict(num_images=num_images, num_clips=self.num_clips, num_frames=self.num_frames, size=size)
-        for name, value in counts.items():
-            if value < 1:
-                raise ValueError(f"{name} must be at least 1, got {value}")
-        if seed < 0:
-            raise ValueError(f"seed must not be negative, got {seed}")
         self.camera = VirtualCamera(noise=0, hue=0, saturation=0, jpeg=False)
         super().__init__(data_root=data_root, pipeline=list(pipeline), serialize_data=False, **kwargs)
 

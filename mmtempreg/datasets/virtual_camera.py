@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Annotated
 
 import cv2
 import numpy as np
 import torch
 
 from ..functional import camera_curve
+from ..validation import Interval, Share, check_fields
 
 
 @dataclass(frozen=True)
@@ -42,10 +44,13 @@ class VirtualCamera:
         jpeg: Compress with a random quality from 30 to 100.
     """
 
-    noise: float = 0.01
-    hue: float = 7.0
-    saturation: float = 0.1
+    noise: Annotated[float, Interval("[0, 1]")] = 0.01
+    hue: Annotated[float, Interval("[0, 360]")] = 7.0
+    saturation: Share = 0.1
     jpeg: bool = True
+
+    def __post_init__(self) -> None:
+        check_fields(self)
 
     def draw(self, rng: np.random.Generator) -> Shot:
         """Settings for one photograph or clip."""

@@ -12,6 +12,8 @@ from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
 from torch import nn
 
+from ..validation import check_arguments
+
 NETWORKS = ("generator", "generators", "image_model")
 
 
@@ -32,6 +34,7 @@ class AccelerationHook(Hook):
         RuntimeError: If this torch cannot compile a module in place (before 2.2).
     """
 
+    @check_arguments
     def __init__(
         self, channels_last: bool = False, compile: bool | dict[str, Any] = False, networks: Sequence[str] | None = None
     ) -> None:

@@ -10,6 +10,7 @@ from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
 
 from ..internals import checkpoint_of
+from ..validation import check_arguments
 
 
 @HOOKS.register_module()
@@ -24,6 +25,7 @@ class StrictLoadHook(Hook):
             network's (a discriminator, a perceptual loss) and may be missing. None: all of the model.
     """
 
+    @check_arguments
     def __init__(self, parts: Sequence[str] | None = None) -> None:
         self.parts = parts
 

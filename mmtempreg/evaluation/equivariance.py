@@ -14,6 +14,7 @@ from ..functional import pixel_grid
 from ..meters import EquivarianceMeter, Motion, bring
 from ..meters.motion import seen
 from ..transforms import AffineTransformPair, DrawnTransform, RandomTransform, draw_generator
+from ..validation import Whole, check_arguments
 from .sequence_metric import SequenceMetric
 
 KINDS: dict[str, dict[str, Any]] = {
@@ -88,10 +89,9 @@ class ImageEquivariance(SequenceMetric):
 
     meter = EquivarianceMeter
 
-    def __init__(self, every: int = 12, **kwargs: Any) -> None:
+    @check_arguments
+    def __init__(self, every: Whole = 12, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        if every < 1:
-            raise ValueError(f"every must be 1 frame at least, got {every}")
         self.every = every
 
     def prepare(self, module: Any, dataloader: Any) -> None:

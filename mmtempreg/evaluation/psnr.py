@@ -8,6 +8,7 @@ from mmagic.registry import METRICS
 
 from ..meters import DOMAINS, PSNRMeter
 from ..meters.domains import MAX_RADIANCE
+from ..validation import Positive, check_arguments
 from .sequence_metric import SequenceMetric
 
 
@@ -22,10 +23,9 @@ class ClipPSNR(SequenceMetric):
 
     meter = PSNRMeter
 
-    def __init__(self, peak: float, **kwargs: Any) -> None:
+    @check_arguments
+    def __init__(self, peak: Positive, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        if not peak > 0:
-            raise ValueError(f"peak must be positive, got {peak}")
         self._peak = peak
 
     def peak(self) -> float:
@@ -48,17 +48,16 @@ class SaturatedPSNR(ClipPSNR):
         ValueError: For an unknown option, and for a domain of display values, which radiance has not.
     """
 
+    @check_arguments
     def __init__(
         self,
         domain: str = "log",
-        max_radiance: float = MAX_RADIANCE,
+        max_radiance: Positive = MAX_RADIANCE,
         mask: str | None = "saturated",
         **kwargs: Any,
     ) -> None:
-        if not max_radiance > 0 or (domain in DOMAINS and not DOMAINS[domain].radiance):
-            raise ValueError(
-                f"max_radiance must be positive, got {max_radiance}, and domain of radiance, got {domain!r}"
-            )
+        if domain in DOMAINS and not DOMAINS[domain].radiance:
+            raise ValueError(f"domain must be one of radiance, got {domain!r}")
         peak = DOMAINS[domain].peak(max_radiance) if domain in DOMAINS else 1.0
         super().__init__(peak, domain=domain, mask=mask, **kwargs)
         self.metric = "SaturatedPSNR"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
 import torch
 from mmagic.evaluation.metrics.base_sample_wise_metric import BaseSampleWiseMetric
@@ -18,6 +18,7 @@ from ..functional.camera import SATURATION_THRESHOLD
 from ..meters import DOMAINS, METERS, Clip, Meter, Motion, Sums, add_sums, estimate_motion, lag_frames
 from ..meters.domains import MAX_RADIANCE, shown
 from ..meters.motion import known_motion
+from ..validation import Interval, OneOf, Positive, check_arguments
 
 
 class ClipRow(NamedTuple):
@@ -66,14 +67,15 @@ class SequenceMetric(BaseSampleWiseMetric):
 
     meter: type[Meter]
 
+    @check_arguments
     def __init__(
         self,
         meter: str | None = None,
-        domain: str = "linear",
-        mask: str | None = None,
-        threshold: float = SATURATION_THRESHOLD,
-        white: float = 255.0,
-        reduction: str = "mean",
+        domain: Annotated[str, OneOf(tuple(DOMAINS))] = "linear",
+        mask: Annotated[str, OneOf(("saturated",))] | None = None,
+        threshold: Annotated[float, Interval("(0, 1]")] = SATURATION_THRESHOLD,
+        white: Positive = 255.0,
+        reduction: Annotated[str, OneOf(("mean", "pooled"))] = "mean",
         per_clip: bool = False,
         options: dict[str, Any] | None = None,
         **kwargs: Any,
@@ -84,13 +86,6 @@ class SequenceMetric(BaseSampleWiseMetric):
             self.meter = METERS[meter]
         self.metric = self.meter.metric  # the base class asks for it
         super().__init__(**kwargs)
-        choices = dict(domain=(domain, tuple(DOMAINS)), mask=(mask, (None, "saturated")))
-        choices["reduction"] = (reduction, ("mean", "pooled"))
-        for name, (value, allowed) in choices.items():
-            if value not in allowed:
-                raise ValueError(f"{name} must be one of {allowed}, got {value!r}")
-        if not white > 0:
-            raise ValueError(f"white must be positive, got {white}")
         self.display = self.meter.display
         if self.display and (mask or domain not in ("linear", "gamma")):
             raise ValueError(

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
 from mmagic.registry import METRICS
 
 from ..functional.temporal import SIGMA
 from ..meters import FlickerMeter, ResidualMeter, SmoothnessMeter, WarpErrorMeter
+from ..validation import Interval, OneOf, Positive, check_arguments
 from .sequence_metric import SequenceMetric
 
 
@@ -26,7 +27,8 @@ class TemporalFlicker(SequenceMetric):
 
     meter: type[WarpErrorMeter] = FlickerMeter
 
-    def __init__(self, lag: float | None = None, **kwargs: Any) -> None:
+    @check_arguments
+    def __init__(self, lag: Positive | None = None, **kwargs: Any) -> None:
         super().__init__(options=dict(lag=lag), **kwargs)
 
 
@@ -46,11 +48,12 @@ class WarpError(TemporalFlicker):
 
     meter = WarpErrorMeter
 
+    @check_arguments
     def __init__(
         self,
-        lag: float | None = None,
-        interpolation: str = "bilinear",
-        low_pass: float = 0.0,
+        lag: Positive | None = None,
+        interpolation: Annotated[str, OneOf(("lanczos", "bilinear"))] = "bilinear",
+        low_pass: Annotated[float, Interval("[0, 100]")] = 0.0,
         **kwargs: Any,
     ) -> None:
         super().__init__(lag, **kwargs)
@@ -59,7 +62,8 @@ class WarpError(TemporalFlicker):
 
 
 class _TemporalMetric(SequenceMetric):
-    def __init__(self, sigma: float = SIGMA, **kwargs: Any) -> None:
+    @check_arguments
+    def __init__(self, sigma: Positive = SIGMA, **kwargs: Any) -> None:
         super().__init__(options=dict(sigma=sigma), **kwargs)
 
 

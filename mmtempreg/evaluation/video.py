@@ -7,6 +7,7 @@ from typing import Any
 from mmagic.registry import METRICS
 
 from ..meters import ColorDistributionMeter, DetailMeter, FlowDifferenceMeter, VideoVDPMeter
+from ..validation import check_arguments
 from .sequence_metric import SequenceMetric
 
 
@@ -54,5 +55,6 @@ class VideoVDP(SequenceMetric):
 
     meter = VideoVDPMeter
 
+    @check_arguments
     def __init__(self, display: str = "standard_4k", **kwargs: Any) -> None:
         super().__init__(options=dict(screen=display), **kwargs)

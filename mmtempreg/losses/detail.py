@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Annotated
 
 import torch
 import torch.nn.functional as F
 from mmagic.registry import MODELS
 from torch import Tensor, nn
 from torchvision.transforms.functional import gaussian_blur
+
+from ..validation import Interval, NotNegative, Positive, check_arguments
 
 
 @MODELS.register_module()
@@ -30,13 +33,15 @@ class RelativeDetailLoss(nn.Module):
 
     looks_around = True
 
+    @check_arguments
     def __init__(
-        self, low_pass: float = 0.7, sigma: float = 1.5, epsilon: float = 1e-5, loss_weight: float = 1.0
+        self,
+        low_pass: Annotated[float, Interval("[0, 100]")] = 0.7,
+        sigma: Annotated[float, Interval("(0, 100]")] = 1.5,
+        epsilon: Positive = 1e-5,
+        loss_weight: NotNegative = 1.0,
     ) -> None:
         super().__init__()
-        _check(sigma=sigma, epsilon=epsilon)
-        if low_pass < 0:
-            raise ValueError(f"low_pass must not be negative, got {low_pass}")
         self.low_pass, self.sigma, self.epsilon, self.loss_weight = low_pass, sigma, epsilon, loss_weight
 
     def forward(self, pred: Tensor, target: Tensor) -> Tensor:
@@ -69,22 +74,22 @@ class LocalStatisticsLoss(nn.Module):
 
     looks_around = True
 
+    @check_arguments
     def __init__(
         self,
-        sigmas: Sequence[float] = (0.7, 1.5),
-        window: float = 1.5,
-        reach: int = 3,
-        pixel_weight: float = 4.0,
-        mean_weight: float = 3.0,
-        range_weight: float = 20.0,
-        energy_weight: float = 0.7,
-        epsilon: float = 1e-4,
-        loss_weight: float = 1.0,
+        sigmas: Annotated[Sequence[float], Interval("(0, 100]")] = (0.7, 1.5),
+        window: Annotated[float, Interval("(0, 100]")] = 1.5,
+        reach: Annotated[int, Interval("[0, 100]")] = 3,
+        pixel_weight: NotNegative = 4.0,
+        mean_weight: NotNegative = 3.0,
+        range_weight: NotNegative = 20.0,
+        energy_weight: NotNegative = 0.7,
+        epsilon: Positive = 1e-4,
+        loss_weight: NotNegative = 1.0,
     ) -> None:
         super().__init__()
         if not sigmas:
             raise ValueError("sigmas must name one Gaussian at least")
-        _check(sigmas=min(sigmas), window=window, epsilon=epsilon)
         self.sigmas, self.window, self.reach, self.epsilon = tuple(sigmas), window, reach, epsilon
         self.pixel_weight, self.mean_weight, self.range_weight = pixel_weight, mean_weight, range_weight
         self.energy_weight, self.loss_weight = energy_weight, loss_weight
@@ -117,9 +122,3 @@ def blur(image: Tensor, sigma: float) -> Tensor:
         size = f"{image.shape[-1]}x{image.shape[-2]}"
         raise ValueError(f"a map of {size} pixels is too small for a Gaussian of {sigma} pixels: take larger crops")
     return gaussian_blur(image, [2 * radius + 1] * 2, [sigma, sigma])
-
-
-def _check(**positive: float) -> None:
-    for name, value in positive.items():
-        if not value > 0:
-            raise ValueError(f"{name} must be positive, got {value}")

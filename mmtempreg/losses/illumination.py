@@ -6,6 +6,7 @@ from mmagic.registry import MODELS
 from torch import Tensor, nn
 
 from ..functional import illumination
+from ..validation import Share, check_arguments
 
 
 @MODELS.register_module()
@@ -18,10 +19,9 @@ class IlluminationReflectanceLoss(nn.Module):
         illumination_weight: w in [0, 1]; 0.5 in the authors' code.
     """
 
-    def __init__(self, illumination_weight: float = 0.5) -> None:
+    @check_arguments
+    def __init__(self, illumination_weight: Share = 0.5) -> None:
         super().__init__()
-        if not 0 <= illumination_weight <= 1:
-            raise ValueError(f"illumination_weight must lie in [0, 1], got {illumination_weight}")
         self.illumination_weight = illumination_weight
 
     def forward(self, pred: Tensor, target: Tensor, weight: Tensor | None = None) -> Tensor:

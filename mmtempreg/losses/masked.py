@@ -6,6 +6,8 @@ import torch
 from mmagic.registry import MODELS
 from torch import Tensor, nn
 
+from ..validation import check_arguments
+
 
 @MODELS.register_module()
 class MaskedLoss(nn.Module):
@@ -22,9 +24,15 @@ class MaskedLoss(nn.Module):
             such as `PerceptualLoss`, the sum counts.
     """
 
+    @check_arguments
     def __init__(self, distance: dict | None = None) -> None:
         super().__init__()
         self.distance = MODELS.build(distance or dict(type="MSELoss"))
+        if getattr(self.distance, "reduction", "mean") != "mean":
+            raise ValueError(
+                f"distance must have reduction='mean', got {self.distance.reduction!r}: the strength of the loss would "
+                "depend on the size of the crops"
+            )
 
     def forward(self, pred: Tensor, target: Tensor, weight: Tensor | None = None) -> Tensor:
         """Args: pred, target: (N, C, H, W); weight: (N, 1 or C, H, W) in [0, 1], or None for 1."""

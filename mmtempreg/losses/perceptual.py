@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import torch.nn.functional as F
 from mmagic.registry import MODELS
 from torch import Tensor, nn
 from torchvision.models import vgg16 as torchvision_vgg16
 
+from ..validation import Interval, check_arguments
 from ..vgg16 import MEAN, STD, load_vgg16
 
 
@@ -28,8 +31,13 @@ class VGG16Loss(nn.Module):
         FileNotFoundError, ValueError: If `vgg16` is not there or not VGG16; when called, if maps have not 3 channels.
     """
 
-    def __init__(self, vgg16: str, layers: int = 23, low: float = 0.0, high: float = 1.0) -> None:
+    @check_arguments
+    def __init__(
+        self, vgg16: str, layers: Annotated[int, Interval("[1, 31]")] = 23, low: float = 0.0, high: float = 1.0
+    ) -> None:
         super().__init__()
+        if not low < high:
+            raise ValueError(f"low must be below high, got {low} and {high}")
         features = torchvision_vgg16(weights=None).features
         features.load_state_dict(load_vgg16(vgg16))
         self._features = (features[:layers].eval().requires_grad_(False),)  # in a tuple: no part of the state dict

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
 
 import torch
 from mmagic.registry import MODELS
@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from ..functional.temporal import SIGMA, highpass_matrix
 from ..transforms.base import DrawnTransform
+from ..validation import FrameRate, Interval, Positive, check_arguments
 from .masked import MaskedLoss
 
 
@@ -64,6 +65,7 @@ class RegularizationLoss(nn.Module):
         valid_only: Leave out pixels for which T reads from outside the image. False: the authors' code.
     """
 
+    @check_arguments
     def __init__(self, distance: dict | None = None, valid_only: bool = True) -> None:
         super().__init__()
         self.masked_loss = MaskedLoss(distance)
@@ -136,7 +138,8 @@ class TemporalResidualLoss(RegularizationLoss):
         kwargs: Arguments of `RegularizationLoss`.
     """
 
-    def __init__(self, fps: float = 24.0, sigma: float = SIGMA, **kwargs: Any) -> None:
+    @check_arguments
+    def __init__(self, fps: FrameRate = 24.0, sigma: Positive = SIGMA, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.fps, self.sigma = fps, sigma
 
@@ -176,7 +179,10 @@ class CombinedRegularizationLoss(nn.Module):
         ValueError: If there is no loss, or not one weight for each.
     """
 
-    def __init__(self, losses: Sequence[dict], weights: Sequence[float] | None = None) -> None:
+    @check_arguments
+    def __init__(
+        self, losses: Sequence[dict], weights: Annotated[Sequence[float], Interval("[0, inf)")] | None = None
+    ) -> None:
         super().__init__()
         if not losses or (weights is not None and len(weights) != len(losses)):
             raise ValueError(f"give losses, and a weight for each or none: got {losses} and {weights}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Annotated
 
 import torch
 from mmagic.registry import MODELS
@@ -10,6 +11,7 @@ from torch import Tensor
 
 from ..functional import affine_matrix, transform_points
 from ..functional.geometry import PADDING_MODES
+from ..validation import Interval, OneOf, Pixels, check_arguments
 from .base import DrawnTransform, ImageRange, RandomTransform, uniform
 
 
@@ -38,26 +40,21 @@ class AffineTransformPair(RandomTransform):
         pixel_center: Turn about the true centre of the pixel grid instead of the authors' (W/2, H/2).
     """
 
+    @check_arguments
     def __init__(
         self,
-        translate: float = 2.0,
-        rotate: float = 1.0,
-        zoom: float = 0.03,
-        shear: float = 1.0,
-        scale: float = 1.0,
-        padding_mode: str = "reflection",
+        translate: Pixels = 2.0,
+        rotate: Annotated[float, Interval("[0, 90)")] = 1.0,
+        zoom: Annotated[float, Interval("[0, 1)")] = 0.03,
+        shear: Annotated[float, Interval("[0, 90)")] = 1.0,
+        scale: Annotated[float, Interval("[0, 1000]")] = 1.0,
+        padding_mode: Annotated[str, OneOf(PADDING_MODES)] = "reflection",
         pixel_center: bool = False,
     ) -> None:
-        ranges = dict(translate=translate, rotate=rotate, zoom=zoom, shear=shear, scale=scale)
-        for name, value in ranges.items():
-            if not (math.isfinite(value) and value >= 0):
-                raise ValueError(f"{name} must be a number >= 0, got {value}")
         if zoom * scale >= 1:
             raise ValueError(f"zoom * scale must be below 1, got {zoom} * {scale}")
         if max(rotate, shear) * scale >= 90:
             raise ValueError(f"rotate and shear must stay below 90 degrees, got {rotate} and {shear} times {scale}")
-        if padding_mode not in PADDING_MODES:
-            raise ValueError(f"padding_mode must be one of {PADDING_MODES}, got {padding_mode!r}")
         self.translate = translate * scale
         self.rotate = math.radians(rotate) * scale
         self.zoom = zoom * scale

@@ -8,6 +8,7 @@ import torch
 from mmagic.registry import MODELS
 from torch import Tensor
 
+from ..validation import check_arguments
 from .base import DrawnTransform, ImageRange, RandomTransform
 
 
@@ -43,6 +44,7 @@ class ComposeTransformPair(RandomTransform):
             `padding_mode`.
     """
 
+    @check_arguments
     def __init__(self, transforms: Sequence[dict | RandomTransform]) -> None:
         if not transforms:
             raise ValueError("ComposeTransformPair needs at least one transform")

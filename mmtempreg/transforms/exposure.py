@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import torch
 from mmagic.registry import MODELS
 from torch import Tensor
 
+from ..validation import Interval, check_arguments
 from .base import DrawnTransform, ImageRange, RandomTransform, uniform
 
 
@@ -33,9 +36,8 @@ class ExposureTransformPair(RandomTransform):
             stops.
     """
 
-    def __init__(self, stops: float = 0.1) -> None:
-        if not stops >= 0:
-            raise ValueError(f"stops must be a number >= 0, got {stops}")
+    @check_arguments
+    def __init__(self, stops: Annotated[float, Interval("[0, 20]")] = 0.1) -> None:
         self.stops = float(stops)
 
     def sample(

@@ -8,6 +8,7 @@ import torch
 from mmagic.registry import MODELS
 from torch import Tensor
 
+from ..validation import Pixels, check_arguments
 from .base import DrawnTransform, ImageRange, RandomTransform
 
 
@@ -59,9 +60,8 @@ class GivenShiftPair(RandomTransform):
 
     padding_mode = "zeros"
 
-    def __init__(self, margin: float = 1.0) -> None:
-        if margin < 0:
-            raise ValueError(f"margin must not be negative, got {margin}")
+    @check_arguments
+    def __init__(self, margin: Pixels = 1.0) -> None:
         self.margin = margin
 
     def of_batch(self, data_samples: Any) -> tuple[Tensor, Shift]:

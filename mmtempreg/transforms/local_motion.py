@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import torch
 import torch.nn.functional as F
 from mmagic.registry import MODELS
 from torch import Tensor
 
 from ..functional.geometry import PADDING_MODES
+from ..validation import Interval, OneOf, Pixels, check_arguments
 from .base import DrawnTransform, ImageRange, RandomTransform, uniform
 
 
@@ -38,13 +41,13 @@ class LocalMotionPair(RandomTransform):
         padding_mode: What T reads outside the image, 'zeros', 'border' or 'reflection'.
     """
 
-    def __init__(self, displacement: float = 2.0, control_points: int = 5, padding_mode: str = "reflection") -> None:
-        if displacement < 0:
-            raise ValueError(f"displacement must be >= 0 pixels, got {displacement}")
-        if control_points < 2:
-            raise ValueError(f"control_points must be at least 2 per axis, got {control_points}")
-        if padding_mode not in PADDING_MODES:
-            raise ValueError(f"padding_mode must be one of {PADDING_MODES}, got {padding_mode!r}")
+    @check_arguments
+    def __init__(
+        self,
+        displacement: Pixels = 2.0,
+        control_points: Annotated[int, Interval("[2, 1000]")] = 5,
+        padding_mode: Annotated[str, OneOf(PADDING_MODES)] = "reflection",
+    ) -> None:
         self.displacement = displacement
         self.control_points = control_points
         self.padding_mode: str = padding_mode

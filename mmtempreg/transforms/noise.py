@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import torch
 from mmagic.registry import MODELS
 from torch import Tensor
 
+from ..validation import Interval, Rising, check_arguments
 from .base import DrawnTransform, ImageRange, RandomTransform, uniform
 
 
@@ -31,10 +34,9 @@ class NoiseTransformPair(RandomTransform):
             image. The paper's range by default.
     """
 
-    def __init__(self, sigma: tuple[float, float] = (0.01, 0.04)) -> None:
+    @check_arguments
+    def __init__(self, sigma: Annotated[tuple[float, float], Interval("[0, 10]"), Rising()] = (0.01, 0.04)) -> None:
         low, high = sigma
-        if not 0 <= low <= high:
-            raise ValueError(f"sigma must be (smallest, largest) with 0 <= smallest <= largest, got {sigma}")
         self.sigma = (float(low), float(high))
 
     def sample(

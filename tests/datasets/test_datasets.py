@@ -142,10 +142,10 @@ def test_any_worker_count_gives_the_same_data(tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (dict(num_images=0), "num_images must be at least 1"),
-        (dict(size=0), "size must be at least 1"),
+        (dict(num_images=0), "num_images must be a whole number >= 1"),
+        (dict(size=0), "size must be a whole number >= 1"),
         (dict(num_clips=3), "go together"),
-        (dict(seed=-1), "seed must not be negative"),
+        (dict(seed=-1), "seed must be a whole number >= 0"),
     ],
 )
 def test_bad_arguments(tmp_path, arguments, message):
@@ -343,7 +343,7 @@ def test_missing_and_unreadable_files_are_named(hdr_folder):
         (hdr_folder / name).write_bytes(b"not an image at all")
         with pytest.raises(ValueError, match=name):
             read_hdr(hdr_folder / name)
-    with pytest.raises(ValueError, match="fps must be positive"):
+    with pytest.raises(ValueError, match="fps must be a number in"):
         HDRPanDataset(str(hdr_folder), fps=0)
     with pytest.raises(ValueError, match="crop must be"):
         HDRImageDataset(str(hdr_folder), crop=(0.5, 1.5))

@@ -124,10 +124,10 @@ def test_gradients(name):
 @pytest.mark.parametrize(
     ("make", "match"),
     [
-        (lambda: RelativeDetailLoss(sigma=0), "sigma must be positive"),
-        (lambda: RelativeDetailLoss(epsilon=0), "epsilon must be positive"),
-        (lambda: RelativeDetailLoss(low_pass=-1), "low_pass must not be negative"),
-        (lambda: LocalStatisticsLoss(window=0), "window must be positive"),
+        (lambda: RelativeDetailLoss(sigma=0), "sigma must be a number in \\(0, 100\\]"),
+        (lambda: RelativeDetailLoss(epsilon=0), "epsilon must be a number above 0"),
+        (lambda: RelativeDetailLoss(low_pass=-1), "low_pass must be a number in \\[0, 100\\]"),
+        (lambda: LocalStatisticsLoss(window=0), "window must be a number in \\(0, 100\\]"),
         (lambda: LocalStatisticsLoss(sigmas=()), "one Gaussian at least"),
         (lambda: RelativeDetailLoss()(torch.zeros(1, 3, 4, 4), torch.zeros(1, 3, 4, 4)), "4x4 pixels is too small"),
     ],

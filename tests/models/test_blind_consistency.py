@@ -241,7 +241,7 @@ def test_pieces_are_drawn_at_random_and_seeded(pairs):
 def test_pairs_that_do_not_fit(pairs, tmp_path):
     with pytest.raises(ValueError, match="flow must be"):
         ClipPairDataset(str(pairs), flow="raft")
-    with pytest.raises(ValueError, match="crop_size 16 at least"):
+    with pytest.raises(ValueError, match="crop_size must be a whole number >= 16"):
         ClipPairDataset(str(pairs), crop_size=8)
     with pytest.raises(ValueError, match="clip 'a' has 7 frames of 64x64: too few"):
         ClipPairDataset(str(pairs), num_frames=11, crop_size=32)

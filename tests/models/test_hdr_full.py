@@ -199,7 +199,7 @@ def test_hdr_video_is_exposed_by_the_share_that_saturates(scenes):
 
 
 def test_hdr_video_that_cannot_be_used(scenes):
-    with pytest.raises(ValueError, match="saturated must be a share"):
+    with pytest.raises(ValueError, match="saturated must be a number in"):
         HDRClipDataset(str(scenes), saturated=1.0)
     bad = np.full((30, 40, 3), np.nan, np.float32)
     write_image(scenes / "dark" / "0000.exr", bad)

@@ -173,7 +173,7 @@ def test_normalised_input_keeps_image_units():
 
 @pytest.mark.parametrize("alpha", [-0.1, 1.1, float("nan")])
 def test_alpha_outside_0_1(alpha):
-    with pytest.raises(ValueError, match=r"alpha must lie in \[0, 1\]"):
+    with pytest.raises(ValueError, match=r"alpha must be a number in \[0, 1\]"):
         siamese(alpha=alpha)
 
 

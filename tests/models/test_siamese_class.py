@@ -119,7 +119,7 @@ def test_what_is_refused_has_not_been_built():
     with pytest.raises(TypeError, match="training step is its own"):
         SiameseEditModel(model=dict(type=Untold))
     built = mock.patch.object(BaseEditModel, "__init__", side_effect=AssertionError("built"))
-    with built, pytest.raises(ValueError, match="alpha must lie in"):
+    with built, pytest.raises(ValueError, match="alpha must be a number in"):
         siamese(alpha=2)
 
 

@@ -158,7 +158,7 @@ def test_a_resumed_run_has_the_same_teacher(images, tmp_path):
     [
         (dict(target="truth", teacher="a.pth"), ValueError, "go together"),
         (dict(target="teacher"), ValueError, "go together"),
-        (dict(target="student", teacher="a.pth"), ValueError, "'truth' or 'teacher'"),
+        (dict(target="student", teacher="a.pth"), ValueError, "target must be one of 'truth', 'teacher'"),
     ],
 )
 def test_options_that_do_not_go_together(options, error, match):

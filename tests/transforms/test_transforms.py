@@ -153,9 +153,9 @@ def test_wandering_is_smooth_and_differs_from_image_to_image():
 @pytest.mark.parametrize(
     ("build", "message"),
     [
-        (lambda: AffineTransformPair(translate=-1), "translate must be a number >= 0"),
+        (lambda: AffineTransformPair(translate=-1), "translate must be a number in \\[0, 10000\\], got -1"),
         (lambda: AffineTransformPair(zoom=0.5, scale=2), "zoom"),
-        (lambda: AffineTransformPair(rotate=90), "below 90 degrees"),
+        (lambda: AffineTransformPair(rotate=90), "rotate must be a number in \\[0, 90\\)"),
         (lambda: AffineTransformPair(padding_mode="wrap"), "padding_mode"),
         (lambda: NoiseTransformPair((0.04, 0.01)), "sigma must be"),
         (lambda: ExposureTransformPair(-0.1), "stops"),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
 import torch
 import torch.nn.functional as F
@@ -12,6 +12,7 @@ from torch import Tensor
 
 from ...functional.optical_flow import warp_by_flow
 from ...losses import VGG16Loss
+from ...validation import NotNegative, OneOf, check_arguments
 from .blind_consistency_net import State
 
 
@@ -44,21 +45,20 @@ class BlindConsistencyModel(BaseModel):
         FileNotFoundError, ValueError: If `vgg16` is not there or not VGG16.
     """
 
+    @check_arguments
     def __init__(
         self,
         generator: dict = dict(type="BlindConsistencyNet"),
         vgg16: str | None = None,
-        short_weight: float = 100.0,
-        long_weight: float = 100.0,
-        content_weight: float = 10.0,
-        mask_sharpness: float = 50.0,
-        mask_norm: str = "sum",
+        short_weight: NotNegative = 100.0,
+        long_weight: NotNegative = 100.0,
+        content_weight: NotNegative = 10.0,
+        mask_sharpness: NotNegative = 50.0,
+        mask_norm: Annotated[str, OneOf(("sum", "norm"))] = "sum",
         through_time: bool = False,
         init_cfg: dict | None = None,
     ) -> None:
         super().__init__(init_cfg=init_cfg)
-        if mask_norm not in ("sum", "norm"):
-            raise ValueError(f"mask_norm must be 'sum' or 'norm', got {mask_norm!r}")
         self.generator = MODELS.build(generator)
         self.content_loss = VGG16Loss(vgg16) if vgg16 else torch.nn.L1Loss()
         self.weights = dict(loss_short=short_weight, loss_long=long_weight, loss_content=content_weight)

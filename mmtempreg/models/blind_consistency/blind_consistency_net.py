@@ -8,6 +8,8 @@ from mmagic.registry import MODELS
 from mmengine.model import BaseModule
 from torch import Tensor, nn
 
+from ...validation import Whole, check_arguments
+
 State = tuple[Tensor, Tensor]
 """Hidden state and cell of the ConvLSTM."""
 
@@ -66,7 +68,10 @@ class BlindConsistencyNet(BaseModule):
 
     stride = 4
 
-    def __init__(self, width: int = 32, num_blocks: int = 5, norm: bool = False, init_cfg: dict | None = None) -> None:
+    @check_arguments
+    def __init__(
+        self, width: Whole = 32, num_blocks: Whole = 5, norm: bool = False, init_cfg: dict | None = None
+    ) -> None:
         super().__init__(init_cfg)
         w = width
         self.conv1a, self.conv1b = _Conv(6, w, 7, norm=norm), _Conv(6, w, 7, norm=norm)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Annotated
 
 import torch.nn.functional as F
 from mmagic.registry import MODELS
@@ -11,6 +12,7 @@ from mmengine.model import BaseModule
 from torch import Tensor, nn
 from torchvision.models import vgg16 as torchvision_vgg16
 
+from ...validation import Interval, check_arguments
 from ...vgg16 import MEAN, STD, load_vgg16
 
 NORM = dict(type="BN", eps=1e-3, momentum=0.01)
@@ -82,7 +84,13 @@ class ColorizationCNN(_Colorizer):
 
     stride = 8
 
-    def __init__(self, width: int = 32, out_activation: str | None = None, init_cfg: dict | None = None) -> None:
+    @check_arguments
+    def __init__(
+        self,
+        width: Annotated[int, Interval("[2, inf)")] = 32,
+        out_activation: str | None = None,
+        init_cfg: dict | None = None,
+    ) -> None:
         super().__init__(out_activation, init_cfg)
         w = width
         plan = [(1, w, 2), (w, 2 * w, 1), (2 * w, 2 * w, 2), (2 * w, 4 * w, 1), (4 * w, 4 * w, 2), (4 * w, 8 * w, 1)]

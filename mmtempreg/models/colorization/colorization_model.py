@@ -13,6 +13,7 @@ from torch import Tensor
 
 from ...functional import lab_to_rgb, rgb_to_lab
 from ...functional.color import AB_SCALE
+from ...validation import check_arguments
 
 RESOLUTIONS = ("half", "full")
 
@@ -39,6 +40,7 @@ class ColorizationModel(BaseEditModel):
         ValueError: If `loss_resolution` is unknown.
     """
 
+    @check_arguments
     def __init__(
         self,
         generator: dict,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
 import torch
 from mmagic.models import BaseEditModel, DataPreprocessor
@@ -12,6 +12,7 @@ from torch import Tensor
 
 from ...functional import exp_radiance, inverse_camera_curve, log_radiance, saturation_mask
 from ...transforms import DrawnTransform
+from ...validation import Interval, Positive, check_arguments
 
 
 @MODELS.register_module()
@@ -61,13 +62,14 @@ class HDRReconstructionModel(BaseEditModel):
         kwargs: Arguments of `BaseEditModel`.
     """
 
+    @check_arguments
     def __init__(
         self,
         generator: dict,
         pixel_loss: dict = dict(type="MaskedLoss"),
-        camera_n: float = 0.9,
-        camera_s: float = 0.6,
-        threshold: float = 0.95,
+        camera_n: Positive = 0.9,
+        camera_s: Positive = 0.6,
+        threshold: Annotated[float, Interval("(0, 1]")] = 0.95,
         data_preprocessor: dict = dict(type="HDRDataPreprocessor"),
         **kwargs: Any,
     ) -> None:

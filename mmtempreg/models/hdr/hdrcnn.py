@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Annotated
 
 import torch
 import torch.nn.functional as F
@@ -12,6 +13,7 @@ from mmengine.model import BaseModule
 from torch import Tensor, nn
 
 from ...functional.camera import LOG_EPSILON
+from ...validation import Interval, Positive, Whole, check_arguments
 from ...vgg16 import MEAN, STD, load_vgg16
 
 VGG_MEAN = (123.68, 116.779, 103.939)
@@ -85,13 +87,20 @@ class HDRCNN(BaseModule):
         init_cfg: MMEngine's weight initialisation.
     """
 
+    @check_arguments
     def __init__(
         self,
-        encoder_channels: Sequence[Sequence[int]] = ((32,), (32, 32), (64, 64), (64, 64), (128, 128)),
-        bottleneck_channels: Sequence[int] = (128,),
+        encoder_channels: Sequence[Annotated[Sequence[int], Interval("[1, inf)")]] = (
+            (32,),
+            (32, 32),
+            (64, 64),
+            (64, 64),
+            (128, 128),
+        ),
+        bottleneck_channels: Annotated[Sequence[int], Interval("[1, inf)")] = (128,),
         deconv_kernel: int = 3,
-        fusion_kernel: int = 3,
-        out_kernel: int = 3,
+        fusion_kernel: Whole = 3,
+        out_kernel: Whole = 3,
         encoder_norm_cfg: dict | None = dict(type="BN"),
         norm_cfg: dict = dict(type="BN"),
         fusion_norm_cfg: dict | None = dict(type="BN"),
@@ -99,7 +108,7 @@ class HDRCNN(BaseModule):
         out_act_cfg: dict | None = None,
         input_fusion_bias: bool = False,
         log_skips: bool = False,
-        gamma: float = 2.0,
+        gamma: Positive = 2.0,
         vgg16: str | None = None,
         init_cfg: dict | None = None,
     ) -> None:

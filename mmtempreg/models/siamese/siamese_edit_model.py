@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import cache
-from typing import Any
+from typing import Annotated, Any
 
 from mmagic.registry import MODELS
 from mmengine.model import BaseModel
 
 from ...transforms import MOTIONS, GivenShiftPair
+from ...validation import Count, Interval, OneOf, Share, Whole, check_arguments
 from .families import family_of
 from .training import Regularizer, StockTask, Teacher
 
@@ -62,35 +63,24 @@ class SiameseEditModel(BaseModel):
             cls = siamese_class(_stock_class(model))  # type: ignore[arg-type]  # mypy: a class is hashable
         return super().__new__(cls)
 
+    @check_arguments
     def __init__(
         self,
         model: Mapping,
         transform: dict | None = None,
         regularization: dict | None = None,
-        alpha: float = 0.8,
-        seed: int = 0,
-        regularize_every: int = 1,
-        regularize_fraction: float = 1.0,
+        alpha: Share = 0.8,
+        seed: Count = 0,
+        regularize_every: Whole = 1,
+        regularize_fraction: Annotated[float, Interval("(0, 1]")] = 1.0,
         single_pass: bool = False,
-        num_transforms: int = 1,
-        motion: str = "independent",
-        target: str = "truth",
+        num_transforms: Whole = 1,
+        motion: Annotated[str, OneOf(tuple(MOTIONS))] = "independent",
+        target: Annotated[str, OneOf(("truth", "teacher"))] = "truth",
         teacher: str | None = None,
     ) -> None:
-        if not 0 <= alpha <= 1:
-            raise ValueError(f"alpha must lie in [0, 1], got {alpha}")
         if (transform is None) != (regularization is None):
             raise ValueError("`transform` and `regularization` go together: give both, or neither")
-        if int(regularize_every) != regularize_every or regularize_every < 1:
-            raise ValueError(f"regularize_every must be a whole number >= 1, got {regularize_every}")
-        if int(num_transforms) != num_transforms or num_transforms < 1:
-            raise ValueError(f"num_transforms must be a whole number >= 1, got {num_transforms}")
-        if motion not in MOTIONS:
-            raise ValueError(f"motion must be one of {tuple(MOTIONS)}, got {motion!r}")
-        if not 0 < regularize_fraction <= 1:
-            raise ValueError(f"regularize_fraction must lie in (0, 1], got {regularize_fraction}")
-        if target not in ("truth", "teacher"):
-            raise ValueError(f"target must be 'truth' or 'teacher', got {target!r}")
         if (target == "teacher") != (teacher is not None):
             raise ValueError("target='teacher' and `teacher`, a checkpoint as `load_from` names, go together")
         stock = {name: value for name, value in model.items() if name not in ("type", "_scope_")}

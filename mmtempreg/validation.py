@@ -1,0 +1,235 @@
+"""Arguments of constructors, checked against their annotations: whatever a config holds is named if it is nonsense.
+
+    @check_arguments
+    def __init__(self, alpha: Annotated[float, Interval("[0, 1]")] = 0.8, seed: int = 0) -> None: ...
+
+A float must be a finite number, an int a whole one, a bool no text that says so; of tuples and sequences each element
+counts. What an annotation says beyond that (`Any`, classes of other packages) is not checked.
+"""
+
+from __future__ import annotations
+
+import inspect
+import math
+import os
+import re
+import reprlib
+import types
+from collections.abc import Callable, Mapping, Sequence
+from functools import cache, wraps
+from numbers import Integral, Real
+from typing import Annotated, Any, ParamSpec, TypeVar, Union, get_args, get_origin, get_type_hints
+
+import numpy as np
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+class Interval:
+    """What numbers an argument may be, as mathematics writes it: "[0, 1)", "(0, inf)".
+
+    Args:
+        text: The interval; inf for no bound. Infinite values are in none.
+    """
+
+    def __init__(self, text: str) -> None:
+        found = re.fullmatch(r"([\[(])\s*([^,\s]+)\s*,\s*([^,\s]+)\s*([\])])", text)
+        if not found:
+            raise ValueError(f"{text!r} is no interval such as '[0, 1)'")
+        self.text, self.low, self.high = text, float(found[2]), float(found[3])
+        self.open_low, self.open_high = found[1] == "(", found[4] == ")"
+
+    def __contains__(self, value: float) -> bool:
+        above = value > self.low if self.open_low else value >= self.low
+        below = value < self.high if self.open_high else value <= self.high
+        return math.isfinite(value) and above and below
+
+    def __str__(self) -> str:
+        if math.isinf(self.high):
+            low = f"above {self.low:g}" if self.open_low else f">= {self.low:g}"
+            return "" if math.isinf(self.low) else low
+        return f"in {self.text}"
+
+
+class OneOf:
+    """What texts an argument may be.
+
+    Args:
+        choices: All of them.
+    """
+
+    def __init__(self, choices: Sequence[str]) -> None:
+        self.choices = tuple(choices)
+
+    def __contains__(self, value: str) -> bool:
+        return value in self.choices
+
+    def __str__(self) -> str:
+        return f"one of {', '.join(map(repr, self.choices))}"
+
+
+class Rising:
+    """Of a range (smallest, largest): its first number must not be above its second."""
+
+    def __contains__(self, value: Sequence[float]) -> bool:
+        return list(value) == sorted(value)
+
+    def __str__(self) -> str:
+        return "and not falling"
+
+
+Whole = Annotated[int, Interval("[1, inf)")]
+"""A count of at least one."""
+Count = Annotated[int, Interval("[0, inf)")]
+"""A count, or a seed."""
+Positive = Annotated[float, Interval("(0, inf)")]
+NotNegative = Annotated[float, Interval("[0, inf)")]
+Share = Annotated[float, Interval("[0, 1]")]
+Pixels = Annotated[float, Interval("[0, 10000]")]
+"""How far something moves."""
+Size = Annotated[int, Interval("[1, inf)")] | Annotated[tuple[int, int], Interval("[1, inf)")]
+"""Of pictures in pixels: both edges, or (height, width)."""
+FrameRate = Annotated[float, Interval("[0.001, 100000]")]
+"""Frames per second."""
+
+
+def check_arguments(function: Callable[P, R]) -> Callable[P, R]:
+    """Checks what a function or constructor is called with before it runs.
+
+    Raises (when called):
+        ValueError: If a value does not fit its annotation; the message names the argument, what it may be and what it
+            is, and its class.
+    """
+
+    @wraps(function)
+    def checked(*args: P.args, **kwargs: P.kwargs) -> R:
+        signature, hints = _contract(function)
+        try:
+            bound = signature.bind(*args, **kwargs)
+        except TypeError as error:
+            raise TypeError(f"{_owner(function, args)}{_with_suggestion(str(error), signature)}") from None
+        for name, value in bound.arguments.items():
+            if name in hints and signature.parameters[name].kind not in _COLLECTING:
+                check_value(name, value, hints[name], _owner(function, args))
+        return function(*args, **kwargs)
+
+    return checked
+
+
+_COLLECTING = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+
+
+def check_value(name: str, value: Any, hint: Any, where: str = "") -> None:
+    """Checks one value against an annotation.
+
+    Raises:
+        ValueError: If it does not fit.
+    """
+    if not _fits(value, hint):
+        raise ValueError(f"{where}{name} must be {_described(hint)}, got {reprlib.repr(value)}")
+
+
+def check_fields(instance: Any) -> None:
+    """Checks a dataclass against the annotations of its fields: call it in `__post_init__`.
+
+    Raises:
+        ValueError: As `check_arguments`.
+    """
+    for name, hint in get_type_hints(type(instance), include_extras=True).items():
+        check_value(name, getattr(instance, name), hint, f"{type(instance).__name__}: ")
+
+
+@cache
+def _contract(function: Callable) -> tuple[inspect.Signature, dict[str, Any]]:
+    return inspect.signature(function), get_type_hints(function, include_extras=True)
+
+
+def _owner(function: Callable, args: Sequence[Any]) -> str:
+    """How messages begin: with the class whose constructor it is."""
+    return f"{type(args[0]).__name__}: " if function.__name__ == "__init__" and args else ""
+
+
+def _with_suggestion(message: str, signature: inspect.Signature) -> str:
+    from difflib import get_close_matches
+
+    unknown = re.search(r"unexpected keyword argument '(\w+)'", message)
+    close = get_close_matches(unknown[1], list(signature.parameters), 1) if unknown else []
+    return f"{message}; did you mean {close[0]!r}?" if close else message
+
+
+def _fits(value: Any, hint: Any) -> bool:
+    origin, parts = get_origin(hint), get_args(hint)
+    if origin is Annotated:
+        return _fits(value, parts[0]) and all(_satisfies(value, condition) for condition in parts[1:])
+    if origin in (Union, types.UnionType):
+        return any(_fits(value, part) for part in parts)
+    if hint is type(None) or hint is None:
+        return value is None
+    if hint in (bool, int, float, str):
+        return _SIMPLE[hint](value)
+    kind = origin or hint
+    if kind is tuple:
+        if not _is_list(value):
+            return False
+        if len(parts) == 2 and parts[1] is Ellipsis:
+            return all(_fits(item, parts[0]) for item in value)
+        return not parts or (len(value) == len(parts) and all(map(_fits, value, parts)))
+    if kind in (Sequence, list):
+        return _is_list(value) and all(_fits(item, parts[0]) for item in value if parts)
+    if kind in (dict, Mapping):
+        return isinstance(value, Mapping)
+    return True
+
+
+def _satisfies(value: Any, condition: Any) -> bool:
+    if not isinstance(condition, Interval | OneOf | Rising):
+        return True
+    if isinstance(condition, Rising) or not _is_list(value):
+        return value is None or value in condition
+    return all(item in condition for item in value)
+
+
+_SIMPLE: dict[Any, Callable[[Any], bool]] = {
+    bool: lambda v: isinstance(v, bool | np.bool_),
+    int: lambda v: isinstance(v, Integral) and not isinstance(v, bool),
+    float: lambda v: isinstance(v, Real) and not isinstance(v, bool | np.bool_) and _is_finite(v),
+    str: lambda v: isinstance(v, str | os.PathLike),
+}
+
+
+def _is_finite(value: Any) -> bool:
+    try:
+        return math.isfinite(value)
+    except OverflowError:  # a whole number beyond all floats
+        return False
+
+
+def _is_list(value: Any) -> bool:
+    return isinstance(value, Sequence) and not isinstance(value, str | bytes)
+
+
+_WORDS = {bool: "True or False", int: "a whole number", float: "a finite number", str: "a text", type(None): "None"}
+
+
+def _described(hint: Any) -> str:
+    origin, parts = get_origin(hint), get_args(hint)
+    if origin is Annotated:
+        conditions = [str(c) for c in parts[1:] if isinstance(c, Interval | OneOf | Rising) and str(c)]
+        if parts[0] is str and conditions:
+            return conditions[0]
+        kind = "a number" if parts[0] is float and conditions else _described(parts[0])
+        return " ".join([kind.replace("a finite number", "a number") if conditions else kind, *conditions])
+    if origin in (Union, types.UnionType):
+        return " or ".join(map(_described, parts))
+    if hint in _WORDS:
+        return _WORDS[hint]
+    kind = origin or hint
+    if kind is tuple and parts and parts[-1] is not Ellipsis:
+        same = len(set(map(str, parts))) == 1
+        return f"{len(parts)} values, each {_described(parts[0])}" if same else f"{len(parts)} values"
+    if kind in (tuple, Sequence, list):
+        return f"a list, each {_described(parts[0])}" if parts and _described(parts[0]) else "a list"
+    if kind in (dict, Mapping):
+        return "a dict"
+    return getattr(hint, "__name__", str(hint))
