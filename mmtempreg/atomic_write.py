@@ -1,9 +1,12 @@
-"""Files that are there whole, or not at all."""
+"""Files that are there whole, or not at all, and what may be written where."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+import platform
+import re
+import shutil
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -15,6 +18,9 @@ def replace_when_written(path: str | Path) -> Iterator[Path]:
     Whoever reads `path`, at whatever moment and after whatever crash, finds the old file or the new one. The
     temporary name starts with a dot and keeps the suffix, which many writers choose the format by. Folders are made.
     If the block raises, `path` stays as it was and the temporary file is removed.
+
+    Raises:
+        OSError: If `path` is a link, a folder or a device: those are never replaced.
     """
     partial = partial_path(path)
     try:
@@ -24,11 +30,53 @@ def replace_when_written(path: str | Path) -> Iterator[Path]:
         partial.unlink(missing_ok=True)
 
 
-def partial_path(path: str | Path) -> Path:
-    """A temporary path beside `path`, whose folders are made: starts with a dot, and keeps the suffix."""
+def check_output(path: str | Path, inputs: Iterable[str | Path] = (), folder: bool = False) -> None:
+    """Says before any work is done what would keep it from being written.
+
+    Args:
+        path: What is to be written.
+        inputs: Files that are read, none of which may be it.
+        folder: It becomes a folder, and not a file.
+
+    Raises:
+        OSError: If it is a link, a device, a folder instead of a file or the reverse, or must not be written there.
+        ValueError: If it is one of the inputs.
+    """
     path = Path(path)
+    if path.is_symlink():
+        raise OSError(f"{path} is a symbolic link, which would be replaced: name {path.resolve()} instead")
+    if path.exists():
+        if folder and not path.is_dir():
+            raise NotADirectoryError(f"{path} is a file, and a folder is to be written: choose another name")
+        if not folder and path.is_dir():
+            raise IsADirectoryError(f"{path} is a folder, and a file is to be written: choose another name")
+        if not folder and not path.is_file():
+            raise OSError(f"{path} is no file but a device, which would be replaced: choose another name")
+        for other in inputs:
+            if Path(other).exists() and path.samefile(other):
+                raise ValueError(f"{path} is read and would be overwritten: choose another name for what is written")
+    there = path.parent
+    while not there.exists() and there != there.parent:
+        there = there.parent
+    if not there.is_dir():
+        raise NotADirectoryError(f"{path} cannot be written: {there} is no folder")
+    if not os.access(there, os.W_OK | os.X_OK):
+        raise PermissionError(f"{path} cannot be written: {there} must not be written to")
+
+
+def partial_path(path: str | Path) -> Path:
+    """A temporary path beside `path`, whose folders are made: starts with a dot, and keeps the suffix.
+
+    What a process that died has left there half-written under such a name is removed.
+
+    Raises:
+        OSError: If `path` is a link or a device.
+    """
+    path = Path(path)
+    check_output(path, folder=path.is_dir())
     path.parent.mkdir(parents=True, exist_ok=True)
-    return path.with_name(f".partial_{os.getpid()}_{path.name}")
+    remove_abandoned(path.parent, path.name)
+    return path.with_name(f".partial_{os.getpid()}-{_host()}_{path.name}")
 
 
 def move_into_place(partial: Path, path: str | Path) -> None:
@@ -36,3 +84,35 @@ def move_into_place(partial: Path, path: str | Path) -> None:
     with open(partial, "rb") as file:
         os.fsync(file.fileno())  # the rename must not reach the disk before the content
     os.replace(partial, path)
+
+
+def remove_abandoned(folder: Path, name: str | None = None) -> None:
+    """Removes what processes of this machine that are dead have left half-written.
+
+    Args:
+        folder: Where.
+        name: Of which file; None: of any.
+    """
+    for partial in folder.glob(".partial_*"):
+        found = re.fullmatch(r"\.partial_(\d+)(?:-([^_]*))?_(.*)", partial.name, flags=re.DOTALL)
+        if not found or name not in (None, found[3]) or found[2] not in (None, _host()) or _alive(int(found[1])):
+            continue
+        if partial.is_dir() and not partial.is_symlink():
+            shutil.rmtree(partial, ignore_errors=True)
+        else:
+            partial.unlink(missing_ok=True)
+
+
+def _host() -> str:
+    """Tells processes of machines that share a disk apart."""
+    return re.sub(r"[^A-Za-z0-9.-]", "", platform.node())[:24]
+
+
+def _alive(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except (PermissionError, OverflowError):
+        return True
+    return True

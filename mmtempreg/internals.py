@@ -43,9 +43,9 @@ def start_from_checkpoint(runner: Runner) -> None:
     runner._resume = False
 
 
-def resume_from_last(runner: Runner) -> None:
-    """Resumes from the last checkpoint of the work directory, whatever `load_from` says: likewise."""
-    runner._load_from = None
+def resume_from(runner: Runner, path: str) -> None:
+    """Resumes from a checkpoint, whatever `load_from` says: likewise."""
+    runner._load_from = path
 
 
 def train_dataloader_config(runner: Runner) -> Any:

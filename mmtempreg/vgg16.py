@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor
 from torchvision.models import vgg16
+
+from .checkpoints import read_weights
 
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 """RGB mean and standard deviation, of [0, 1], that torchvision's weights expect to be taken out."""
@@ -26,9 +27,7 @@ def load_vgg16(path: str) -> dict[str, Tensor]:
     """
     if not Path(path).exists():
         raise FileNotFoundError(f"there is no file {path} with weights of VGG16")
-    loaded: Any = torch.load(path, map_location="cpu", weights_only=True)
-    loaded = loaded.get("state_dict", loaded)
-    weights = {name.removeprefix("module."): value for name, value in loaded.items()}
+    weights = read_weights(path)
     with torch.device("meta"):
         expected = vgg16(weights=None).features.state_dict()
     wrong = [

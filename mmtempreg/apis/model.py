@@ -6,7 +6,8 @@ from typing import Any
 
 from mmengine.config import Config
 from mmengine.registry import init_default_scope
-from mmengine.runner import load_checkpoint
+
+from ..checkpoints import misfits, read_weights
 
 
 def load_model(config: Config, checkpoint: str, device: str = "cpu") -> Any:
@@ -14,11 +15,20 @@ def load_model(config: Config, checkpoint: str, device: str = "cpu") -> Any:
 
     Raises:
         FileNotFoundError: If there is no such checkpoint.
-        RuntimeError: If the checkpoint is of another network.
+        ValueError: If the config has no model, or the checkpoint cannot be read, is of another network, or holds NaN.
     """
     from mmagic.registry import MODELS
 
+    if "model" not in config:
+        raise ValueError(f"{config.filename or 'the config'} has no model")
     init_default_scope(config.get("default_scope", "mmagic"))
+    weights = read_weights(checkpoint)
     model = MODELS.build(config.model)
-    load_checkpoint(model, checkpoint, map_location="cpu", strict=True)
+    expected = model.state_dict()
+    faults = misfits(weights, expected)
+    if more := [name for name in weights if name not in expected]:
+        faults += f"{'; ' * bool(faults)}{len(more)} are of nothing in it, such as {more[:3]}"
+    if faults:
+        raise ValueError(f"{checkpoint} is of another network than this {type(model).__name__}: {faults}")
+    model.load_state_dict(weights, strict=True)
     return model.to(device).eval()

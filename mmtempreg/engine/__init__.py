@@ -3,7 +3,15 @@
 from .acceleration_hook import AccelerationHook
 from .bfloat16_optim_wrapper import BFloat16OptimWrapper
 from .exact_resume_hook import ExactResumeHook
+from .finite_loss_hook import FiniteLossHook
 from .safe_checkpoint_hook import SafeCheckpointHook
 from .strict_load_hook import StrictLoadHook
 
-__all__ = ["AccelerationHook", "BFloat16OptimWrapper", "ExactResumeHook", "SafeCheckpointHook", "StrictLoadHook"]
+__all__ = [
+    "AccelerationHook",
+    "BFloat16OptimWrapper",
+    "ExactResumeHook",
+    "FiniteLossHook",
+    "SafeCheckpointHook",
+    "StrictLoadHook",
+]

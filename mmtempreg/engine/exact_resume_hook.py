@@ -7,21 +7,22 @@ from typing import Any
 
 import torch
 from mmagic.registry import DATA_SAMPLERS, HOOKS
-from mmengine.dist import broadcast, get_rank
+from mmengine.dist import broadcast, broadcast_object_list, get_rank, get_world_size
 from mmengine.hooks import CheckpointHook, Hook
 from mmengine.model import is_model_wrapper
 from mmengine.optim import OptimWrapperDict
-from mmengine.runner import EpochBasedTrainLoop, Runner, find_latest_checkpoint
+from mmengine.runner import EpochBasedTrainLoop, Runner
 from torch.utils.data import BatchSampler
 
 from ..internals import (
     accumulated_steps,
     checkpoint_of,
-    resume_from_last,
+    resume_from,
     resumes,
     start_from_checkpoint,
     train_dataloader_config,
 )
+from .resumption import differences, newest_checkpoint, settings_of
 from .seeded_loading import EndlessBatches, SeededBatches, seed_everything, seeded_loader
 
 # The seeds of training steps and of samples must not meet: those of samples are five numbers.
@@ -37,11 +38,14 @@ class ExactResumeHook(Hook):
     (seed, rank, epoch, position), for the data, and (seed, rank, iteration), for the model: there is no state to save,
     and nothing is loaded twice. The order of the data is what the sampler of the config gives.
 
-    Three more things that a resumed run trips over:
+    More things that a resumed run trips over:
 
-    - `--resume` with `load_from` in the config (the checkpoint to be fine-tuned) goes on from the last checkpoint in
-      the work directory, and starts from `load_from` if there is none. MMEngine would resume from `load_from`.
-      A `load_from` that lies beside the last checkpoint is resumed from as it stands.
+    - `--resume` with `load_from` in the config (the checkpoint to be fine-tuned) goes on from the newest checkpoint in
+      the work directory that can be read, and starts from `load_from` if there is none. MMEngine would resume from
+      `load_from`. A `load_from` that lies beside the newest checkpoint is resumed from as it stands.
+    - With another batch size or number of processes nobody knows what was seen already: refused. What else differs
+      from the run that was interrupted, its loss or its learning rate, is said.
+    - A batch that is larger than the data trains nothing, or waits for ever: refused.
     - The models of the SRGAN family count their steps outside of the state dict.
     - A checkpoint amid an accumulation of gradients would lose them: refused.
 
@@ -52,32 +56,57 @@ class ExactResumeHook(Hook):
 
     def before_run(self, runner: Runner) -> None:
         """Says what to resume from."""
+        self._saved: dict[str, Any] = {}
         load_from = checkpoint_of(runner)
-        if not resumes(runner) or load_from is None:
+        if not resumes(runner):
             return
-        latest = find_latest_checkpoint(runner.work_dir)
+        found: list[Any] = [None]
+        if get_rank() == 0:
+            found = [newest_checkpoint(runner.work_dir, runner.logger.warning)]
+        broadcast_object_list(found)
+        latest: Path | None = found[0]
         if latest is None:
-            runner.logger.info(f"Nothing to resume in {runner.work_dir}: starts from {load_from}.")
+            runner.logger.info(f"Nothing to resume in {runner.work_dir}: starts from {load_from or 'the beginning'}.")
             start_from_checkpoint(runner)
-        elif Path(latest).resolve().parent != Path(load_from).resolve().parent:
+        elif load_from is None:
+            resume_from(runner, str(latest))
+        elif latest.resolve().parent != Path(load_from).resolve().parent:
             runner.logger.info(f"Resumes {latest}, not {load_from}, which the run was started from.")
-            resume_from_last(runner)
+            resume_from(runner, str(latest))
+
+    def before_save_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
+        """Notes in the checkpoint what a resumed run must have in common with this one."""
+        checkpoint["meta"]["exact_resume"] = dict(batch=self._batch, settings=settings_of(runner.cfg))
+
+    def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
+        """Keeps what the checkpoint says of the run that wrote it."""
+        if resumes(runner):
+            self._saved = checkpoint.get("meta", {}).get("exact_resume", {})
 
     def before_train(self, runner: Runner) -> None:
         """Puts seeded data loading in the place of the loop's.
 
         Raises:
             TypeError: If `train_dataloader` is not a config.
-            ValueError: If checkpoints would fall amid an accumulation of gradients.
+            ValueError: If checkpoints would fall amid an accumulation of gradients, the run that is resumed had other
+                batches, or a batch is larger than the data.
         """
         loop: Any = runner.train_loop
         by_epoch = isinstance(loop, EpochBasedTrainLoop)
+        count = len(loop.dataloader.dataset)
+        self._batch = f"{loop.dataloader.batch_size} of {count} images on {get_world_size()} process(es)"
+        self._compare(runner)
+        if by_epoch and len(loop.dataloader) == 0:
+            raise ValueError(
+                f"an epoch has no batch: a batch is {self._batch}, and drop_last=True leaves out what is less: lower "
+                "train_dataloader.batch_size"
+            )
         self._refuse_lost_gradients(runner, len(loop.dataloader))
         seed = torch.tensor(runner.seed)
         broadcast(seed)  # with `diff_rank_seed` each rank has its own, while the order of the data is common
         self._seed = int(seed)
         skip = loop.iter - loop.epoch * len(loop.dataloader) if by_epoch else loop.iter
-        if not 0 <= skip <= max(loop.iter, len(loop.dataloader)):
+        if by_epoch and not 0 <= skip < len(loop.dataloader):
             raise ValueError(
                 f"the checkpoint was saved at iteration {loop.iter} of epoch {loop.epoch}, which does not fit epochs "
                 f"of {len(loop.dataloader)} iterations: resume with the batch size, data and number of processes it had"
@@ -97,6 +126,17 @@ class ExactResumeHook(Hook):
     def before_train_iter(self, runner: Runner, batch_idx: int, data_batch: Any = None) -> None:
         """Seeds what is random in the model: dropout, noise."""
         seed_everything(self._seed, get_rank(), runner.iter, _STEP)
+
+    def _compare(self, runner: Runner) -> None:
+        """Refuses, or says, what differs from the run that is resumed."""
+        saved = self._saved
+        if saved and saved["batch"] != self._batch:
+            raise ValueError(
+                f"the run that is resumed had batches of {saved['batch']}, this one has {self._batch}: where it "
+                "stopped in the data cannot be told. Resume it as it was, or start a run from its weights (load_from)"
+            )
+        if saved and (changed := differences(saved["settings"], settings_of(runner.cfg))):
+            runner.logger.warning(f"Resumes with other settings than those it was trained with: {'; '.join(changed)}")
 
     @staticmethod
     def _refuse_lost_gradients(runner: Runner, epoch_length: int) -> None:

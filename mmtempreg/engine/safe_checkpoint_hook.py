@@ -12,7 +12,8 @@ from mmengine.fileio import LocalBackend, register_backend
 from mmengine.hooks import CheckpointHook
 from mmengine.runner import Runner
 
-from ..atomic_write import replace_when_written
+from ..atomic_write import remove_abandoned, replace_when_written
+from ..checkpoints import check_finite
 
 
 class AtomicLocalBackend(LocalBackend):
@@ -67,20 +68,31 @@ class SafeCheckpointHook(CheckpointHook):
         if (self.backend_args, self.file_client_args) == (None, None):
             self.backend_args: dict | None = dict(backend="atomic_local")
         super().before_train(runner)
+        best = getattr(self, "best_ckpt_path", None)
+        if best is not None:
+            self.best_ckpt_path: str | None = self._own(best)
+        for key, path in getattr(self, "best_ckpt_path_dict", {}).items():
+            self.best_ckpt_path_dict[key] = None if path is None else self._own(path)
         if is_main_process() and isinstance(self.file_backend, AtomicLocalBackend):
             for folder in {Path(self.out_dir), Path(runner.work_dir)}:
-                for partial in folder.glob(".partial_*"):
-                    partial.unlink(missing_ok=True)
+                remove_abandoned(folder)
+
+    def _own(self, path: str) -> str | None:
+        """A checkpoint of this run: of a work directory that was copied, the old place is not its to remove from."""
+        here = Path(self.out_dir) / Path(path).name
+        return path if Path(path).resolve() == here.resolve() else str(here) if here.is_file() else None
 
     def _save_checkpoint_with_step(self, runner: Runner, step: int, meta: dict) -> None:
         # Not MMEngine's: that one removes before it writes.
+        path = self.file_backend.join_path(self.out_dir, self.filename_tmpl.format(step))
+        check_finite(runner.model.state_dict(), f"{path} is not written: the network")
         doomed = None
         if self.max_keep_ckpts > 0 and (not self.keep_ckpt_ids or self.keep_ckpt_ids[-1] != step):
             # The checkpoint knows of the one to be removed, so that after a kill the next run removes it.
             ids = [*self.keep_ckpt_ids, step]
             runner.message_hub.update_info("keep_ckpt_ids", ids)
             if len(ids) > self.max_keep_ckpts:
-                doomed = ids.pop(0)
+                doomed = ids[0]  # and it stays in the list that is saved
             self.keep_ckpt_ids.append(step)
         self.last_ckpt = self.file_backend.join_path(self.out_dir, self.filename_tmpl.format(step))
         runner.message_hub.update_info("last_ckpt", self.last_ckpt)

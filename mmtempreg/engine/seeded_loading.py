@@ -153,11 +153,17 @@ class EndlessBatches:
             self._passed -= 1
             return None
         while True:
+            fresh = self._iterator is None
             if self._iterator is None:
                 self._iterator = iter(self._loader)
             batch = next(self._iterator, None)
             if batch is not None:
                 return batch
-            self._iterator = None
             batches: Any = self._loader.batch_sampler
+            if fresh and batches.skip == 0 and len(batches) == 0:
+                raise ValueError(
+                    f"the data has {len(self._loader.dataset)} images, which are less than a batch, and drop_last=True "  # type: ignore[arg-type]
+                    "leaves out what is less: lower train_dataloader.batch_size"
+                )
+            self._iterator = None
             batches.set_epoch(batches.epoch + 1)

@@ -9,6 +9,7 @@ from mmengine.hooks import Hook
 from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
 
+from ..checkpoints import check_finite, misfits, weights_of
 from ..internals import checkpoint_of
 from ..validation import check_arguments
 
@@ -33,11 +34,12 @@ class StrictLoadHook(Hook):
         """Compares names and shapes before the weights are loaded.
 
         Raises:
-            ValueError: If a weight is missing in the checkpoint or has another shape, or the model has no such parts.
+            ValueError: If a weight is missing in the checkpoint, has another shape or is NaN, or the model has no such
+                parts.
         """
         model = runner.model.module if is_model_wrapper(runner.model) else runner.model
-        weights = checkpoint.get("state_dict", checkpoint)
-        weights = {name.removeprefix("module."): value for name, value in weights.items()}
+        source = checkpoint_of(runner) or "the checkpoint to resume from"
+        weights = weights_of(checkpoint, source)
         expected = {
             name: value
             for name, value in model.state_dict().items()
@@ -47,14 +49,6 @@ class StrictLoadHook(Hook):
             raise ValueError(
                 f"{type(model).__name__} has none of the parts {list(self.parts)} that StrictLoadHook checks"
             )
-        missing = [name for name in expected if name not in weights]
-        other = [
-            f"{name} {tuple(weights[name].shape)}, expected {tuple(value.shape)}"
-            for name, value in expected.items()
-            if name in weights and weights[name].shape != value.shape
-        ]
-        if missing or other:
-            source = checkpoint_of(runner) or "the checkpoint to resume from"
-            faults = [f"{len(missing)} of {len(expected)} weights are missing, such as {missing[:3]}"] * bool(missing)
-            faults += [f"{len(other)} have another shape, such as {other[:3]}"] * bool(other)
-            raise ValueError(f"{source} is of another network than {type(model).__name__}: {'; '.join(faults)}")
+        if faults := misfits(weights, expected):
+            raise ValueError(f"{source} is of another network than {type(model).__name__}: {faults}")
+        check_finite({name: weights[name] for name in expected}, source)

@@ -177,7 +177,7 @@ def test_another_epoch_length_is_refused(images, tmp_path):
     config.default_hooks.checkpoint.update(interval=3, max_keep_ckpts=-1)
     train(config, **{"train_cfg.max_epochs": 2, "resume": False})
     config = kill.run_config(images, tmp_path / "run", "epoch", 0)
-    with pytest.raises(ValueError, match="does not fit epochs of 8 iterations"):
+    with pytest.raises(ValueError, match="had batches of 2 of 8 images on 1 process.*this one has 1 of 8"):
         train(config, **{"train_dataloader.batch_size": 1, "load_from": str(tmp_path / "run" / "iter_6.pth")})
 
 

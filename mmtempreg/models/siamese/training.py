@@ -14,9 +14,9 @@ from mmagic.structures import DataSample
 from mmengine.dist import get_rank
 from mmengine.logging import MessageHub
 from mmengine.model import BaseModel
-from mmengine.runner import CheckpointLoader
 from torch import Tensor, nn
 
+from ...checkpoints import misfits, read_weights
 from ...internals import normalizes
 from ...losses import SiameseOutputs
 from ...transforms import MOTIONS, DrawnTransform, GivenShiftPair, ImageRange, RandomTransform, draw_generator
@@ -69,16 +69,11 @@ class Teacher:
             FileNotFoundError: If there is no such checkpoint.
             ValueError: If it is of another network than the student.
         """
-        loaded = CheckpointLoader.load_checkpoint(self.checkpoint, map_location="cpu")
-        weights = {n.removeprefix("module."): value for n, value in loaded.get("state_dict", loaded).items()}
+        weights = read_weights(self.checkpoint)
         teacher: Any = MODELS.build({n: value for n, value in self.model.items() if n not in student.for_training})
         expected = {n: value for n, value in teacher.state_dict().items() if n.split(".")[0] in student.networks}
-        wrong = [n for n, v in expected.items() if n not in weights or weights[n].shape != v.shape]
-        if wrong:
-            raise ValueError(
-                f"{self.checkpoint} is no teacher for this {student.stock_class.__name__}: of {len(expected)} weights "
-                f"{len(wrong)} are missing or have another shape, such as {wrong[:3]}"
-            )
+        if faults := misfits(weights, expected):
+            raise ValueError(f"{self.checkpoint} is no teacher for this {student.stock_class.__name__}: {faults}")
         teacher.load_state_dict({n: weights[n] for n in expected}, strict=False)
         return teacher.eval().requires_grad_(False)
 

@@ -1,0 +1,102 @@
+"""Checkpoints from files: one way to read them, and to say what is wrong with them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from mmengine.runner import CheckpointLoader
+from torch import Tensor
+
+
+def load_from_local(filename: str, map_location: Any = None) -> Any:
+    """What a checkpoint file holds. MMEngine reads local files with it too (`use_for_local_files`).
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        ValueError: If it cannot be read, with its name.
+    """
+    path = Path(filename).expanduser()
+    if not path.exists():
+        raise FileNotFoundError(f"there is no checkpoint {filename}")
+    if path.is_dir():
+        raise ValueError(f"{filename} is a folder; a checkpoint is a file")
+    if path.stat().st_size == 0:
+        raise ValueError(f"{filename} is empty: it is no checkpoint")
+    try:
+        return torch.load(path, map_location=map_location)
+    except Exception as error:  # torch raises what it likes: RuntimeError, EOFError, UnpicklingError, KeyError, ...
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise ValueError(
+            f"{filename} cannot be read as a checkpoint: it is cut off, damaged, of another kind, or holds what may "
+            f"run code when it is loaded ({reason[:200]})"
+        ) from error
+
+
+def use_for_local_files() -> None:
+    """Lets MMEngine read local files by `load_from_local`, so that its errors name the file. Safe to call again."""
+    CheckpointLoader.register_scheme(prefixes="", loader=load_from_local, force=True)
+
+
+def read_checkpoint(path: str | Path) -> dict[str, Any]:
+    """A checkpoint of MMEngine, or a bare state dict; a URL or another of MMEngine's schemes will do too.
+
+    Raises:
+        FileNotFoundError, ValueError: As `load_from_local`; ValueError too if it holds something else than a dict.
+    """
+    loaded = CheckpointLoader.load_checkpoint(str(path), map_location="cpu")
+    if not isinstance(loaded, Mapping):
+        raise ValueError(f"{path} holds a {type(loaded).__name__}; a checkpoint is a dict of weights")
+    return dict(loaded)
+
+
+def read_weights(path: str | Path) -> dict[str, Tensor]:
+    """The weights of a checkpoint, without a `module.` before their names.
+
+    Raises:
+        FileNotFoundError, ValueError: As `read_checkpoint`; ValueError too if it holds no weights, or any of them is
+            NaN or infinite.
+    """
+    weights = weights_of(read_checkpoint(path), path)
+    check_finite(weights, path)
+    return weights
+
+
+def weights_of(checkpoint: Mapping[str, Any], path: str | Path) -> dict[str, Tensor]:
+    """The weights of a checkpoint that is read already; `path` is for the error.
+
+    Raises:
+        ValueError: If it holds none.
+    """
+    state = checkpoint.get("state_dict", checkpoint)
+    if not isinstance(state, Mapping):
+        raise ValueError(f"{path} holds a {type(state).__name__} as its state_dict; that is a dict of weights")
+    weights = {name.removeprefix("module."): v for name, v in state.items() if isinstance(v, Tensor)}
+    if not weights:
+        raise ValueError(f"{path} holds no weights: it is no checkpoint of a network")
+    return weights
+
+
+def check_finite(weights: Mapping[str, Tensor], path: str | Path) -> None:
+    """Raises ValueError if a weight is NaN or infinite, with its name and that of the file."""
+    spoilt = [name for name, value in weights.items() if value.is_floating_point() and not value.isfinite().all()]
+    if spoilt:
+        raise ValueError(
+            f"{path} holds weights that are NaN or infinite, such as {spoilt[0]} ({len(spoilt)} of {len(weights)}): "
+            "its training diverged, or the file is damaged; take an earlier checkpoint"
+        )
+
+
+def misfits(weights: Mapping[str, Tensor], expected: Mapping[str, Tensor]) -> str:
+    """What keeps weights from being those that a network expects; '' if nothing does."""
+    missing = [name for name in expected if name not in weights]
+    other = [
+        f"{name} {tuple(weights[name].shape)}, expected {tuple(value.shape)}"
+        for name, value in expected.items()
+        if name in weights and weights[name].shape != value.shape
+    ]
+    faults = [f"{len(missing)} of {len(expected)} weights are missing, such as {missing[:3]}"] * bool(missing)
+    faults += [f"{len(other)} have another shape, such as {other[:3]}"] * bool(other)
+    return "; ".join(faults)

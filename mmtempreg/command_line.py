@@ -1,0 +1,122 @@
+"""What all command-line tools have in common: options that are checked, and one line for a user's mistake."""
+
+from __future__ import annotations
+
+import argparse
+import signal
+import sys
+import traceback
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, NoReturn
+
+from .validation import Interval, check_value
+
+MISTAKES = (ValueError, TypeError, OSError, ImportError)
+"""What is raised with a message for the user."""
+
+
+class Parser(argparse.ArgumentParser):
+    """A parser whose help is the tool's docstring, and whose last line of an error begins with `error:`.
+
+    Args:
+        about: The docstring.
+        kwargs: Arguments of `argparse.ArgumentParser`.
+    """
+
+    def __init__(self, about: str | None, **kwargs: Any) -> None:
+        super().__init__(description=about, formatter_class=argparse.RawDescriptionHelpFormatter, **kwargs)
+        self.add_argument("--debug", action="store_true", help="show where in the code an error comes from")
+
+    def error(self, message: str) -> NoReturn:
+        self.print_usage(sys.stderr)
+        self.exit(2, f"error: {message}\n")
+
+
+def number(interval: str, kind: type = float) -> Callable[[str], Any]:
+    """The `type` of an option that is a number.
+
+    Args:
+        interval: What it may be, as of `validation.Interval`.
+        kind: float or int.
+    """
+
+    def parse(text: str) -> Any:
+        from typing import Annotated
+
+        try:
+            value: Any = kind(text)
+        except ValueError:
+            value = text
+        try:
+            check_value("it", value, Annotated[kind, Interval(interval)])
+        except ValueError as error:
+            raise argparse.ArgumentTypeError(str(error)) from None
+        return value
+
+    return parse
+
+
+def named(text: str) -> tuple[str, str]:
+    """The `type` of an argument NAME=PATH."""
+    name, equals, path = text.partition("=")
+    if not (name and equals and path):
+        raise argparse.ArgumentTypeError(f"{text!r} is not of the form NAME=PATH")
+    return name, path
+
+
+def distinct(pairs: Sequence[tuple[str, str]]) -> dict[str, str]:
+    """Arguments NAME=PATH as a dict.
+
+    Raises:
+        ValueError: If a name is given twice.
+    """
+    names = [name for name, _ in pairs]
+    if repeated := sorted({name for name in names if names.count(name) > 1}):
+        raise ValueError(f"{repeated} is named twice: give each its own name, as NAME=PATH")
+    return dict(pairs)
+
+
+def run(parser: argparse.ArgumentParser, work: Callable[[argparse.Namespace], None]) -> None:
+    """Parses the command line and does the work."""
+    args = parser.parse_args()
+    with one_line_for_mistakes(args.debug):
+        work(args)
+
+
+@contextmanager
+def one_line_for_mistakes(debug: bool = False, log: Callable[[str], None] = lambda text: None) -> Iterator[None]:
+    """Ends the program with `error: WHAT` as its last line if the block raises, and a status that is not 0.
+
+    SIGTERM ends it as an error does, so that nothing half-written is left; Ctrl-C likewise, with what is kept.
+
+    Args:
+        debug: Let the traceback come through.
+        log: Is told the traceback.
+    """
+    before = signal.signal(signal.SIGTERM, _terminated)
+    try:
+        yield
+    except KeyboardInterrupt as stop:
+        sys.exit(f"\n{stop}" if str(stop) else 130)
+    except BrokenPipeError:
+        sys.exit(141)  # whoever read our output has closed it, as `head` does
+    except Exception as error:
+        if debug:
+            raise
+        log(traceback.format_exc())
+        sys.stdout.flush()
+        sys.exit(f"error: {one_line(error)}")
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def one_line(error: BaseException) -> str:
+    """What an error says, in a line; of errors that are not meant for a user also which they are."""
+    text = " ".join(str(error).split()) or type(error).__name__
+    text = text if len(text) <= 1000 else f"{text[:1000]} ..."
+    return text if isinstance(error, MISTAKES) else f"{type(error).__name__}: {text} (--debug shows where)"
+
+
+def _terminated(*_: Any) -> NoReturn:
+    sys.exit(143)

@@ -1,0 +1,94 @@
+"""From which checkpoint a run goes on, and whether it is still the same run."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from mmengine.config import Config
+
+from ..checkpoints import load_from_local
+
+PARTS = ("model", "train_dataloader", "optim_wrapper", "param_scheduler", "train_cfg", "randomness")
+"""What of a config decides what a run comes to."""
+
+FREE = ("num_workers", "persistent_workers", "prefetch_factor", "pin_memory", "max_iters", "max_epochs", "val_interval")
+"""Keys in it that do not, or that one changes when one resumes: how long it trains."""
+
+
+def newest_checkpoint(work_dir: str | Path, tell: Callable[[str], None]) -> Path | None:
+    """The newest checkpoint in a work directory that can be resumed from; None: there is none.
+
+    It is what `last_checkpoint` names, in this directory even if that was copied, and else the highest number. What is
+    damaged is passed over.
+
+    Args:
+        work_dir: The directory.
+        tell: Is told what was passed over, and why.
+
+    Raises:
+        ValueError: If there are checkpoints, but none can be read.
+    """
+    work_dir = Path(work_dir)
+    candidates = list(_candidates(work_dir, tell))
+    for path in candidates:
+        try:
+            held = load_from_local(str(path), map_location="cpu")
+        except (OSError, ValueError) as error:
+            tell(f"Not resumed from: {error}")
+            continue
+        missing = {"meta", "state_dict", "optimizer"} - set(held if isinstance(held, Mapping) else ())
+        if not missing:
+            return path
+        tell(f"Not resumed from: {path} has no {', '.join(sorted(missing))}, it holds weights alone")
+    if candidates:
+        raise ValueError(
+            f"none of the {len(candidates)} checkpoints in {work_dir} can be resumed from: remove them to start anew"
+        )
+    return None
+
+
+def _candidates(work_dir: Path, tell: Callable[[str], None]) -> Iterator[Path]:
+    pointer, named = work_dir / "last_checkpoint", None
+    if pointer.is_file():
+        text = pointer.read_text(errors="replace").strip()
+        here = work_dir / Path(text).name
+        named = here if text and here.is_file() else Path(text)
+        if not text:
+            tell(f"{pointer} is empty: looks for the newest checkpoint")
+        elif named.is_file():
+            yield named
+        else:
+            tell(f"{pointer} names {text}, which is not there: looks for the newest checkpoint")
+    folder = named.parent if named is not None and named.is_file() else work_dir
+    numbered = [(re.fullmatch(r"(epoch|iter)_(\d+)\.pth", path.name), path) for path in folder.glob("*.pth")]
+    found = [(path.stat().st_mtime, match[1], int(match[2]), path) for match, path in numbered if match]
+    by_time = len({kind for _, kind, _, _ in found}) > 1
+    for *_, path in sorted(found, key=lambda entry: entry[0] if by_time else entry[2], reverse=True):
+        if path != named:
+            yield path
+
+
+def settings_of(config: Config) -> dict[str, str]:
+    """What decides what a run comes to, as text for each key: `{'model.alpha': '0.8', ...}`."""
+    return dict(_flat({part: config.get(part) for part in PARTS}))
+
+
+def _flat(value: Any, key: str = "") -> Iterator[tuple[str, str]]:
+    if isinstance(value, Mapping):
+        for name, part in value.items():
+            if name not in FREE:
+                yield from _flat(part, f"{key}.{name}" if key else str(name))
+    elif isinstance(value, list | tuple):
+        for number, part in enumerate(value):
+            yield from _flat(part, f"{key}.{number}")
+    else:
+        yield key, f"{value.__module__}.{value.__qualname__}" if isinstance(value, type) else repr(value)
+
+
+def differences(before: Mapping[str, str], now: Mapping[str, str]) -> list[str]:
+    """What differs between the settings of two runs, a text for each key."""
+    keys = [key for key in dict.fromkeys([*before, *now]) if before.get(key) != now.get(key)]
+    return [f"{key}: {before.get(key, 'not there')} -> {now.get(key, 'not there')}" for key in keys]
