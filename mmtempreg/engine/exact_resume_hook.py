@@ -106,7 +106,7 @@ class ExactResumeHook(Hook):
         broadcast(seed)  # with `diff_rank_seed` each rank has its own, while the order of the data is common
         self._seed = int(seed)
         skip = loop.iter - loop.epoch * len(loop.dataloader) if by_epoch else loop.iter
-        if by_epoch and not 0 <= skip < len(loop.dataloader):
+        if by_epoch and not 0 <= skip <= len(loop.dataloader):
             raise ValueError(
                 f"the checkpoint was saved at iteration {loop.iter} of epoch {loop.epoch}, which does not fit epochs "
                 f"of {len(loop.dataloader)} iterations: resume with the batch size, data and number of processes it had"
