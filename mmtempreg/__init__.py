@@ -5,11 +5,10 @@ no more than torch and MMEngine: what needs MMagic's slow import is loaded when 
 for something, so that `mmtempreg.functional` starts at once.
 """
 
-from . import checkpoints, compat, deprecated, registries
+from . import compat, deprecated, registries
 from .version import __version__
 
 compat.apply()
-checkpoints.use_for_local_files()
 deprecated.find_moved_modules()
 registries.register_lazily()
 

@@ -1,4 +1,7 @@
-"""Checkpoints from files: one way to read them, and to say what is wrong with them."""
+"""Checkpoints from files: one way to read them, and to say what is wrong with them.
+
+MMEngine reads local files with it too once this module is imported, which our hooks and models do.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +15,7 @@ from torch import Tensor
 
 
 def load_from_local(filename: str, map_location: Any = None) -> Any:
-    """What a checkpoint file holds. MMEngine reads local files with it too (`use_for_local_files`).
+    """What a checkpoint file holds.
 
     Raises:
         FileNotFoundError: If there is no such file.
@@ -35,9 +38,7 @@ def load_from_local(filename: str, map_location: Any = None) -> Any:
         ) from error
 
 
-def use_for_local_files() -> None:
-    """Lets MMEngine read local files by `load_from_local`, so that its errors name the file. Safe to call again."""
-    CheckpointLoader.register_scheme(prefixes="", loader=load_from_local, force=True)
+CheckpointLoader.register_scheme(prefixes="", loader=load_from_local, force=True)
 
 
 def read_checkpoint(path: str | Path) -> dict[str, Any]:

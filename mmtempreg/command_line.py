@@ -12,7 +12,7 @@ from typing import Any, NoReturn
 
 from .validation import Interval, check_value
 
-MISTAKES = (ValueError, TypeError, OSError, ImportError)
+MISTAKES = (ValueError, TypeError, OSError, ImportError, FloatingPointError)
 """What is raised with a message for the user."""
 
 
@@ -33,7 +33,7 @@ class Parser(argparse.ArgumentParser):
         self.exit(2, f"error: {message}\n")
 
 
-def number(interval: str, kind: type = float) -> Callable[[str], Any]:
+def within(interval: str, kind: type = float) -> Callable[[str], Any]:
     """The `type` of an option that is a number.
 
     Args:
@@ -55,6 +55,12 @@ def number(interval: str, kind: type = float) -> Callable[[str], Any]:
         return value
 
     return parse
+
+
+WHOLE = within("[1, inf)", int)
+COUNT = within("[0, inf)", int)
+STOPS = within("[-50, 50]")
+"""Exposure in powers of two."""
 
 
 def named(text: str) -> tuple[str, str]:
@@ -85,7 +91,9 @@ def run(parser: argparse.ArgumentParser, work: Callable[[argparse.Namespace], No
 
 
 @contextmanager
-def one_line_for_mistakes(debug: bool = False, log: Callable[[str], None] = lambda text: None) -> Iterator[None]:
+def one_line_for_mistakes(
+    debug: bool = False, log: Callable[[str], None] = lambda text: None, terminate: bool = True
+) -> Iterator[None]:
     """Ends the program with `error: WHAT` as its last line if the block raises, and a status that is not 0.
 
     SIGTERM ends it as an error does, so that nothing half-written is left; Ctrl-C likewise, with what is kept.
@@ -93,8 +101,10 @@ def one_line_for_mistakes(debug: bool = False, log: Callable[[str], None] = lamb
     Args:
         debug: Let the traceback come through.
         log: Is told the traceback.
+        terminate: Take SIGTERM as told above. Of several processes that wait for each other a signal has to end them as
+            they are.
     """
-    before = signal.signal(signal.SIGTERM, _terminated)
+    before = signal.signal(signal.SIGTERM, _terminated) if terminate else signal.getsignal(signal.SIGTERM)
     try:
         yield
     except KeyboardInterrupt as stop:

@@ -3,13 +3,55 @@
 from __future__ import annotations
 
 import hashlib
+import inspect
+from collections.abc import Mapping
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
 
 from mmengine.config import Config, ConfigDict
+from mmengine.runner import Runner
+
+
+def read_config(path: str | Path, options: Mapping[str, Any] | None = None) -> Config:
+    """The config in a file, with what --cfg-options change.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        ValueError: If it is no config, has no model, or an option does not fit into it.
+    """
+    if not Path(path).is_file():
+        raise FileNotFoundError(f"there is no config {path}")
+    try:
+        config = Config.fromfile(path)
+    except Exception as error:  # a config is a program, which may raise anything
+        raise ValueError(f"{path} cannot be read as a config: {type(error).__name__}: {error}") from error
+    try:
+        config.merge_from_dict(dict(options or {}))
+    except Exception as error:
+        raise ValueError(f"--cfg-options do not fit {path}: {type(error).__name__}: {error}") from error
+    if not isinstance(config.get("model"), Mapping):
+        raise ValueError(f"{path} has no model")
+    return config
+
+
+def check_keys(config: Config) -> None:
+    """Raises ValueError if a key of a config looks like one of MMEngine's runner misspelt: it would do nothing.
+
+    Configs may hold variables of their own, so that a key is not wrong for being unknown.
+    """
+    known = {*inspect.signature(Runner.__init__).parameters, "custom_imports"} - {"self"}
+    for key in config:
+        close = get_close_matches(key, known, 1, cutoff=0.85) if key not in known else []
+        if close and close[0] not in config:
+            raise ValueError(f"{config.filename}: the key {key!r} does nothing; did you mean {close[0]!r}?")
 
 
 def config_hash(config: Config) -> str:
-    """Twelve digits that change with anything in a config but its work directory."""
+    """Twelve digits that change with anything in a config but its work directory and hooks that only watch."""
     content = {name: value for name, value in config.to_dict().items() if name != "work_dir"}
+    if content.get("custom_hooks"):
+        content["custom_hooks"] = [hook for hook in content["custom_hooks"] if hook.get("type") != "FiniteLossHook"]
     return hashlib.sha256(Config(content).pretty_text.encode()).hexdigest()[:12]
 
 

@@ -1,5 +1,6 @@
 """Runs MMagic's command-line tools."""
 
+import argparse
 import importlib.util
 import json
 import logging
@@ -13,16 +14,43 @@ import torch
 import torch.distributed
 
 from .atomic_write import replace_when_written
+from .command_line import Parser, one_line_for_mistakes
+from .config_tools import check_keys, read_config
 
 
 def run_mmagic_tool(name: str) -> None:
     """Runs a script of MMagic's `tools/` as the main program, with `sys.argv` as it is.
 
-    `mmtempreg` is imported by now, so that `mmtempreg.compat` has made MMagic importable.
-
-    Raises:
-        FileNotFoundError: If MMagic is not installed, or does not carry its tools.
+    `mmtempreg` is imported by now, so that `mmtempreg.compat` has made MMagic importable. An error ends in one line;
+    its traceback is in the log file of the run, and on the terminal with `--debug`, which MMagic's scripts do not have.
     """
+    debug = "--debug" in sys.argv
+    sys.argv = [argument for argument in sys.argv if argument != "--debug"]
+    argparse.ArgumentParser.error = Parser.error  # type: ignore[method-assign, assignment]
+    with one_line_for_mistakes(debug, _to_log_file, terminate=False):
+        _check_config(sys.argv[1:])
+        _run(name)
+
+
+def _check_config(arguments: list[str]) -> None:
+    """Says what is wrong with the config before MMagic is imported, which takes long."""
+    path = next((argument for argument in arguments if argument.endswith(".py")), None)
+    if path is not None:
+        check_keys(read_config(path))
+
+
+def _to_log_file(text: str) -> None:
+    """Writes into the log files of the run, and not on the terminal."""
+    from mmengine.logging import MMLogger
+
+    for handler in MMLogger.get_current_instance().handlers:
+        if isinstance(handler, logging.FileHandler):
+            handler.emit(
+                logging.makeLogRecord(dict(levelno=logging.ERROR, levelname="ERROR", name="mmengine", msg=text))
+            )
+
+
+def _run(name: str) -> None:
     spec = importlib.util.find_spec("mmagic")
     if spec is None or spec.origin is None:
         raise FileNotFoundError("MMagic is not installed: pip install mmagic==1.2.0")

@@ -90,7 +90,7 @@ Pixels = Annotated[float, Interval("[0, 10000]")]
 """How far something moves."""
 Size = Annotated[int, Interval("[1, inf)")] | Annotated[tuple[int, int], Interval("[1, inf)")]
 """Of pictures in pixels: both edges, or (height, width)."""
-FrameRate = Annotated[float, Interval("[0.001, 100000]")]
+FrameRate = Annotated[float, Interval("[0.1, 1000]")]
 """Frames per second."""
 
 

@@ -12,45 +12,42 @@ compare with K on a video, or look at the pictures. Radiance is compared as ln(v
 import argparse
 import json
 import math
-import sys
 from pathlib import Path
 
-from mmengine.config import Config, DictAction
+from mmengine.config import DictAction
 
 import mmtempreg  # noqa: F401, before MMagic is imported
+from mmtempreg.atomic_write import check_output, replace_when_written
+from mmtempreg.command_line import WHOLE, Parser, run, within
+from mmtempreg.config_tools import read_config
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = Parser(__doc__)
     parser.add_argument("config")
     parser.add_argument("checkpoint")
     parser.add_argument("images", type=Path, help="folder")
-    parser.add_argument("--num-images", type=int, default=32, help="the first of them (default: 32)")
-    parser.add_argument("--crop", type=int, default=256, help="edge of the middle part that is taken (default: 256)")
-    parser.add_argument("--transforms", type=int, default=4, help="T of each kind for each image (default: 4)")
+    parser.add_argument("--num-images", type=WHOLE, default=32, help="the first of them (default: 32)")
+    parser.add_argument(
+        "--crop", type=within("[8, inf)", int), default=256, help="edge of the middle part that is taken (default: 256)"
+    )
+    parser.add_argument(
+        "--transforms", type=within("[1, 1000]", int), default=4, help="T of each kind for each image (default: 4)"
+    )
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--json", type=Path, help="write the values")
     parser.add_argument("--cfg-options", nargs="+", action=DictAction)
-    args = parser.parse_args()
-    for name in ("num_images", "crop", "transforms"):
-        if getattr(args, name) < 1:
-            parser.error(f"--{name.replace('_', '-')} must be 1 at least, got {getattr(args, name)}")
-    try:
-        config = Config.fromfile(args.config)
-        config.merge_from_dict(args.cfg_options or {})
-        measure(config, args)
-    except (ValueError, OSError, RuntimeError) as error:
-        sys.exit(f"error: {error}")
-    except KeyboardInterrupt:
-        sys.exit(130)
+    run(parser, measure)
 
 
-def measure(config: Config, args: argparse.Namespace) -> None:
+def measure(args: argparse.Namespace) -> None:
     """Measures, prints, and writes what was asked for."""
+    config = read_config(args.config, args.cfg_options)
+    if args.json:
+        check_output(args.json)
     from tqdm import tqdm
 
     from mmtempreg.apis import FrameModel, find_images, measure_image_equivariance
-    from mmtempreg.atomic_write import replace_when_written
     from mmtempreg.tables import print_table
 
     files = find_images(args.images)[: args.num_images]

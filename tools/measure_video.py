@@ -13,46 +13,41 @@ import csv
 import io
 import json
 import math
-import sys
 from functools import partial
 from pathlib import Path
 
+from mmtempreg.atomic_write import check_output, replace_when_written
+from mmtempreg.command_line import STOPS, Parser, distinct, run, within
 from mmtempreg.meters import METERS, Meter
 from mmtempreg.video import open_frames
+
+REPORTS = (".html", ".png", ".pdf", ".svg")
+CHANNELS = ("luminance", "rgb", "ab")
 
 
 def main() -> None:
     known = "\n".join(f"  {name:13}{_about(meter)}" for name, meter in METERS.items())
-    parser = argparse.ArgumentParser(
-        description=__doc__,
-        epilog=f"metrics:\n{known}",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = Parser(__doc__, epilog=f"metrics:\n{known}")
     parser.add_argument("videos", nargs="+", metavar="VIDEO", help="the reference, then what is to be measured")
     parser.add_argument("--no-reference", action="store_true", help="all videos are to be measured")
     parser.add_argument("--metrics", nargs="+", metavar="NAME", help="see below (default: all that need no asking)")
-    parser.add_argument("--channels", default="luminance", help="compare luminance (default), rgb, or ab of Lab")
-    parser.add_argument("--lag", type=float, help="seconds between the frames that F compares (default: one frame)")
+    parser.add_argument(
+        "--channels", choices=CHANNELS, default="luminance", help="what is compared (default: luminance)"
+    )
+    parser.add_argument(
+        "--lag", type=within("(0, 3600]"), help="seconds between the frames that F compares (default: one frame)"
+    )
     parser.add_argument("--fps", type=float, help="frames per second of images; of videos: takes frame by frame")
     parser.add_argument(
         "--flow",
         metavar="FOLDER",
         help="exact flow: .flo files to the frame before in FOLDER/backward (see docs/video.md)",
     )
-    parser.add_argument("--stops", type=float, default=0.0, help="exposure at which radiance is shown (default: 0)")
+    parser.add_argument("--stops", type=STOPS, default=0.0, help="exposure at which radiance is shown (default: 0)")
     parser.add_argument("--json", type=Path, help="write the values")
     parser.add_argument("--csv", type=Path, help="write the table")
     parser.add_argument("--report", type=Path, help="write a page (.html) or picture (.png, .pdf, .svg)")
-    args = parser.parse_args()
-    if len(args.videos) < 2 and not args.no_reference:
-        parser.error("there must be a reference and a processed video, or --no-reference")
-
-    try:
-        measure(args)
-    except (ValueError, OSError, ImportError) as error:
-        sys.exit(f"error: {error}")
-    except KeyboardInterrupt:
-        sys.exit(130)
+    run(parser, measure)
 
 
 def _about(meter: type[Meter]) -> str:
@@ -63,12 +58,16 @@ def _about(meter: type[Meter]) -> str:
 
 def measure(args: argparse.Namespace) -> None:
     """Measures, prints, and writes what was asked for."""
-    named = [(v, v) if "=" not in v or Path(v).exists() else v.split("=", 1) for v in args.videos]
+    if len(args.videos) < 2 and not args.no_reference:
+        raise ValueError("there must be a reference and a processed video, or --no-reference")
+    named = [(v, v) if "=" not in v or Path(v).exists() else tuple(v.split("=", 1)) for v in args.videos]
+    for path in (args.json, args.csv, args.report):
+        if path is not None:
+            check_output(path, [video for _, video in named])
+    if args.report is not None and args.report.suffix.lower() not in REPORTS:
+        raise ValueError(f"{args.report}: a report ends in {', '.join(REPORTS)}")
     reference = None if args.no_reference else open_frames(named.pop(0)[1], args.fps)
-    names = [name for name, _ in named]
-    if repeated := {name for name in names if names.count(name) > 1}:
-        raise ValueError(f"{sorted(repeated)} is named twice: give names, as NAME=PATH")
-    processed = {name: open_frames(path, args.fps) for name, path in named}
+    processed = {name: open_frames(path, args.fps) for name, path in distinct(named).items()}
     from tqdm import tqdm
 
     from mmtempreg.apis import measure_videos
@@ -86,8 +85,6 @@ def measure(args: argparse.Namespace) -> None:
         lag=args.lag,
         progress=progress,
     )
-    from mmtempreg.atomic_write import replace_when_written
-
     headings, rows = found.table()
     if args.json:
         about = dict(fps=float(found.rate), num_frames=found.num_frames, size=found.size, domain=found.domain)
@@ -99,7 +96,7 @@ def measure(args: argparse.Namespace) -> None:
             partial_path.write_text(json.dumps(content, indent=2, allow_nan=False))
     if args.csv:
         buffer = io.StringIO()
-        csv.writer(buffer).writerows([headings, *rows])
+        csv.writer(buffer).writerows([[harmless(cell) for cell in row] for row in (headings, *rows)])
         with replace_when_written(args.csv) as partial_path:
             partial_path.write_text(buffer.getvalue())
     if args.report:
@@ -109,6 +106,15 @@ def measure(args: argparse.Namespace) -> None:
     print_table(headings, rows)
     for note in found.notes():
         print(note)
+
+
+def harmless(cell: str) -> str:
+    """A cell that no spreadsheet takes for a formula: text that begins like one gets an apostrophe, numbers do not."""
+    try:
+        float(cell)
+    except ValueError:
+        return f"'{cell}" if cell.startswith(("=", "+", "-", "@", "\t", "\r")) else cell
+    return cell
 
 
 def _json(value: float) -> float | str | None:

@@ -11,18 +11,20 @@ into a folder, and a tone-mapped video. Ctrl-C keeps what is done as OUTPUT.inte
 """
 
 import argparse
-import sys
 from functools import partial
 
-from mmengine.config import Config, DictAction
+from mmengine.config import DictAction
 from tqdm import tqdm
 
 import mmtempreg  # noqa: F401, before MMagic is imported
-from mmtempreg.video import open_frames
+from mmtempreg.command_line import COUNT, STOPS, Parser, run, within
+from mmtempreg.config_tools import read_config
+from mmtempreg.video import open_frames, open_writer
+from mmtempreg.video.image_files import IMAGE_SUFFIXES
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = Parser(__doc__)
     parser.add_argument("config")
     parser.add_argument("checkpoint")
     parser.add_argument("input")
@@ -32,54 +34,59 @@ def main() -> None:
     )
     parser.add_argument("--device", default="cpu", help="cpu, cuda, cuda:1, ... (default: cpu)")
     parser.add_argument("--half", action="store_true", help="half precision: float16 on a GPU, bfloat16 on a CPU")
-    parser.add_argument("--batch-size", type=int, default=1)
+    parser.add_argument("--batch-size", type=within("[1, 1024]", int), default=1)
     parser.add_argument("--original", metavar="VIDEO", help="what INPUT was made of, for blind video consistency")
-    parser.add_argument("--tile", type=int, help="cut larger frames into tiles of this many pixels, to save memory")
-    parser.add_argument("--tile-overlap", type=int, default=32)
+    parser.add_argument(
+        "--tile", type=within("[16, inf)", int), help="cut larger frames into tiles of this many pixels, to save memory"
+    )
+    parser.add_argument("--tile-overlap", type=COUNT, default=32)
     parser.add_argument("--codec", help="FFmpeg's encoder (default: libx264, libvpx-vp9 for .webm)")
     parser.add_argument("--crf", type=int, help="quality of the encoder, less is better (default: 16)")
     parser.add_argument("--no-audio", action="store_true", help="leave the sound out")
-    parser.add_argument("--suffix", help="images in a folder: .png, .jpg, .tif; .exr or .hdr for radiance")
+    parser.add_argument(
+        "--suffix",
+        choices=IMAGE_SUFFIXES,
+        metavar="SUFFIX",
+        help="images in a folder: .png, .jpg, .tif; .exr or .hdr for radiance",
+    )
     parser.add_argument("--tone-mapped", metavar="VIDEO", help="for radiance in a folder: also a video of it")
-    parser.add_argument("--stops", type=float, default=0.0, help="exposure of what is tone-mapped (default: 0)")
+    parser.add_argument("--stops", type=STOPS, default=0.0, help="exposure of what is tone-mapped (default: 0)")
     parser.add_argument("--overwrite", action="store_true")
     parser.add_argument("--cfg-options", nargs="+", action=DictAction)
-    args = parser.parse_args()
+    run(parser, process)
 
-    try:
-        source = open_frames(args.input, args.fps)
-        from mmtempreg.apis import BlindConsistencyFilter, FrameModel, process_video
 
-        config = Config.fromfile(args.config)
-        config.merge_from_dict(args.cfg_options or {})
-        if (config.model.type == "BlindConsistencyModel") != bool(args.original):
-            raise ValueError("--original VIDEO goes with a config of BlindConsistencyModel, and with no other")
-        if args.original and (args.tile or args.half):
-            raise ValueError(
-                "blind video consistency takes whole frames in full precision: leave out --tile and --half"
-            )
-        if args.original:
-            model = BlindConsistencyFilter(config, args.checkpoint, open_frames(args.original, args.fps), args.device)
-        else:
-            model = FrameModel(config, args.checkpoint, args.device, args.half, args.tile, args.tile_overlap)
-        done = process_video(
-            model,
-            source,
-            args.output,
-            args.tone_mapped,
-            args.stops,
-            args.batch_size,
-            args.suffix,
-            args.codec,
-            args.crf,
-            not args.no_audio,
-            args.overwrite,
-            partial(tqdm, total=source.num_frames, unit="frame", dynamic_ncols=True),
-        )
-    except (ValueError, OSError) as error:
-        sys.exit(f"error: {error}")
-    except KeyboardInterrupt as stop:
-        sys.exit(f"\n{stop}" if str(stop) else 130)
+def process(args: argparse.Namespace) -> None:
+    """Checks what can be checked before the model is loaded, and runs it over the video."""
+    source = open_frames(args.input, args.fps)
+    for path in (args.output, args.tone_mapped):
+        if path is not None:
+            open_writer(path, source, args.codec, args.crf, overwrite=args.overwrite)
+    from mmtempreg.apis import BlindConsistencyFilter, FrameModel, process_video
+
+    config = read_config(args.config, args.cfg_options)
+    if (config.model.type == "BlindConsistencyModel") != bool(args.original):
+        raise ValueError("--original VIDEO goes with a config of BlindConsistencyModel, and with no other")
+    if args.original and (args.tile or args.half):
+        raise ValueError("blind video consistency takes whole frames in full precision: leave out --tile and --half")
+    if args.original:
+        model = BlindConsistencyFilter(config, args.checkpoint, open_frames(args.original, args.fps), args.device)
+    else:
+        model = FrameModel(config, args.checkpoint, args.device, args.half, args.tile, args.tile_overlap)
+    done = process_video(
+        model,
+        source,
+        args.output,
+        args.tone_mapped,
+        args.stops,
+        args.batch_size,
+        args.suffix,
+        args.codec,
+        args.crf,
+        not args.no_audio,
+        args.overwrite,
+        partial(tqdm, total=source.num_frames, unit="frame", dynamic_ncols=True),
+    )
     places = ", ".join(str(path) for path in done.outputs)
     print(
         f"{done.num_frames} frames in {done.seconds:.1f} s ({done.num_frames / done.seconds:.2f} per second): {places}"

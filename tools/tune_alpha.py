@@ -13,43 +13,43 @@ picture. Prints what was tried and the lines for your config. What is finished i
 
 import argparse
 import json
-import sys
 from dataclasses import asdict
 from pathlib import Path
 
-from mmengine.config import Config, DictAction
+from mmengine.config import DictAction
 
 import mmtempreg  # noqa: F401, before MMagic is imported
+from mmtempreg.checkpoints import read_weights
+from mmtempreg.command_line import COUNT, WHOLE, Parser, run, within
+from mmtempreg.config_tools import read_config
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = Parser(__doc__)
     parser.add_argument("config")
     parser.add_argument("checkpoint")
-    parser.add_argument("--max-psnr-loss", type=float, default=0.1, help="dB (default: 0.1)")
-    parser.add_argument("--min-detail", type=float, default=0.95, help="part of detail K to keep (default: 0.95)")
-    parser.add_argument("--budget", type=int, default=12, help="fine-tunings at most (default: 12)")
-    parser.add_argument("--iterations", type=int, default=200, help="of a fine-tuning (default: 200)")
-    parser.add_argument("--num-clips", type=int, default=16, help="pseudo-clips, one for each image held out")
-    parser.add_argument("--num-frames", type=int, default=24, help="frames of a pseudo-clip")
-    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--max-psnr-loss", type=within("[0, 1000]"), default=0.1, help="dB (default: 0.1)")
+    parser.add_argument(
+        "--min-detail", type=within("[0, 1000]"), default=0.95, help="part of detail K to keep (default: 0.95)"
+    )
+    parser.add_argument(
+        "--budget", type=within("[1, 10000]", int), default=12, help="fine-tunings at most (default: 12)"
+    )
+    parser.add_argument("--iterations", type=WHOLE, default=200, help="of a fine-tuning (default: 200)")
+    parser.add_argument(
+        "--num-clips", type=within("[1, 10000]", int), default=16, help="pseudo-clips, one for each image held out"
+    )
+    parser.add_argument("--num-frames", type=within("[2, 10000]", int), default=24, help="frames of a pseudo-clip")
+    parser.add_argument("--seed", type=COUNT, default=0)
     parser.add_argument("--work-dir", type=Path, help="default: work_dirs/tune_<name of the config>")
     parser.add_argument("--cfg-options", nargs="+", action=DictAction)
-    args = parser.parse_args()
-    if not Path(args.checkpoint).is_file():
-        parser.error(f"there is no checkpoint {args.checkpoint}")
-    try:
-        config = Config.fromfile(args.config)
-        config.merge_from_dict(args.cfg_options or {})
-        tune_and_tell(config, args)
-    except (ValueError, TypeError, OSError) as error:
-        sys.exit(f"error: {error}")
-    except KeyboardInterrupt:
-        sys.exit(130)
+    run(parser, tune_and_tell)
 
 
-def tune_and_tell(config: Config, args: argparse.Namespace) -> None:
+def tune_and_tell(args: argparse.Namespace) -> None:
     """Tunes, and prints and writes what came out."""
+    config = read_config(args.config, args.cfg_options)
+    read_weights(args.checkpoint)
     from tqdm import tqdm
 
     from mmtempreg.atomic_write import replace_when_written

@@ -81,6 +81,7 @@ default_hooks = dict(
 custom_hooks = [
     dict(type='StrictLoadHook'),
     dict(type='ExactResumeHook'),
+    dict(type='FiniteLossHook'),
     dict(type='AccelerationHook', channels_last=True),
 ]
 log_processor = dict(type='LogProcessor', window_size=50, by_epoch=True)

@@ -36,7 +36,7 @@ default_hooks = dict(
     param_scheduler=dict(type='ParamSchedulerHook'),
     checkpoint=dict(type='SafeCheckpointHook', interval=max_iters, by_epoch=False),
     sampler_seed=dict(type='DistSamplerSeedHook'))
-custom_hooks = [dict(type='StrictLoadHook'), dict(type='ExactResumeHook')]
+custom_hooks = [dict(type='StrictLoadHook'), dict(type='ExactResumeHook'), dict(type='FiniteLossHook')]
 log_processor = dict(type='LogProcessor', window_size=10, by_epoch=False)
 log_level = 'INFO'
 env_cfg = dict(

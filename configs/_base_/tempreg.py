@@ -6,3 +6,5 @@ tempreg = dict(
     transform=dict(type='AffineTransformPair'),
     regularization=dict(type='TransformInvarianceLoss', distance=dict(type='L1Loss')),
     alpha=0.8)
+# A run that is killed goes on as if it had not been; one that diverges stops before it spoils the weights.
+safe_hooks = [dict(type='ExactResumeHook'), dict(type='FiniteLossHook')]

@@ -33,7 +33,7 @@ default_hooks = dict(
     param_scheduler=dict(type='ParamSchedulerHook'),
     checkpoint=dict(type='SafeCheckpointHook', interval=1, max_keep_ckpts=1, by_epoch=True),
     sampler_seed=dict(type='DistSamplerSeedHook'))
-custom_hooks = [dict(type='StrictLoadHook'), dict(type='ExactResumeHook')]
+custom_hooks = [dict(type='StrictLoadHook'), dict(type='ExactResumeHook'), dict(type='FiniteLossHook')]
 log_processor = dict(type='LogProcessor', window_size=50, by_epoch=True)
 log_level = 'INFO'
 env_cfg = dict(mp_cfg=dict(mp_start_method='fork', opencv_num_threads=1), dist_cfg=dict(backend='nccl'))

@@ -10,5 +10,5 @@ model = dict(
     _delete_=True, type='SiameseEditModel', model={**_base_.model, 'data_preprocessor': to_unit_range}, **_base_.tempreg)
 train_dataloader = dict(dataset=dict(data_prefix=dict(img='gt')))
 default_hooks = dict(checkpoint=dict(type='SafeCheckpointHook'))
-custom_hooks = [*_base_.custom_hooks, dict(type='StrictLoadHook', parts=['image_model']), dict(type='ExactResumeHook')]
+custom_hooks = [*_base_.custom_hooks, dict(type='StrictLoadHook', parts=['image_model']), *_base_.safe_hooks]
 load_from = 'https://download.openmmlab.com/mmediting/inst_colorization/inst-colorizatioon_full_official_cocostuff-256x256-5b9d4eee.pth'

@@ -5,5 +5,5 @@ model['regularization'] = dict(type='TransformInvarianceLoss', distance=dict(typ
 optim_wrapper = dict(optimizer=dict(lr=0.0001))
 train_cfg = dict(max_iters=20000)
 default_hooks = dict(checkpoint=dict(type='SafeCheckpointHook'))
-custom_hooks = [*_base_.custom_hooks, dict(type='StrictLoadHook', parts=['generator']), dict(type='ExactResumeHook')]
+custom_hooks = [*_base_.custom_hooks, dict(type='StrictLoadHook', parts=['generator']), *_base_.safe_hooks]
 load_from = 'https://download.openmmlab.com/mmediting/nafnet/NAFNet-SIDD-midc64.pth'

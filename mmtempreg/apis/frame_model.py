@@ -16,6 +16,19 @@ PAD_MULTIPLES = (1, 2, 4, 8, 16, 32, 64, 128, 256)
 """What frames are padded to multiples of until the network takes them."""
 
 
+SMALLEST_TILE = 16
+
+
+def check_device(name: str) -> None:
+    """Raises ValueError if there is no such device here."""
+    try:
+        device = torch.device(name)
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        reason = str(error).splitlines()[0]
+        raise ValueError(f"there is no device {name!r} (cpu, cuda, cuda:1, ...): {reason}") from error
+
+
 class FrameModel:
     """A model with its checkpoint, from batches of RGB frames to batches of RGB frames.
 
@@ -36,8 +49,8 @@ class FrameModel:
 
     Raises:
         FileNotFoundError: If there is no such checkpoint.
-        RuntimeError: If the checkpoint is of another network.
-        ValueError: If the overlap does not fit the tiles; when called, if the network takes no frame of this size, or
+        ValueError: If the checkpoint cannot be read or is of another network, there is no such device, or the overlap
+            does not fit the tiles; when called, if the network takes no frame of this size, or
             returns frames that are not a whole multiple of it.
     """
 
@@ -50,6 +63,9 @@ class FrameModel:
         tile: int | None = None,
         tile_overlap: int = 32,
     ) -> None:
+        if tile is not None and tile < SMALLEST_TILE:
+            raise ValueError(f"tile must be {SMALLEST_TILE} pixels at least, got {tile}: smaller ones take for ever")
+        check_device(device)
         if tile is not None and not 0 <= tile_overlap < tile / 2:
             raise ValueError(f"tiles of {tile} pixels can overlap by less than half of that, not by {tile_overlap}")
         from ..models.siamese.families import EditFamily, known_family, predicts_radiance

@@ -169,7 +169,7 @@ def measure_videos(
     videos, motions, count, domain = [_Video(name, chosen) for name in processed], [], 0, channels
     own_pixels: list[Tensor] = []
     wants_motion = any(meter.needs_motion for meter in chosen)
-    for frames in progress(_together(sources, rate)):
+    for frames in progress(together(sources)):
         domain = _domain(frames, channels)
         views = [_view(frame.image, DOMAINS[domain], stops) for frame in frames]
         if not count:
@@ -227,8 +227,13 @@ def _common(sources: Sequence[FrameSource]) -> Fraction:
     return first.rate
 
 
-def _together(sources: Sequence[FrameSource], rate: Fraction) -> Iterator[list[Frame]]:
-    """Frames of all sources side by side; all must end together."""
+def together(sources: Sequence[FrameSource]) -> Iterator[list[Frame]]:
+    """Frames of all sources side by side.
+
+    Raises:
+        ValueError: If they differ in size, frame rate or length.
+    """
+    rate = _common(sources)
     streams = [check_steady(iter(source), rate, source.name) for source in sources]
     for count in range(10**9):
         frames = [next(stream, None) for stream in streams]

@@ -73,12 +73,16 @@ def process_video(
         progress: Wraps the iterator over frames, to show how far it is.
 
     Raises:
-        ValueError: If source, model and output do not fit together.
+        ValueError: If source, model and output do not fit together, or the network gives NaN.
         FileExistsError, OSError: See `open_writer`.
         KeyboardInterrupt: After Ctrl-C; it says where the frames are that were done by then.
     """
     if batch_size < 1:
         raise ValueError(f"batch_size must be at least 1, got {batch_size}")
+    if not -50 <= stops <= 50:
+        raise ValueError(f"stops must be in [-50, 50], got {stops}")
+    if tone_mapped is not None and Path(tone_mapped).absolute() == Path(output).absolute():
+        raise ValueError(f"output and tone_mapped are both {output}: give them two names")
     radiance = bool(getattr(model, "radiance", False))
     if tone_mapped is not None and not radiance:
         raise ValueError("tone_mapped is for models that give radiance: this one gives display values")
@@ -93,7 +97,13 @@ def process_video(
                 stack.enter_context(writer)
             write = stack.enter_context(_Behind(AHEAD, lambda item: _write(writers, prepare, *item)))
             for frames in ahead(_batches(progress(source), batch_size), AHEAD):
-                for item in zip(frames, model(to_tensor(frames, source.name))):
+                results = model(to_tensor(frames, source.name))
+                if not results.isfinite().all():
+                    raise ValueError(
+                        f"the network gives NaN or infinity from frame {count} of {source.name} on: its weights are "
+                        "damaged, or half precision (--half) overflows"
+                    )
+                for item in zip(frames, results):
                     write(item)
                 count += len(frames)
     except KeyboardInterrupt:

@@ -17,13 +17,11 @@ from mmengine.dataset import BaseDataset
 
 from ..meters import lag_frames
 from ..validation import Count, FrameRate, Interval, Positive, Rising, Whole, check_arguments
+from ..video.image_files import read_image
 from .procedural_scene import Wave
 from .virtual_camera import Shot, VirtualCamera, exposure_for, photograph, shift_colour
 
 SUFFIXES = (".hdr", ".exr")
-
-NEGATIVE_TOLERANCE = 0.05
-"""Negative radiance down to this part of the mean is a trace of lossy compression or resampling, and clipped."""
 
 
 def read_hdr(path: str | Path) -> np.ndarray:
@@ -31,24 +29,14 @@ def read_hdr(path: str | Path) -> np.ndarray:
 
     Raises:
         FileNotFoundError: If there is no such file.
-        ValueError: If it cannot be read, or holds NaN, infinity or negative radiance (beyond `NEGATIVE_TOLERANCE`).
+        ValueError: If it cannot be read, holds no radiance, or as `video.image_files.read_image` says.
     """
     if not Path(path).is_file():
         raise FileNotFoundError(f"{path}: no such HDR image")
-    try:
-        image = cv2.imread(str(path), cv2.IMREAD_COLOR | cv2.IMREAD_ANYDEPTH)
-    except cv2.error as error:
-        hint = "" if "OPENEXR" not in str(error) else " (set OPENCV_IO_ENABLE_OPENEXR=1 before cv2 is imported)"
-        raise ValueError(f"{path} cannot be read as an HDR image: {error}{hint}") from error
-    if image is None or image.dtype != np.float32:
-        kind = "is unreadable" if image is None else f"holds {image.dtype}, not linear floating-point radiance"
-        raise ValueError(f"{path} {kind}; expected one of {SUFFIXES}")
-    if not np.isfinite(image).all():
-        raise ValueError(f"{path} holds NaN or infinite radiance: repair the image or remove it")
-    if image.min() < -NEGATIVE_TOLERANCE * image.mean():
-        raise ValueError(f"{path} holds negative radiance ({image.min():.3g}): clip it at 0 if that is what you want")
-    image = np.maximum(image, 0)
-    return np.ascontiguousarray(image[..., ::-1])
+    image = read_image(path)
+    if image.dtype != np.float32:
+        raise ValueError(f"{path} holds {image.dtype}, not linear floating-point radiance; expected one of {SUFFIXES}")
+    return image
 
 
 _read_cached = lru_cache(maxsize=16)(read_hdr)

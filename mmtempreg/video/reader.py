@@ -21,6 +21,9 @@ STEADY = 0.05
 """A frame is out of step if it comes this part of a frame's time earlier or later than the frame rate says."""
 
 
+RATES = (0.1, 1000)
+"""Frames per second that a video can have."""
+
 ACCURATE = int(Interpolation.BICUBIC | Interpolation.ACCURATE_RND | Interpolation.FULL_CHR_H_INT)
 """How FFmpeg converts between RGB and YUV here. Its faster default darkens a 4:2:0 video by a level."""
 
@@ -74,9 +77,7 @@ def open_frames(path: str | Path, rate: float | Fraction | None = None) -> Frame
     """
     text = str(path)
     if rate is not None:
-        if not (math.isfinite(rate) and rate > 0):
-            raise ValueError(f"the frame rate must be a positive number of frames per second, got {rate}")
-        rate = Fraction(rate).limit_denominator(1001)
+        rate = checked_rate(rate, "the frame rate")
     if Path(path).is_dir():
         files = [f for f in Path(path).iterdir() if f.suffix.lower() in IMAGE_SUFFIXES and not f.name.startswith(".")]
         if not files:
@@ -92,6 +93,17 @@ def open_frames(path: str | Path, rate: float | Fraction | None = None) -> Frame
     if Path(path).suffix.lower() in IMAGE_SUFFIXES:
         return FrameFiles(text, [Path(path)], rate)
     return VideoFile(path, rate)
+
+
+def checked_rate(rate: float | Fraction, what: str) -> Fraction:
+    """A frame rate as a fraction.
+
+    Raises:
+        ValueError: If it is not within `RATES`: filters over time would hold one frame, or millions.
+    """
+    if not (math.isfinite(rate) and RATES[0] <= rate <= RATES[1]):
+        raise ValueError(f"{what} must be in [{RATES[0]}, {RATES[1]}] frames per second, got {float(rate):g}")
+    return Fraction(rate).limit_denominator(1001)
 
 
 # ---------------------------------------------------------------- images
@@ -197,6 +209,8 @@ class VideoFile(FrameSource):
         known_rate = rate or own_rate
         if not known_rate:
             raise ValueError(f"{path} does not tell its frame rate; give it (--fps)")
+        if not RATES[0] <= known_rate <= RATES[1]:
+            raise ValueError(f"{path} tells a frame rate of {float(known_rate):g}, which cannot be: give it (--fps)")
         self.rate = known_rate
         self.size = _upright(first).shape[:2]
         self.start = _time(first) or Fraction(0)

@@ -1,7 +1,8 @@
 """Frames into a video file or a folder: whole under the final name, or not at all.
 
 If the writing is interrupted (Ctrl-C), what there is by then becomes a playable `NAME.interrupted.SUFFIX`, or a folder
-`NAME.interrupted`; after any other error nothing is left.
+`NAME.interrupted` (`NAME.interrupted_2` and so on, if that is there); after any other error nothing is left. Nothing is
+replaced or removed but files that have the names of what is written, and only if that is allowed.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import nullcontext, suppress
 from fractions import Fraction
+from io import BytesIO
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -18,17 +20,23 @@ from typing import Any
 import av
 import numpy as np
 
-from ..atomic_write import move_into_place, partial_path
+from ..atomic_write import check_output, move_into_place, partial_path
 from .image_files import HDR_SUFFIXES, IMAGE_SUFFIXES, write_image
 from .reader import ACCURATE, Frame, FrameSource, VideoFile
 
 CODECS = {".webm": "libvpx-vp9"}
 """Encoders of containers that H.264 does not belong into."""
 
+CONTAINERS = {".mp4": "mp4", ".mkv": "matroska", ".mov": "mov", ".webm": "webm"}
+"""Ending -> FFmpeg's name."""
+
+SUFFIXES = tuple(CONTAINERS)
+
+NUMBERED = "{:06d}"
+"""What frames are called that have no names."""
+
 CRF = 16
 """Default constant rate factor: hard to tell from the original, since compression must not add or hide flicker."""
-
-SUFFIXES = (".mp4", ".mkv", ".mov", ".webm")
 
 
 class FrameWriter:
@@ -74,32 +82,69 @@ def open_writer(
         overwrite: Replace what is there.
 
     Raises:
-        FileExistsError: If it is there, and not to be overwritten.
-        ValueError: If the name or the codec cannot be used.
+        FileExistsError: If it is there, and not to be overwritten, or a folder holds something else than such frames.
+        ValueError: If the name or the codec cannot be used, or it is `source` itself.
         OSError: If it cannot be written there.
     """
     path = Path(path)
+    check_output(path, _inputs(source), folder=not path.suffix)
     if path.suffix.lower() in SUFFIXES:
         track = source if audio and isinstance(source, VideoFile) and source.has_audio else None
         return VideoWriter(path, source.rate, codec, crf, track, overwrite)
     if path.suffix:
         raise ValueError(f"{path}: videos end in {', '.join(SUFFIXES)}; a folder has no ending")
     files = getattr(source, "files", None)
-    return FrameFolderWriter(path, suffix, [file.stem for file in files] if files else None, overwrite)
+    names = [file.stem for file in files] if files else None
+    if names is None and path.is_dir() and any(path.iterdir()):
+        names = [NUMBERED.format(number) for number in range(source.count())]
+    return FrameFolderWriter(path, suffix, names, overwrite)
 
 
-def _make_way(path: Path, overwrite: bool) -> None:
+def _inputs(source: FrameSource) -> Iterator[Path]:
+    """The files of a source, and the folders that hold its images."""
+    if isinstance(source, VideoFile):
+        yield source.path
+    files = getattr(source, "files", [])
+    yield from files
+    yield from {file.parent for file in files}
+
+
+def _make_way(path: Path, overwrite: bool, folder: bool = False) -> None:
+    check_output(path, folder=folder)
     occupied = any(path.iterdir()) if path.is_dir() else path.exists()
     if occupied and not overwrite:
         raise FileExistsError(f"{path} is there already: choose another name, or overwrite it (--overwrite)")
-    folder = path.parent
-    folder.mkdir(parents=True, exist_ok=True)
-    if not os.access(folder, os.W_OK):
-        raise PermissionError(f"{folder} may not be written to")
+    path.parent.mkdir(parents=True, exist_ok=True)
 
 
 def _interrupted(path: Path) -> Path:
-    return path.with_name(f"{path.stem}.interrupted{path.suffix}")
+    """A free name for what there is of `path`."""
+    for number in range(1, 10**6):
+        free = path.with_name(f"{path.stem}.interrupted{f'_{number}' * (number > 1)}{path.suffix}")
+        if not free.exists():
+            return free
+    raise FileExistsError(f"{path}: there is no free name for what was done until it was interrupted")
+
+
+def check_codec(codec: str, suffix: str, crf: int | None) -> None:
+    """Says before any work what encoder and quality cannot be used.
+
+    Raises:
+        ValueError: If there is no such encoder of pictures, the container cannot hold what it makes, or the quality is
+            out of range.
+    """
+    try:
+        encoder = av.Codec(codec, "w")
+    except av.codec.codec.UnknownCodecError as error:
+        raise ValueError(f"this FFmpeg has no encoder {codec!r}; libx264, libx265, ffv1 are usual") from error
+    if encoder.type != "video":
+        raise ValueError(f"the codec {codec!r} is for {encoder.type}, not for pictures; libx264, libx265 are usual")
+    with av.open(BytesIO(), "w", format=CONTAINERS[suffix]) as container:
+        if encoder.canonical_name not in container.supported_codecs:
+            raise ValueError(f"{suffix} cannot hold what the codec {codec!r} makes: choose another codec, or .mkv")
+    highest = 63 if "vp9" in codec or "av1" in codec else 51
+    if crf is not None and not 0 <= crf <= highest:
+        raise ValueError(f"crf must be in [0, {highest}] for {codec}, 0 is best: got {crf}")
 
 
 class VideoWriter(FrameWriter):
@@ -130,10 +175,7 @@ class VideoWriter(FrameWriter):
         if suffix not in SUFFIXES:
             raise ValueError(f"{path}: videos end in {', '.join(SUFFIXES)}")
         self._codec = codec or CODECS.get(suffix, "libx264")
-        try:
-            av.Codec(self._codec, "w")
-        except av.codec.codec.UnknownCodecError as error:
-            raise ValueError(f"this FFmpeg has no encoder {self._codec!r}; libx264, libx265, ffv1 are usual") from error
+        check_codec(self._codec, suffix, crf)
         self._rate = Fraction(rate).limit_denominator(1001)
         self._crf = CRF if crf is None else crf
         self._audio_source = audio
@@ -291,7 +333,10 @@ class FrameFolderWriter(FrameWriter):
         path: The folder.
         suffix: Kind of images; `.exr` and `.hdr` for float32 radiance.
         names: Of the frames, without suffix. Default: 000000, 000001, ...
-        overwrite: Replace a folder that is there.
+        overwrite: Replace frames that are there, one by one when all are written.
+
+    Raises:
+        FileExistsError: If the folder holds something else than frames of these names.
     """
 
     def __init__(
@@ -300,17 +345,32 @@ class FrameFolderWriter(FrameWriter):
         if suffix not in IMAGE_SUFFIXES:
             raise ValueError(f"images end in {', '.join(IMAGE_SUFFIXES)}, not {suffix!r}")
         self.path, self.suffix, self._names = Path(path), suffix, names
-        _make_way(self.path, overwrite)
-        self._partial = partial_path(self.path)
+        _make_way(self.path, overwrite, folder=True)
+        self._refuse_foreign()
         self._count = 0
 
+    def _refuse_foreign(self) -> None:
+        """What lies in the folder must be what is written there: nothing else is replaced, and no older frame stays."""
+        expected = None if self._names is None else {f"{name}{self.suffix}" for name in self._names}
+        for entry in sorted(self.path.iterdir()) if self.path.is_dir() else []:
+            known = entry.name in expected if expected is not None else self._is_numbered(entry)
+            if not known or not entry.is_file() or entry.is_symlink():
+                raise FileExistsError(
+                    f"{self.path} holds {entry.name}, which is no frame of this video: choose another folder, or "
+                    "remove it"
+                )
+
+    def _is_numbered(self, entry: Path) -> bool:
+        return entry.suffix == self.suffix and entry.stem.isdecimal() and NUMBERED.format(int(entry.stem)) == entry.stem
+
     def __enter__(self) -> FrameFolderWriter:
+        self._partial = partial_path(self.path)
         self._partial.mkdir()
         return self
 
     def write(self, frame: Frame) -> None:
         """Takes the next frame: uint8 or uint16, or float32 radiance."""
-        name = self._names[self._count] if self._names else f"{self._count:06d}"
+        name = self._names[self._count] if self._names else NUMBERED.format(self._count)
         image = frame.image
         if (
             self.suffix not in HDR_SUFFIXES
@@ -326,14 +386,29 @@ class FrameFolderWriter(FrameWriter):
     ) -> None:
         if self._count and (kind is None or issubclass(kind, KeyboardInterrupt)):
             target = self.path if kind is None else _interrupted(self.path)
-            if target.exists():
-                shutil.rmtree(target)
-            os.replace(self._partial, target)
+            self._move_to(target)
             self.written = target
             return
         shutil.rmtree(self._partial, ignore_errors=True)
         if kind is None:
             raise ValueError(f"{self.path}: there is no frame to write")
+
+    def _move_to(self, target: Path) -> None:
+        try:
+            os.replace(self._partial, target)  # where nothing is, or an empty folder
+        except OSError:
+            if not target.is_dir():
+                raise
+            written = sorted(self._partial.iterdir())
+            for frame in written:
+                os.replace(frame, target / frame.name)
+            self._partial.rmdir()
+            older = {entry.name for entry in target.iterdir()} - {frame.name for frame in written}
+            if older:
+                raise FileExistsError(
+                    f"the frames are in {target}, but {min(older)} of an older video ({len(older)} files) is there "
+                    "too: remove what does not belong to it"
+                ) from None
 
 
 def write_frames(writer: FrameWriter, frames: Iterator[Frame]) -> None:

@@ -38,7 +38,10 @@ def test_what_fits_is_loaded():
             dict(parts=["generator"]),
             r"bias \(4,\), expected \(3,\)",
         ),
-        ({}, dict(parts=["discriminator"]), r"discriminator\.weight"),
+        (GENERATOR, dict(parts=["discriminator"]), r"discriminator\.weight"),
+        ({}, {}, "some.pth holds no weights"),
+        (dict(state_dict=[1]), {}, "some.pth holds a list as its state_dict"),
+        (dict(WHOLE, **{"generator.bias": torch.full((3,), torch.nan)}), {}, "NaN or infinite, such as generator.bias"),
         (WHOLE, dict(parts=["encoder"]), r"Model has none of the parts \['encoder'\]"),
     ],
 )

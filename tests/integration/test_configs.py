@@ -113,7 +113,7 @@ def test_stock_configs_are_short_and_start_from_released_weights(path):
     assert config.model.type == "SiameseEditModel"
     assert config.model.regularization.type == "TransformInvarianceLoss"
     assert config.default_hooks.checkpoint.type == "SafeCheckpointHook"
-    assert [hook.type for hook in config.custom_hooks[-2:]] == ["StrictLoadHook", "ExactResumeHook"]
+    assert [hook.type for hook in config.custom_hooks[-3:]] == ["StrictLoadHook", "ExactResumeHook", "FiniteLossHook"]
     metafiles = (Path(mmagic.__file__).parent / ".mim" / "configs").glob("*/metafile.yml")
     assert any(f"Weights: {config.load_from}\n" in metafile.read_text() for metafile in metafiles)
     index = yaml.safe_load((ROOT / "configs" / "stock" / "metafile.yml").read_text())
@@ -137,7 +137,7 @@ def test_the_dozen_lines_in_the_docs_wrap_a_stock_config(page, tmp_path):
 def test_published_networks_learn_from_themselves(path, tmp_path):
     config = Config.fromfile(path)
     assert config.load_from == config.model.teacher
-    assert {hook.type for hook in config.custom_hooks} == {"StrictLoadHook", "ExactResumeHook"}
+    assert {hook.type for hook in config.custom_hooks} == {"StrictLoadHook", "ExactResumeHook", "FiniteLossHook"}
     stock = MODELS.build(config.model.model)
     weights = {"realesrgan_x4plus_anime_steady": 4_467_779, "realesrgan_x4plus_steady": 16_697_987}
     assert sum(p.numel() for p in stock.parameters()) == weights[path.stem]

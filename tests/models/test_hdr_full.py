@@ -203,9 +203,9 @@ def test_hdr_video_that_cannot_be_used(scenes):
         HDRClipDataset(str(scenes), saturated=1.0)
     bad = np.full((30, 40, 3), np.nan, np.float32)
     write_image(scenes / "dark" / "0000.exr", bad)
-    dataset = HDRClipDataset(str(scenes), fps=25, shortest=5)
-    with pytest.raises(ValueError, match="clip 'dark': dark holds NaN"):
-        dataset.get_data_info(6)
+    with pytest.raises(ValueError, match="dark/0000.exr holds NaN"):
+        HDRClipDataset(str(scenes), fps=25, shortest=5).get_data_info(6)
+    write_image(scenes / "dark" / "0000.exr", np.zeros((30, 40, 3), np.float32))
     for frame in range(6):
         write_image(scenes / "grey" / f"{frame}.png", np.zeros((30, 40, 3), np.uint8))
     dataset = HDRClipDataset(str(scenes), fps=25, shortest=5)

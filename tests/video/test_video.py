@@ -1,8 +1,10 @@
 """Videos and folders of frames, in and out, and what is wrong with them."""
 
 import os
+import struct
 import subprocess
 import sys
+import zlib
 from fractions import Fraction
 from pathlib import Path
 
@@ -11,9 +13,11 @@ import numpy as np
 import pytest
 import skimage.data
 
+from mmtempreg.atomic_write import check_output, replace_when_written
 from mmtempreg.video import Frame, FrameFolderWriter, VideoFile, VideoWriter, open_frames, open_writer
 from mmtempreg.video.image_files import read_image, write_image
 from mmtempreg.video.reader import check_steady
+from mmtempreg.video.writer import write_frames
 
 PHOTO = skimage.data.astronaut()
 
@@ -180,7 +184,7 @@ def test_missing_things_are_named(tmp_path):
     write_image(tmp_path / "one" / "0.png", PHOTO)
     with pytest.raises(ValueError, match="--fps"):
         open_frames(tmp_path / "one")
-    with pytest.raises(ValueError, match="positive"):
+    with pytest.raises(ValueError, match=r"must be in \[0.1, 1000\]"):
         open_frames(tmp_path / "one", rate=0)
 
 
@@ -269,14 +273,109 @@ def test_an_interrupted_video_can_be_played(tmp_path):
 
 def test_what_is_there_is_not_overwritten_unasked(tmp_path):
     source = open_frames(write(tmp_path / "a.mp4", 3))
+    write(tmp_path / "b.mp4", 1)
     with pytest.raises(FileExistsError, match="--overwrite"):
-        open_writer(tmp_path / "a.mp4", source)
-    write_image(tmp_path / "folder" / "x.png", PHOTO)
+        open_writer(tmp_path / "b.mp4", source)
+    write_image(tmp_path / "folder" / "000001.png", PHOTO)
     with pytest.raises(FileExistsError, match="--overwrite"):
         open_writer(tmp_path / "folder", source)
     with open_writer(tmp_path / "folder", source, overwrite=True) as writer:
-        writer.write(next(frames(1)))
-    assert os.listdir(tmp_path / "folder") == ["000000.png"]
+        for frame in source:
+            writer.write(frame)
+    assert sorted(os.listdir(tmp_path / "folder")) == ["000000.png", "000001.png", "000002.png"]
+    assert read_image(tmp_path / "folder" / "000001.png").shape[:2] == source.size != PHOTO.shape[:2]
+
+
+@pytest.mark.parametrize("foreign", ["notes.txt", "000003.png", "x.png", "000001.jpg", "000001.png/"])
+def test_a_folder_with_something_else_is_refused(tmp_path, foreign):
+    source, folder = open_frames(write(tmp_path / "a.mp4", 3)), tmp_path / "folder"
+    folder.mkdir()
+    (folder / foreign).mkdir() if foreign.endswith("/") else (folder / foreign).write_text("mine")
+    with pytest.raises(FileExistsError, match=f"holds {foreign.rstrip('/')}, which is no frame of this video"):
+        open_writer(folder, source, overwrite=True)
+    assert os.listdir(folder) == [foreign.rstrip("/")]
+
+
+def test_older_frames_that_would_remain_are_named(tmp_path):
+    for number in range(3):
+        write_image(tmp_path / "folder" / f"00000{number}.png", PHOTO)
+    with pytest.raises(FileExistsError, match="000001.png of an older video"):
+        write_frames(FrameFolderWriter(tmp_path / "folder"), frames(1))
+    assert len(os.listdir(tmp_path / "folder")) == 3
+
+
+def test_inputs_links_and_devices_are_not_written_to(tmp_path):
+    path = write(tmp_path / "a.mp4", 3)
+    source = open_frames(path)
+    with pytest.raises(ValueError, match="a.mp4 is read and would be overwritten"):
+        open_writer(path, source, overwrite=True)
+    write_image(tmp_path / "images" / "000.png", PHOTO)
+    for pattern in (tmp_path / "images", f"{tmp_path}/images/*.png"):
+        with pytest.raises(ValueError, match="images is read and would be overwritten"):
+            open_writer(tmp_path / "images", open_frames(pattern, 24), overwrite=True)
+    (tmp_path / "link.mp4").symlink_to(path)
+    for name, where in (("link.mp4", tmp_path), ("null", "/dev")):
+        with pytest.raises(OSError, match="would be replaced"):
+            check_output(f"{where}/{name}")
+        with pytest.raises(OSError, match="would be replaced"), replace_when_written(f"{where}/{name}"):
+            pass
+    with pytest.raises(OSError, match="symbolic link"):
+        open_writer(tmp_path / "link.mp4", open_frames(tmp_path / "images", 24), overwrite=True)
+    assert (tmp_path / "link.mp4").is_symlink()
+
+
+@pytest.mark.parametrize(
+    ("codec", "suffix", "crf", "message"),
+    [
+        ("aac", ".mp4", None, "'aac' is for audio, not for pictures"),
+        ("libx264", ".webm", None, ".webm cannot hold"),
+        ("libx264", ".mp4", 99, r"crf must be in \[0, 51\]"),
+        ("libvpx-vp9", ".webm", -5, r"crf must be in \[0, 63\]"),
+    ],
+)
+def test_encoders_that_cannot_be_used(tmp_path, codec, suffix, crf, message):
+    with pytest.raises(ValueError, match=message):
+        VideoWriter(tmp_path / f"a{suffix}", 24, codec, crf)
+    assert not os.listdir(tmp_path)
+
+
+def test_a_second_interruption_keeps_the_first(tmp_path):
+    for _ in range(3):
+        with pytest.raises(KeyboardInterrupt), FrameFolderWriter(tmp_path / "out") as writer:
+            writer.write(next(frames(1)))
+            raise KeyboardInterrupt
+    assert sorted(os.listdir(tmp_path)) == ["out.interrupted", "out.interrupted_2", "out.interrupted_3"]
+
+
+@pytest.mark.parametrize("part", [0.3, 0.9, 0.999])
+def test_a_jpeg_that_is_cut_off_is_refused(tmp_path, part):
+    write_image(tmp_path / "a.jpg", PHOTO)
+    data = (tmp_path / "a.jpg").read_bytes()
+    # the thumbnail in the header ends as an image does
+    (tmp_path / "b.jpg").write_bytes(data[:2] + b"\xff\xfe\x00\x06\xff\xda\xff\xd9" + data[2 : int(part * len(data))])
+    with pytest.raises(ValueError, match="b.jpg cannot be read as an image: it is cut off"):
+        read_image(tmp_path / "b.jpg")
+    (tmp_path / "c.jpg").write_bytes(data + b"a camera's notes")
+    assert (read_image(tmp_path / "c.jpg") == read_image(tmp_path / "a.jpg")).all()
+
+
+@pytest.mark.parametrize(
+    ("value", "what"), [(np.nan, "NaN or infinite"), (np.inf, "NaN or infinite"), (-9, "negative")]
+)
+def test_radiance_that_cannot_be_is_named(tmp_path, value, what):
+    image = np.ones((4, 4, 3), np.float32)
+    image[1, 2, 0] = value
+    write_image(tmp_path / "a.exr", image)
+    with pytest.raises(ValueError, match=f"a.exr holds {what} radiance"):
+        read_image(tmp_path / "a.exr")
+
+
+def test_an_image_that_no_memory_holds_is_named(tmp_path):
+    header = struct.pack(">II5B", 60000, 60000, 8, 2, 0, 0, 0)
+    chunk = struct.pack(">I", 13) + b"IHDR" + header + struct.pack(">I", zlib.crc32(b"IHDR" + header))
+    (tmp_path / "a.png").write_bytes(b"\x89PNG\r\n\x1a\n" + chunk)
+    with pytest.raises(ValueError, match="a.png cannot be read as an image"):
+        read_image(tmp_path / "a.png")
 
 
 def test_bad_outputs(tmp_path):

@@ -11,32 +11,40 @@ from itertools import pairwise
 from pathlib import Path
 
 import torch
-from mmengine.config import Config, DictAction
+from mmengine.config import DictAction
 from tqdm import tqdm
 
 import mmtempreg  # noqa: F401, before MMagic is imported
 from mmtempreg.apis import load_model, load_test_clips, predict_clip
+from mmtempreg.atomic_write import check_output
+from mmtempreg.command_line import COUNT, STOPS, Parser, distinct, named, run
+from mmtempreg.config_tools import read_config
 from mmtempreg.functional import to_display, to_pixels
 from mmtempreg.meters import estimate_motion
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = Parser(__doc__)
     parser.add_argument("config")
-    parser.add_argument("checkpoints", nargs="+", metavar="NAME=CHECKPOINT")
-    parser.add_argument("--clip", type=int, default=0, help="number of the test clip")
+    parser.add_argument("checkpoints", nargs="+", type=named, metavar="NAME=CHECKPOINT")
+    parser.add_argument("--clip", type=COUNT, default=0, help="number of the test clip")
     parser.add_argument("--out-dir", type=Path, default=Path("work_dirs/compare"))
-    parser.add_argument("--stops", type=float, default=-2.0, help="exposure of what is shown")
+    parser.add_argument("--stops", type=STOPS, default=-2.0, help="exposure of what is shown")
     parser.add_argument("--cfg-options", nargs="+", action=DictAction)
-    args = parser.parse_args()
+    run(parser, compare)
 
+
+def compare(args: argparse.Namespace) -> None:
+    """Runs the checkpoints over a clip, and draws what they make of it."""
     from mmtempreg.visualization import plot_temporal_comparison, tone_map, write_comparison_video
 
-    config = Config.fromfile(args.config)
-    config.merge_from_dict(args.cfg_options or {})
+    config = read_config(args.config, args.cfg_options)
+    checkpoints = distinct(args.checkpoints)
+    for name in ("temporal.png", "side_by_side.mp4"):
+        check_output(args.out_dir / name)
     dataset = load_test_clips(config)
     predictions = {}
-    for name, checkpoint in (item.partition("=")[::2] for item in args.checkpoints):
+    for name, checkpoint in checkpoints.items():
         frames = predict_clip(load_model(config, checkpoint), dataset, args.clip)
         clip = list(tqdm(frames, desc=name, unit="frame"))
         predictions[name] = torch.stack([frame.prediction for frame in clip])

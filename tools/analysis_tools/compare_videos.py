@@ -6,35 +6,41 @@ A VIDEO is a file, a folder of frames, or a quoted pattern. All must have the sa
 """
 
 import argparse
-import sys
 from pathlib import Path
 
 import numpy as np
 from tqdm import tqdm
 
+from mmtempreg.apis.video_measurement import together
+from mmtempreg.atomic_write import check_output
+from mmtempreg.command_line import Parser, distinct, named, run, within
 from mmtempreg.video import open_frames
 from mmtempreg.visualization.comparison_video import LAYOUTS, write_comparison_video
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = Parser(__doc__)
     parser.add_argument("output", type=Path)
-    parser.add_argument("videos", nargs="+", metavar="NAME=VIDEO")
+    parser.add_argument("videos", nargs="+", type=named, metavar="NAME=VIDEO")
     parser.add_argument("--layout", choices=LAYOUTS, default=LAYOUTS[0])
-    parser.add_argument("--enlarge", type=int, default=1, help="whole factor, without smoothing (default: 1)")
+    parser.add_argument(
+        "--enlarge", type=within("[1, 64]", int), default=1, help="whole factor, without smoothing (default: 1)"
+    )
     parser.add_argument("--fps", type=float, help="frames per second of images")
-    args = parser.parse_args()
-    try:
-        sources = {name: open_frames(path, args.fps) for name, path in (v.split("=", 1) for v in args.videos)}
-        first = next(iter(sources.values()))
-        together = zip(*sources.values(), strict=True)
-        panels = (
-            {name: _eight_bits(frame.image) for name, frame in zip(sources, frames)}
-            for frames in tqdm(together, total=first.num_frames, unit="frame")
-        )
-        write_comparison_video(args.output, panels, first.rate, args.enlarge, args.layout)
-    except (ValueError, OSError) as error:
-        sys.exit(f"error: {error}")
+    run(parser, compare)
+
+
+def compare(args: argparse.Namespace) -> None:
+    """Puts the videos side by side."""
+    videos = distinct(args.videos)
+    check_output(args.output, videos.values())
+    sources = {name: open_frames(path, args.fps) for name, path in videos.items()}
+    first = next(iter(sources.values()))
+    panels = (
+        {name: _eight_bits(frame.image) for name, frame in zip(sources, frames)}
+        for frames in tqdm(together(list(sources.values())), total=first.num_frames, unit="frame")
+    )
+    write_comparison_video(args.output, panels, first.rate, args.enlarge, args.layout)
     print(args.output)
 
 

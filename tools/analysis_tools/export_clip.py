@@ -9,20 +9,22 @@ Then `tools/process_video.py` runs any model over it, and `tools/measure_video.p
 """
 
 import argparse
-import sys
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from mmengine.config import Config, DictAction
+from mmengine.config import DictAction
 from torch import Tensor
 from tqdm import tqdm
 
 import mmtempreg  # noqa: F401, before MMagic is imported
 from mmtempreg.apis import clip_indices, load_test_clips
 from mmtempreg.apis.clips import frame_motion
+from mmtempreg.atomic_write import check_output
+from mmtempreg.command_line import COUNT, Parser, run
+from mmtempreg.config_tools import read_config
 from mmtempreg.video import Frame, FrameFolderWriter
 from mmtempreg.video.flow_files import UNKNOWN, write_flow
 
@@ -30,19 +32,20 @@ HIDDEN = 10 * UNKNOWN
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = Parser(__doc__)
     parser.add_argument("config")
     parser.add_argument("out_dir", type=Path)
-    parser.add_argument("--clip", type=int, default=0, help="number of the test clip")
+    parser.add_argument("--clip", type=COUNT, default=0, help="number of the test clip")
     parser.add_argument("--overwrite", action="store_true")
     parser.add_argument("--cfg-options", nargs="+", action=DictAction)
-    args = parser.parse_args()
-    config = Config.fromfile(args.config)
-    config.merge_from_dict(args.cfg_options or {})
-    try:
-        export(load_test_clips(config), args.clip, args.out_dir, args.overwrite)
-    except (IndexError, OSError) as error:
-        sys.exit(f"error: {error}")
+    run(parser, work)
+
+
+def work(args: argparse.Namespace) -> None:
+    """Opens the test clips and writes one."""
+    check_output(args.out_dir, folder=True)
+    dataset = load_test_clips(read_config(args.config, args.cfg_options))
+    export(dataset, args.clip, args.out_dir, args.overwrite)
 
 
 def export(dataset: Any, clip: int, out_dir: Path, overwrite: bool) -> None:

@@ -10,6 +10,7 @@ import json
 import math
 from pathlib import Path
 
+from mmtempreg.command_line import Parser, distinct, named, run
 from mmtempreg.tables import cell, columns_of, markdown_table
 
 TOGETHER = ("F", "K", "PSNR [dB]")
@@ -18,7 +19,13 @@ TOGETHER = ("F", "K", "PSNR [dB]")
 
 def read_metrics(path: str, prefix: str = "") -> dict:
     """A file of tools/test.py --out; raises ValueError if it lacks F, K or PSNR, which stand together."""
-    metrics = {name: math.nan if v is None else v for name, v in json.loads(Path(path).read_text()).items()}
+    try:
+        values = json.loads(Path(path).read_text())
+    except ValueError as error:
+        raise ValueError(f"{path} is no JSON: {error}") from error
+    if not isinstance(values, dict):
+        raise ValueError(f"{path} holds a {type(values).__name__}, not the metrics of tools/test.py --out")
+    metrics = {name: math.nan if v is None else v for name, v in values.items()}
     if prefix:
         metrics = {key.removeprefix(f"{prefix}/"): v for key, v in metrics.items() if key.startswith(f"{prefix}/")}
     titles = {title for title, _ in columns_of(metrics).values()}
@@ -29,11 +36,15 @@ def read_metrics(path: str, prefix: str = "") -> dict:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("rows", nargs="+", metavar="NAME=FILE[,FILE...]")
+    parser = Parser(__doc__)
+    parser.add_argument("rows", nargs="+", type=named, metavar="NAME=FILE[,FILE...]")
     parser.add_argument("--prefix", default="", help="of the metrics' names, if the evaluator gives them one")
-    args = parser.parse_args()
-    rows = [row.partition("=")[::2] for row in args.rows]
+    run(parser, show)
+
+
+def show(args: argparse.Namespace) -> None:
+    """Reads all files and prints the table."""
+    rows = distinct(args.rows).items()
     metrics = {name: [read_metrics(file, args.prefix) for file in files.split(",")] for name, files in rows}
     columns = columns_of(key for key in next(iter(metrics.values()))[0])
     columns = {key: c for key, c in columns.items() if all(key in values for row in metrics.values() for values in row)}

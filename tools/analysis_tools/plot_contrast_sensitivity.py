@@ -9,7 +9,8 @@ from pathlib import Path
 import matplotlib
 import torch
 
-from mmtempreg.atomic_write import replace_when_written
+from mmtempreg.atomic_write import check_output, replace_when_written
+from mmtempreg.command_line import Parser, run, within
 from mmtempreg.functional.contrast_sensitivity import contrast_sensitivity, highpass_response
 from mmtempreg.functional.temporal import SIGMA
 
@@ -18,11 +19,20 @@ import matplotlib.pyplot as plt
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = Parser(__doc__)
     parser.add_argument("output", nargs="?", type=Path, default=Path("work_dirs/contrast_sensitivity.png"))
-    parser.add_argument("--spatial", type=float, nargs="+", default=[0.5, 1, 2, 4, 8], help="cycles per degree")
-    parser.add_argument("--sigma", type=float, default=SIGMA, help="of the Gaussian of S, in seconds (default: 0.15)")
-    args = parser.parse_args()
+    parser.add_argument(
+        "--spatial", type=within("(0, 100]"), nargs="+", default=[0.5, 1, 2, 4, 8], help="cycles per degree"
+    )
+    parser.add_argument(
+        "--sigma", type=within("(0, 100]"), default=SIGMA, help="of the Gaussian of S, in seconds (default: 0.15)"
+    )
+    run(parser, plot)
+
+
+def plot(args: argparse.Namespace) -> None:
+    """Draws the curves."""
+    check_output(args.output)
     frequency = torch.linspace(0.01, 30, 3000, dtype=torch.float64)
     figure, axes = plt.subplots(figsize=(6.4, 4), layout="constrained")
     for spatial in args.spatial:

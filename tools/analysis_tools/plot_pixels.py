@@ -7,33 +7,45 @@ A VIDEO is a file, a folder of frames, or a quoted pattern; the first is drawn a
 """
 
 import argparse
-import sys
+from collections.abc import Callable
 from pathlib import Path
 
+from mmtempreg.atomic_write import check_output
+from mmtempreg.command_line import WHOLE, Parser, distinct, named, run
 from mmtempreg.video import open_frames
 from mmtempreg.visualization.pixel_plot import CHANNELS, plot_pixels
 
 
-def numbers(text: str) -> tuple[int, ...]:
-    """Whole numbers between commas."""
-    return tuple(int(part) for part in text.split(","))
+def numbers(count: int) -> Callable[[str], tuple[int, ...]]:
+    """The `type` of so many whole numbers >= 0 between commas."""
+
+    def parse(text: str) -> tuple[int, ...]:
+        parts = text.split(",")
+        if len(parts) != count or not all(part.strip().isdecimal() for part in parts):
+            raise argparse.ArgumentTypeError(f"{text!r} is not {count} whole numbers between commas")
+        return tuple(map(int, parts))
+
+    return parse
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = Parser(__doc__)
     parser.add_argument("output", type=Path)
-    parser.add_argument("videos", nargs="+", metavar="NAME=VIDEO")
-    parser.add_argument("--pixels", nargs="+", type=numbers, default=[], metavar="X,Y")
-    parser.add_argument("--frames", nargs="+", type=int, default=[], help="frames to show the change to, 1 at least")
-    parser.add_argument("--region", type=numbers, metavar="X,Y,WIDTH,HEIGHT", help="what is enlarged (default: all)")
+    parser.add_argument("videos", nargs="+", type=named, metavar="NAME=VIDEO")
+    parser.add_argument("--pixels", nargs="+", type=numbers(2), default=[], metavar="X,Y")
+    parser.add_argument("--frames", nargs="+", type=WHOLE, default=[], help="frames to show the change to, 1 at least")
+    parser.add_argument("--region", type=numbers(4), metavar="X,Y,WIDTH,HEIGHT", help="what is enlarged (default: all)")
     parser.add_argument("--channel", choices=CHANNELS, default="luminance", help="what is drawn over time")
     parser.add_argument("--fps", type=float, help="frames per second of images")
-    args = parser.parse_args()
-    try:
-        videos = {name: open_frames(path, args.fps) for name, path in (v.split("=", 1) for v in args.videos)}
-        plot_pixels(args.output, videos, args.pixels, args.region, args.frames, args.channel)
-    except (ValueError, OSError) as error:
-        sys.exit(f"error: {error}")
+    run(parser, plot)
+
+
+def plot(args: argparse.Namespace) -> None:
+    """Reads the videos and draws."""
+    paths = distinct(args.videos)
+    check_output(args.output, paths.values())
+    videos = {name: open_frames(path, args.fps) for name, path in paths.items()}
+    plot_pixels(args.output, videos, args.pixels, args.region, args.frames, args.channel)
     print(args.output)
 
 

@@ -6,7 +6,6 @@ INPUT is a video, a folder of frames, or a quoted pattern; OUTPUT a video or a f
 """
 
 import argparse
-import sys
 from functools import partial
 
 import torch
@@ -14,6 +13,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 from mmtempreg.apis import process_video
+from mmtempreg.command_line import Parser, run
 from mmtempreg.functional import lab_to_rgb, rgb_to_lab
 from mmtempreg.video import open_frames
 
@@ -25,18 +25,19 @@ def without_color(frames: Tensor) -> Tensor:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = Parser(__doc__)
     parser.add_argument("input")
     parser.add_argument("output")
     parser.add_argument("--fps", type=float, help="frames per second of images")
     parser.add_argument("--overwrite", action="store_true")
-    args = parser.parse_args()
-    try:
-        source = open_frames(args.input, args.fps)
-        progress = partial(tqdm, total=source.num_frames, unit="frame")
-        process_video(without_color, source, args.output, overwrite=args.overwrite, progress=progress)
-    except (ValueError, OSError) as error:
-        sys.exit(f"error: {error}")
+    run(parser, work)
+
+
+def work(args: argparse.Namespace) -> None:
+    """Reads, takes the colour away and writes."""
+    source = open_frames(args.input, args.fps)
+    progress = partial(tqdm, total=source.num_frames, unit="frame")
+    process_video(without_color, source, args.output, overwrite=args.overwrite, progress=progress)
 
 
 if __name__ == "__main__":

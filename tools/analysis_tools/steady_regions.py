@@ -11,12 +11,14 @@ import argparse
 
 import torch
 import torch.nn.functional as F
-from mmengine.config import Config, DictAction
+from mmengine.config import DictAction
 from torch import Tensor
 from tqdm import tqdm
 
 import mmtempreg  # noqa: F401, before MMagic is imported
 from mmtempreg.apis import load_model, load_test_clips, predict_clip
+from mmtempreg.command_line import COUNT, Parser, distinct, named, run
+from mmtempreg.config_tools import read_config
 from mmtempreg.functional import gaussian_kernel, log_radiance, saturation_mask
 from mmtempreg.meters import ResidualMeter, SmoothnessMeter, add_sums, temporal_energies
 
@@ -29,20 +31,22 @@ def steady_mask(mask: Tensor, radius: int) -> Tensor:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = Parser(__doc__)
     parser.add_argument("config")
-    parser.add_argument("checkpoints", nargs="+", metavar="NAME=CHECKPOINT")
-    parser.add_argument("--clips", type=int, nargs="+", default=[0, 1, 2, 3], help="numbers of test clips")
+    parser.add_argument("checkpoints", nargs="+", type=named, metavar="NAME=CHECKPOINT")
+    parser.add_argument("--clips", type=COUNT, nargs="+", default=[0, 1, 2, 3], help="numbers of test clips")
     parser.add_argument("--cfg-options", nargs="+", action=DictAction)
-    args = parser.parse_args()
+    run(parser, measure)
 
-    config = Config.fromfile(args.config)
-    config.merge_from_dict(args.cfg_options or {})
+
+def measure(args: argparse.Namespace) -> None:
+    """Runs the checkpoints over the clips and prints the table."""
+    config = read_config(args.config, args.cfg_options)
     dataset = load_test_clips(config)
     fps = dataset.data_list[0]["fps"]
     radius = len(gaussian_kernel(fps)) // 2
     rows = []
-    for name, checkpoint in (item.partition("=")[::2] for item in args.checkpoints):
+    for name, checkpoint in distinct(args.checkpoints).items():
         model = load_model(config, checkpoint)
         everywhere, steady = (0.0,) * 4, (0.0,) * 4
         for clip in tqdm(args.clips, desc=name, unit="clip"):

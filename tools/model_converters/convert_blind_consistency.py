@@ -6,26 +6,29 @@ Their normalisation layers, which their code builds and never runs, are left out
 """
 
 import argparse
-import sys
 from pathlib import Path
 
 import torch
 
 import mmtempreg  # noqa: F401, before MMagic is imported
-from mmtempreg.atomic_write import replace_when_written
+from mmtempreg.atomic_write import check_output, replace_when_written
+from mmtempreg.checkpoints import read_weights
+from mmtempreg.command_line import Parser, run
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = Parser(__doc__)
     parser.add_argument("in_file", type=Path)
     parser.add_argument("out_file", type=Path)
-    args = parser.parse_args()
+    run(parser, make)
+
+
+def make(args: argparse.Namespace) -> None:
+    """Reads, converts and writes."""
+    check_output(args.out_file, [args.in_file])
     from mmtempreg.models.blind_consistency.published_weights import convert
 
-    try:
-        state = convert(torch.load(args.in_file, map_location="cpu", weights_only=True))
-    except (OSError, ValueError) as error:
-        sys.exit(f"error: {error}")
+    state = convert(read_weights(args.in_file))
     with replace_when_written(args.out_file) as partial:
         torch.save(dict(state_dict=state), partial)
     print(f"{args.out_file}: {len(state)} tensors")

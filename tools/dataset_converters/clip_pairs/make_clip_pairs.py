@@ -13,9 +13,7 @@ are left alone: give pairs of another model in the same folder another --name.
 from __future__ import annotations
 
 import argparse
-import os
 import shutil
-import sys
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from itertools import pairwise
@@ -25,11 +23,14 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 import torch
-from mmengine.config import Config, DictAction
+from mmengine.config import DictAction
 from torch import Tensor
 from tqdm import tqdm
 
 import mmtempreg  # noqa: F401, before MMagic is imported
+from mmtempreg.atomic_write import check_output, partial_path
+from mmtempreg.command_line import COUNT, STOPS, WHOLE, Parser, run, within
+from mmtempreg.config_tools import read_config
 from mmtempreg.functional import RADIANCE_STOPS, from_display, to_display, to_pixels
 from mmtempreg.transforms import MOTIONS, AffineTransformPair, ImageRange, draw_generator, motion_between
 from mmtempreg.video import Frame, FrameFolderWriter, open_frames
@@ -82,7 +83,7 @@ def write_pair(
     done = out_dir / "processed" / clip
     if done.exists():
         return
-    partial = out_dir / f".partial_{os.getpid()}_{clip}"
+    partial = partial_path(out_dir / clip)
     try:
         with FrameFolderWriter(out_dir / "original" / clip, overwrite=True) as writer:
             for number, frame in enumerate(frames):
@@ -103,39 +104,39 @@ def write_pair(
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = Parser(__doc__)
     parser.add_argument("config")
     parser.add_argument("checkpoint")
     parser.add_argument("out_dir", type=Path)
     parser.add_argument("--videos", type=Path, help="folder of video files or of folders of frames")
     parser.add_argument("--photographs", type=Path, help="folder of photographs")
-    parser.add_argument("--num-frames", type=int, default=24, help="of a clip")
-    parser.add_argument("--num-clips", type=int, help="of each kind (default: all)")
-    parser.add_argument("--size", type=int, default=224, help="shorter edge in pixels")
-    parser.add_argument("--seed", type=int, default=0, help="of the photographs' motion")
-    parser.add_argument("--stops", type=float, default=0.0, help="longer exposure of what the model sees")
+    parser.add_argument("--num-frames", type=within("[2, inf)", int), default=24, help="of a clip")
+    parser.add_argument("--num-clips", type=WHOLE, help="of each kind (default: all)")
+    parser.add_argument("--size", type=within("[16, 65536]", int), default=224, help="shorter edge in pixels")
+    parser.add_argument("--seed", type=COUNT, default=0, help="of the photographs' motion")
+    parser.add_argument("--stops", type=STOPS, default=0.0, help="longer exposure of what the model sees")
     parser.add_argument("--name", default="", help="what the clips' names begin with")
     parser.add_argument("--cfg-options", nargs="+", action=DictAction)
-    args = parser.parse_args()
+    run(parser, work)
+
+
+def work(args: argparse.Namespace) -> None:
+    """Runs the model over all clips."""
     if not (args.videos or args.photographs):
-        parser.error("name --videos, --photographs or both")
+        raise ValueError("name --videos, --photographs or both")
+    check_output(args.out_dir, folder=True)
     from mmtempreg.apis import FrameModel
 
-    try:
-        config = Config.fromfile(args.config)
-        config.merge_from_dict(args.cfg_options or {})
-        model = FrameModel(config, args.checkpoint)
-        videos = sorted(args.videos.iterdir())[: args.num_clips] if args.videos else []
-        for path in tqdm(videos, desc="videos"):
-            frames = [exposed(frame, args.stops) for frame in video_frames(path, args.size, args.num_frames)]
-            write_pair(args.out_dir, args.name + path.stem, frames, [], model)
-        photographs = sorted(args.photographs.iterdir())[: args.num_clips] if args.photographs else []
-        for number, path in enumerate(tqdm(photographs, desc="photographs")):
-            frames, flows = moved_photograph(path, args.size, args.num_frames, args.seed + number)
-            frames = [exposed(frame, args.stops) for frame in frames]
-            write_pair(args.out_dir, args.name + path.stem, frames, flows, model)
-    except (OSError, ValueError) as error:
-        sys.exit(f"error: {error}")
+    model = FrameModel(read_config(args.config, args.cfg_options), args.checkpoint)
+    videos = sorted(args.videos.iterdir())[: args.num_clips] if args.videos else []
+    for path in tqdm(videos, desc="videos"):
+        frames = [exposed(frame, args.stops) for frame in video_frames(path, args.size, args.num_frames)]
+        write_pair(args.out_dir, args.name + path.stem, frames, [], model)
+    photographs = sorted(args.photographs.iterdir())[: args.num_clips] if args.photographs else []
+    for index, path in enumerate(tqdm(photographs, desc="photographs")):
+        frames, flows = moved_photograph(path, args.size, args.num_frames, args.seed + index)
+        frames = [exposed(frame, args.stops) for frame in frames]
+        write_pair(args.out_dir, args.name + path.stem, frames, flows, model)
 
 
 if __name__ == "__main__":

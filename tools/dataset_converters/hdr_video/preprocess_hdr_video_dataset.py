@@ -12,31 +12,37 @@ from pathlib import Path
 
 import numpy as np
 
+from mmtempreg.command_line import COUNT, WHOLE, Parser, run
 from mmtempreg.datasets import find_clips, write_clip_list
 from mmtempreg.video import open_frames
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = Parser(__doc__)
     parser.add_argument("--data-root", type=Path, default=Path("data/hdr_video"))
-    parser.add_argument("--num-val", type=int, default=2, help="clips to look at while training; the others are tests")
-    parser.add_argument("--shortest", type=int, default=50, help="frames; shorter clips are left out")
-    parser.add_argument("--longest", type=int, default=200, help="frames; longer clips are cut")
-    parser.add_argument("--seed", type=int, default=0)
-    args = parser.parse_args()
-    rate = 24  # only to open them: frames are counted
-    try:
-        entries = []
-        for entry in find_clips(args.data_root, args.shortest, args.longest, rate):
-            first = next(iter(open_frames(args.data_root / entry.path, rate)))
-            if first.image.dtype == np.float32:
-                entries.append(entry)
-            else:
-                print(f"{entry.path} is left out: it holds {first.image.dtype}, no radiance", file=sys.stderr)
-        if len(entries) <= args.num_val:
-            raise ValueError(f"{args.data_root} has {len(entries)} clips: too few for {args.num_val} and a test")
-    except (ValueError, OSError) as error:
-        sys.exit(f"error: {error}")
+    parser.add_argument(
+        "--num-val",
+        type=COUNT,
+        default=2,
+        help="clips to look at while training; the others are tests",
+    )
+    parser.add_argument("--shortest", type=WHOLE, default=50, help="frames; shorter clips are left out")
+    parser.add_argument("--longest", type=WHOLE, default=200, help="frames; longer clips are cut")
+    parser.add_argument("--seed", type=COUNT, default=0)
+    run(parser, work)
+
+
+def work(args: argparse.Namespace) -> None:
+    """Finds the clips and writes the lists."""
+    rate, entries = 24, []  # the rate is only to open them: frames are counted
+    for entry in find_clips(args.data_root, args.shortest, args.longest, rate):
+        first = next(iter(open_frames(args.data_root / entry.path, rate)))
+        if first.image.dtype == np.float32:
+            entries.append(entry)
+        else:
+            print(f"{entry.path} is left out: it holds {first.image.dtype}, no radiance", file=sys.stderr)
+    if len(entries) <= args.num_val:
+        raise ValueError(f"{args.data_root} has {len(entries)} clips: too few for {args.num_val} and a test")
     order = np.random.default_rng(args.seed).permutation(len(entries))
     for name, part in (("val", order[: args.num_val]), ("test", order[args.num_val :])):
         path = args.data_root / f"{name}.csv"

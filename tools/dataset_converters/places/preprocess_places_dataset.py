@@ -8,16 +8,24 @@ import argparse
 import os
 from pathlib import Path
 
-from mmtempreg.atomic_write import replace_when_written
+from mmtempreg.atomic_write import check_output, replace_when_written
+from mmtempreg.command_line import Parser, run, within
 from mmtempreg.datasets import PhotographDataset
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = Parser(__doc__)
     parser.add_argument("--data-root", type=Path, default=Path("data/places/data_256"))
     parser.add_argument("--out-file", type=Path, default=Path("data/places/train.txt"))
-    parser.add_argument("--drop-least-saturated", type=float, default=0.05, help="share to leave out, as in the paper")
-    args = parser.parse_args()
+    parser.add_argument(
+        "--drop-least-saturated", type=within("[0, 1)"), default=0.05, help="share to leave out, as in the paper"
+    )
+    run(parser, work)
+
+
+def work(args: argparse.Namespace) -> None:
+    """Looks through the photographs and writes the list."""
+    check_output(args.out_file)
     args.out_file.parent.mkdir(parents=True, exist_ok=True)
     photographs = PhotographDataset(
         str(args.data_root), drop_least_saturated=args.drop_least_saturated, cache_dir=str(args.out_file.parent)

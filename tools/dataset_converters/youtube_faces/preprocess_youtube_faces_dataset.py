@@ -20,6 +20,7 @@ import cv2
 import numpy as np
 from tqdm import tqdm
 
+from mmtempreg.command_line import COUNT, WHOLE, Parser, run, within
 from mmtempreg.datasets.clips import ClipEntry, find_clips, write_clip_list
 from mmtempreg.video import open_frames
 
@@ -112,25 +113,29 @@ def closeness(faces: list[Face], size: tuple[int, int]) -> float:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = Parser(__doc__)
     parser.add_argument("--data-root", type=Path, default=Path("data/youtube_faces/frame_images_DB"))
     parser.add_argument("--out-dir", type=Path, default=Path("data/youtube_faces"))
-    parser.add_argument("--num-test", type=int, default=72, help="clips to test on, as in the paper")
-    parser.add_argument("--num-val", type=int, default=8, help="others, to look at while training")
-    parser.add_argument("--shortest", type=int, default=50, help="frames; shorter clips are left out")
-    parser.add_argument("--longest", type=int, default=200, help="frames; longer clips are cut")
-    parser.add_argument("--margin", type=float, default=1.6, help="edge of the crop in faces")
+    parser.add_argument("--num-test", type=WHOLE, default=72, help="clips to test on, as in the paper")
+    parser.add_argument("--num-val", type=COUNT, default=8, help="others, to look at while training")
+    parser.add_argument("--shortest", type=WHOLE, default=50, help="frames; shorter clips are left out")
+    parser.add_argument("--longest", type=WHOLE, default=200, help="frames; longer clips are cut")
+    parser.add_argument("--margin", type=within("(0, 100]"), default=1.6, help="edge of the crop in faces")
     parser.add_argument("--fps", type=float, help="of folders of frames; default 24 for YouTube Faces")
-    parser.add_argument("--seed", type=int, default=0)
-    args = parser.parse_args()
+    parser.add_argument("--seed", type=COUNT, default=0)
+    run(parser, work)
+
+
+def work(args: argparse.Namespace) -> None:
+    """Finds the faces and writes the lists."""
     if not args.data_root.is_dir():
-        parser.error(f"{args.data_root}: no such folder")
+        raise FileNotFoundError(f"{args.data_root}: no such folder")
     if args.fps is None and any(args.data_root.glob("*.labeled_faces.txt")):
         args.fps = 24.0
     found = sorted(clips_of(args.data_root, args), key=lambda pair: pair[0], reverse=True)
     wanted = args.num_test + args.num_val
     if len(found) < wanted:
-        parser.error(f"{args.data_root} has {len(found)} clips that can be used: ask for fewer than {wanted}")
+        raise ValueError(f"{args.data_root} has {len(found)} clips that can be used: ask for fewer than {wanted}")
     chosen = [entry for _, entry in found[:wanted]]
     order = np.random.default_rng(args.seed).permutation(wanted)
     for name, part in (("val", order[: args.num_val]), ("test", order[args.num_val :])):
