@@ -9,6 +9,7 @@ import shutil
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryFile
 
 
 @contextmanager
@@ -60,8 +61,11 @@ def check_output(path: str | Path, inputs: Iterable[str | Path] = (), folder: bo
         there = there.parent
     if not there.is_dir():
         raise NotADirectoryError(f"{path} cannot be written: {there} is no folder")
-    if not os.access(there, os.W_OK | os.X_OK):
-        raise PermissionError(f"{path} cannot be written: {there} must not be written to")
+    try:
+        with TemporaryFile(dir=there):
+            pass
+    except OSError as error:
+        raise PermissionError(f"{path} cannot be written: {there}: {error.strerror or error}") from error
 
 
 def partial_path(path: str | Path) -> Path:

@@ -19,7 +19,7 @@ def load_from_local(filename: str, map_location: Any = None) -> Any:
 
     Raises:
         FileNotFoundError: If there is no such file.
-        ValueError: If it cannot be read, with its name.
+        ValueError: If it cannot be read or holds no dict, with its name.
     """
     path = Path(filename).expanduser()
     if not path.exists():
@@ -29,13 +29,16 @@ def load_from_local(filename: str, map_location: Any = None) -> Any:
     if path.stat().st_size == 0:
         raise ValueError(f"{filename} is empty: it is no checkpoint")
     try:
-        return torch.load(path, map_location=map_location)
+        loaded = torch.load(path, map_location=map_location)
     except Exception as error:  # torch raises what it likes: RuntimeError, EOFError, UnpicklingError, KeyError, ...
         reason = " ".join(str(error).split()) or type(error).__name__
         raise ValueError(
             f"{filename} cannot be read as a checkpoint: it is cut off, damaged, of another kind, or holds what may "
             f"run code when it is loaded ({reason[:200]})"
         ) from error
+    if not isinstance(loaded, Mapping):
+        raise ValueError(f"{filename} holds a {type(loaded).__name__}; a checkpoint is a dict of weights")
+    return loaded
 
 
 CheckpointLoader.register_scheme(prefixes="", loader=load_from_local, force=True)
@@ -45,12 +48,9 @@ def read_checkpoint(path: str | Path) -> dict[str, Any]:
     """A checkpoint of MMEngine, or a bare state dict; a URL or another of MMEngine's schemes will do too.
 
     Raises:
-        FileNotFoundError, ValueError: As `load_from_local`; ValueError too if it holds something else than a dict.
+        FileNotFoundError, ValueError: As `load_from_local`.
     """
-    loaded = CheckpointLoader.load_checkpoint(str(path), map_location="cpu")
-    if not isinstance(loaded, Mapping):
-        raise ValueError(f"{path} holds a {type(loaded).__name__}; a checkpoint is a dict of weights")
-    return dict(loaded)
+    return dict(CheckpointLoader.load_checkpoint(str(path), map_location="cpu"))
 
 
 def read_weights(path: str | Path) -> dict[str, Tensor]:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, NoReturn
 
+from .internals import close_progress_bars
 from .validation import Interval, check_value
 
 MISTAKES = (ValueError, TypeError, OSError, ImportError, FloatingPointError)
@@ -83,10 +84,10 @@ def distinct(pairs: Sequence[tuple[str, str]]) -> dict[str, str]:
     return dict(pairs)
 
 
-def run(parser: argparse.ArgumentParser, work: Callable[[argparse.Namespace], None]) -> None:
-    """Parses the command line and does the work."""
+def run(parser: Parser, work: Callable[[argparse.Namespace], None], terminate: bool = True) -> None:
+    """Parses the command line and does the work; `terminate` as in `one_line_for_mistakes`."""
     args = parser.parse_args()
-    with one_line_for_mistakes(args.debug):
+    with one_line_for_mistakes(args.debug, terminate=terminate):
         work(args)
 
 
@@ -115,6 +116,7 @@ def one_line_for_mistakes(
         if debug:
             raise
         log(traceback.format_exc())
+        close_progress_bars()
         sys.stdout.flush()
         sys.exit(f"error: {one_line(error)}")
     finally:

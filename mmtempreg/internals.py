@@ -5,12 +5,13 @@ Both are no longer maintained, so that these names stay as they are in MMEngine 
 
 from __future__ import annotations
 
+import sys
 from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from mmengine.optim import OptimWrapper
-from mmengine.registry import Registry
-from mmengine.runner import Runner
+if TYPE_CHECKING:  # they import transformers, which takes seconds, and this module stands behind `import mmtempreg`
+    from mmengine.registry import Registry
+    from mmengine.runner import Runner
 
 
 def add_location(registry: Registry, module: str) -> None:
@@ -55,7 +56,14 @@ def train_dataloader_config(runner: Runner) -> Any:
 
 def accumulated_steps(wrapper: Any) -> int:
     """Over how many steps an optimiser's wrapper accumulates gradients, which it does not tell."""
-    return wrapper._accumulative_counts if isinstance(wrapper, OptimWrapper) else 1
+    return getattr(wrapper, "_accumulative_counts", 1)
+
+
+def close_progress_bars() -> None:
+    """Ends the lines of all progress bars that are shown: tqdm tells nowhere which there are."""
+    tqdm = sys.modules.get("tqdm")
+    for bar in list(getattr(getattr(tqdm, "tqdm", None), "_instances", ())):
+        bar.close()
 
 
 def normalizes(preprocessor: Any) -> bool:

@@ -34,9 +34,8 @@ def run_mmagic_tool(name: str) -> None:
 
 def _check_config(arguments: list[str]) -> None:
     """Says what is wrong with the config before MMagic is imported, which takes long."""
-    path = next((argument for argument in arguments if argument.endswith(".py")), None)
-    if path is not None:
-        check_keys(read_config(path))
+    if arguments and not arguments[0].startswith("-"):
+        check_keys(read_config(arguments[0]))
 
 
 def _to_log_file(text: str) -> None:

@@ -43,7 +43,7 @@ class Interval:
     def __contains__(self, value: float) -> bool:
         above = value > self.low if self.open_low else value >= self.low
         below = value < self.high if self.open_high else value <= self.high
-        return math.isfinite(value) and above and below
+        return _is_finite(value) and above and below
 
     def __str__(self) -> str:
         if math.isinf(self.high):

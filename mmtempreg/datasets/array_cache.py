@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import errno
 import fcntl
+import math
 import os
 import shutil
+import sys
 import zlib
 from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
-from mmengine.logging import print_log
 from tqdm import tqdm
 
 from ..atomic_write import remove_abandoned, replace_when_written
@@ -72,7 +73,7 @@ def _read(path: Path, shape: tuple[int, ...], dtype: str) -> np.ndarray | None:
 
 
 def _say(path: Path, what: str) -> None:
-    print_log(f"{path} {what}: it is made anew", logger="current", level=30)
+    tqdm.write(f"{path} {what}: it is made anew", file=sys.stderr)
 
 
 def _seal(array: np.ndarray) -> bytes:
@@ -82,8 +83,8 @@ def _seal(array: np.ndarray) -> bytes:
 
 def _write(path: Path, shape: tuple[int, ...], dtype: str, rows: Iterable[np.ndarray]) -> None:
     with replace_when_written(path) as partial:
-        array = np.lib.format.open_memmap(partial, mode="w+", dtype=dtype, shape=shape)
-        _reserve(path, partial)
+        _reserve(path, partial, shape, np.dtype(dtype))
+        array = np.load(partial, mmap_mode="r+")
         count = 0
         for row in tqdm(rows, desc=f"making {path.name}", total=shape[0], unit="image"):
             if count == shape[0]:
@@ -98,10 +99,15 @@ def _write(path: Path, shape: tuple[int, ...], dtype: str, rows: Iterable[np.nda
         del array
 
 
-def _reserve(path: Path, partial: Path) -> None:
-    """Takes the space on the disk: writing to a map of a file that does not fit kills the process (SIGBUS)."""
-    size = partial.stat().st_size
-    with open(partial, "r+b") as file:
+def _reserve(path: Path, partial: Path, shape: tuple[int, ...], dtype: np.dtype) -> None:
+    """An array file without values, with its space on the disk.
+
+    To write to a map of a file that does not fit the disk kills the process (SIGBUS).
+    """
+    with open(partial, "wb") as file:
+        header = dict(descr=np.lib.format.dtype_to_descr(dtype), fortran_order=False, shape=shape)
+        np.lib.format.write_array_header_1_0(file, header)
+        size = file.tell() + math.prod(shape) * dtype.itemsize
         try:
             os.posix_fallocate(file.fileno(), 0, size + len(MARK) + 4)
             file.truncate(size)

@@ -18,6 +18,7 @@ from mmengine.dataset import BaseDataset
 from ..meters import lag_frames
 from ..validation import Count, FrameRate, Interval, Positive, Rising, Whole, check_arguments
 from ..video.image_files import read_image
+from .crops import check_crops
 from .procedural_scene import Wave
 from .virtual_camera import Shot, VirtualCamera, exposure_for, photograph, shift_colour
 
@@ -115,6 +116,7 @@ class _HDRFolder(BaseDataset):
         self.size, self.seed, self.crop, self.percentile, self.camera = size, seed, crop, percentile, camera
         self.files = files
         super().__init__(data_root=data_root, pipeline=list(pipeline), serialize_data=False, **kwargs)
+        check_crops(self.pipeline, (size, size), f"a view of {data_root}")
 
     def _item(self, info: dict, radiance: np.ndarray, image: np.ndarray) -> dict:
         return dict(info, img=image, gt=radiance, img_channel_order="rgb", gt_channel_order="rgb")

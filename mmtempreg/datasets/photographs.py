@@ -16,6 +16,7 @@ from mmengine.dataset import BaseDataset
 from ..validation import Interval, check_arguments
 from ..video.image_files import read_image
 from .array_cache import cached_array
+from .crops import check_crops
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff")
 
@@ -105,6 +106,7 @@ class PhotographDataset(BaseDataset):
         """The item before the pipeline."""
         info = super().get_data_info(idx)
         image = _read_8_bits(info["img_path"])
+        check_crops(self.pipeline, image.shape[:2], info["img_path"])
         # two arrays: transforms may work in place
         return dict(info, img=image, gt=image.copy(), img_channel_order="rgb", gt_channel_order="rgb")
 

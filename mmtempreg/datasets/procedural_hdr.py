@@ -13,6 +13,7 @@ from mmengine.dataset import BaseDataset
 from ..meters import lag_frames
 from ..validation import Count, Positive, Whole, check_arguments
 from .array_cache import cached_array
+from .crops import check_crops
 from .procedural_scene import FPS, draw_scene, render_clip, render_still, scene_motion
 from .virtual_camera import VirtualCamera, photograph
 
@@ -69,6 +70,7 @@ class ProceduralHDRDataset(BaseDataset):
         self.lags = [lag_frames(lag, FPS) for lag in motion_lags]
         self.camera = VirtualCamera(noise=0, hue=0, saturation=0, jpeg=False)
         super().__init__(data_root=data_root, pipeline=list(pipeline), serialize_data=False, **kwargs)
+        check_crops(self.pipeline, (size, size), "a procedural image")
 
     def load_data_list(self) -> list[dict]:
         """One entry per frame; renders the radiance if the cache does not hold it yet."""

@@ -136,7 +136,11 @@ class ExactResumeHook(Hook):
                 "stopped in the data cannot be told. Resume it as it was, or start a run from its weights (load_from)"
             )
         if saved and (changed := differences(saved["settings"], settings_of(runner.cfg))):
-            runner.logger.warning(f"Resumes with other settings than those it was trained with: {'; '.join(changed)}")
+            kept = "; the learning rate and all else that the optimiser holds stay those of the checkpoint"
+            runner.logger.warning(
+                f"Resumes with other settings than those it was trained with: {'; '.join(changed)}"
+                + kept * any(key.startswith(("optim_wrapper", "param_scheduler")) for key in changed)
+            )
 
     @staticmethod
     def _refuse_lost_gradients(runner: Runner, epoch_length: int) -> None:

@@ -17,6 +17,7 @@ import sys
 from pathlib import Path
 
 from ..atomic_write import replace_when_written
+from ..command_line import Parser, run
 from ..meters import METERS
 from .grid import ROOT
 from .table import markdown_table, parser, tables
@@ -58,15 +59,16 @@ def filled(text: str) -> str:
 
 
 def main() -> None:
-    arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    arguments.add_argument("documents", type=Path, nargs="+")
-    arguments.add_argument("--check", action="store_true", help="write nothing; fail if a table is not as it should be")
-    args = arguments.parse_args()
-    try:
-        old = {path: path.read_text() for path in args.documents}
-        new = {path: filled(text) for path, text in old.items()}
-    except (ValueError, OSError) as error:
-        sys.exit(f"error: {error}")
+    parser = Parser(__doc__)
+    parser.add_argument("documents", type=Path, nargs="+")
+    parser.add_argument("--check", action="store_true", help="write nothing; fail if a table is not as it should be")
+    run(parser, work)
+
+
+def work(args: argparse.Namespace) -> None:
+    """Writes the tables anew, or checks them."""
+    old = {path: path.read_text() for path in args.documents}
+    new = {path: filled(text) for path, text in old.items()}
     changed = [path for path in old if old[path] != new[path]]
     if args.check and changed:
         sys.exit(f"tables differ from the results: {', '.join(map(str, changed))}")

@@ -15,7 +15,6 @@ from __future__ import annotations
 import argparse
 import json
 import statistics
-import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -25,6 +24,7 @@ import matplotlib.ticker
 import numpy as np
 
 from ..atomic_write import replace_when_written
+from ..command_line import Parser, run
 from .grid import KNOWN, STRATEGIES, TASKS, Strategy
 from .results import Row, read_results
 from .table import groups
@@ -187,26 +187,27 @@ def frontier_figure(values: Mapping[str, Any]) -> Any:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = Parser(__doc__)
     parser.add_argument("results", type=Path)
     parser.add_argument("output", type=Path)
     parser.add_argument("--strategies", nargs="+", choices=KNOWN, default=list(STRATEGIES), metavar="NAME")
     parser.add_argument("--prefix", help="set of clips (default: the first)")
     parser.add_argument("--kind", choices=("strength", "trade-off"), default="strength")
-    args = parser.parse_args()
+    run(parser, plot)
+
+
+def plot(args: argparse.Namespace) -> None:
+    """Draws what is asked for."""
     if args.results.suffix == ".json":
         save(frontier_figure(json.loads(args.results.read_text())), args.output)
         return
-    try:
-        rows = read_results(args.results)
-        if not rows:
-            raise ValueError(f"{args.results} holds no results")
-        sets = TASKS[rows[0]["task"]].prefixes
-        prefix = next(iter(sets)) if args.prefix is None else args.prefix
-        if prefix not in sets:
-            raise ValueError(f"there is no set of clips {prefix!r}: choose from {', '.join(sets)}")
-    except ValueError as error:
-        sys.exit(f"error: {error}")
+    rows = read_results(args.results)
+    if not rows:
+        raise ValueError(f"{args.results} holds no results")
+    sets = TASKS[rows[0]["task"]].prefixes
+    prefix = next(iter(sets)) if args.prefix is None else args.prefix
+    if prefix not in sets:
+        raise ValueError(f"there is no set of clips {prefix!r}: choose from {', '.join(sets)}")
     points = Points(rows, {name: KNOWN[name] for name in args.strategies}, prefix)
     save((strength_figure if args.kind == "strength" else trade_off_figure)(points, sets[prefix]), args.output)
 

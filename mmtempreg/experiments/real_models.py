@@ -29,6 +29,7 @@ from tqdm import tqdm
 
 from ..apis import FrameModel, measure_image_equivariance, measure_videos, process_video
 from ..atomic_write import replace_when_written
+from ..command_line import Parser, distinct, named, run, within
 from ..datasets.photograph_twice import reduced
 from ..video import Frame, FrameFolderWriter, open_frames
 from ..video.flow_files import write_flow
@@ -90,7 +91,7 @@ def write_pan_motion(folder: Path, step: tuple[float, float], num_frames: int) -
         write_flow(folder / "flow" / "backward" / f"{number:06d}.flo", flow)
 
 
-def run(model: FrameModel, folder: Path, name: str) -> None:
+def run_network(model: FrameModel, folder: Path, name: str) -> None:
     """A network's video of a clip, and its EQ in a file beside it."""
     frames = open_frames(folder / "input", RATE)
     middle = folder / "input" / f"{(frames.num_frames or 0) // 2:06d}.png"
@@ -152,18 +153,24 @@ def draw(folders: Sequence[Path], names: Sequence[str], output: Path) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = Parser(__doc__)
     parser.add_argument("config", help="of any of the checkpoints: the network is what counts")
-    parser.add_argument("checkpoints", nargs="+", metavar="NAME=CHECKPOINT", help="the network as it came first")
+    parser.add_argument(
+        "checkpoints", nargs="+", type=named, metavar="NAME=CHECKPOINT", help="the network as it came first"
+    )
     parser.add_argument("--videos", type=Path, nargs="+", default=[])
     parser.add_argument("--photographs", type=Path, nargs="+", default=[])
-    parser.add_argument("--num-frames", type=int, default=30, help="more than a second of them")
+    parser.add_argument("--num-frames", type=within("[2, inf)", int), default=30, help="more than a second of them")
     parser.add_argument("--work-dir", type=Path, default=Path("work_dirs/real_models"))
     parser.add_argument("--out", type=Path, help="write the values of every clip")
     parser.add_argument("--picture", nargs="+", metavar="FILE CLIP", help="draw these clips (names without ending)")
     parser.add_argument("--vdp", action="store_true", help="ColorVideoVDP too (slow)")
-    args = parser.parse_args()
-    checkpoints = dict(text.split("=", 1) for text in args.checkpoints)
+    run(parser, measure)
+
+
+def measure(args: argparse.Namespace) -> None:
+    """Makes the clips, runs the networks and measures."""
+    checkpoints = distinct(args.checkpoints)
     config = Config.fromfile(args.config)
     config.model = config.model.model  # the teacher is for training
     clips: dict[str, Path] = {}
@@ -182,7 +189,7 @@ def main() -> None:
         for folder in tqdm(clips.values(), desc=name, unit="clip"):
             if not (folder / name).exists():
                 model = model or FrameModel(config, checkpoint)
-                run(model, folder, name)
+                run_network(model, folder, name)
     values: dict[str, Any] = dict(networks=list(checkpoints), num_frames=args.num_frames, videos={}, pans={})
     for name, folder in tqdm(clips.items(), desc="measuring", unit="clip"):
         kind = "pans" if (folder / "flow").exists() else "videos"

@@ -16,7 +16,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from fractions import Fraction
@@ -30,6 +29,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 from ..atomic_write import replace_when_written
+from ..command_line import Parser, distinct, named, run
 from ..functional import RADIANCE_STOPS, from_display, lab_to_rgb, rgb_to_lab, to_display, to_pixels
 from ..meters import DOMAINS
 from ..meters.domains import MAX_RADIANCE
@@ -107,7 +107,7 @@ def frames_of(task: str, dataset: Any) -> Iterator[tuple[dict, Tensor, Tensor]]:
         yield about, image, truth
 
 
-def run(
+def run_and_measure(
     task: str, network: ImageNetwork, dataset: Any, vdp: bool, watch: Callable[[dict, Tensor], None]
 ) -> dict[str, float]:
     """The metrics of a network; `watch` sees each prediction in RGB."""
@@ -163,38 +163,39 @@ class _Videos:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = Parser(__doc__)
     parser.add_argument("task", choices=TASKS)
-    parser.add_argument("checkpoints", nargs="+", metavar="NAME=CHECKPOINT")
+    parser.add_argument("checkpoints", nargs="+", type=named, metavar="NAME=CHECKPOINT")
     parser.add_argument("--blind", metavar="CHECKPOINT", help="of configs/blind_consistency")
     parser.add_argument("--vdp", action="store_true", help="ColorVideoVDP too (slow)")
     parser.add_argument("--out", type=Path, help="write the values")
     parser.add_argument("--videos", type=Path, help="write the clips")
     parser.add_argument("--cfg-options", nargs="+", action=DictAction, default={})
-    args = parser.parse_args()
+    run(parser, compare)
+
+
+def compare(args: argparse.Namespace) -> None:
+    """Runs and measures all of them."""
     from mmagic.registry import DATASETS
     from mmengine.registry import init_default_scope
 
     config = Config.fromfile(ROOT / "configs" / "tempreg" / f"{TASKS[args.task].test_config}.py")
-    try:
-        config.merge_from_dict(args.cfg_options)
-        init_default_scope("mmagic")
-        loaders = config.test_dataloader
-        dataset = DATASETS.build((loaders[-1] if isinstance(loaders, list) else loaders).dataset)
-        named = dict(text.split("=", 1) for text in args.checkpoints)
-        networks: dict[str, ImageNetwork] = {}
-        for number, (name, path) in enumerate(named.items()):
-            networks[name] = ImageNetwork(config, path)
-            if number == 0 and args.blind:
-                networks[f"{name} + blind consistency"] = WithBlindConsistency(config, path, args.blind)
-        rows = {}
-        for name, network in networks.items():
-            folder = args.videos / name.replace(" ", "_") if args.videos else None
-            rows[name] = run(args.task, network, dataset, args.vdp, _Videos(folder, args.task == "hdr"))
-        for name, value in frames_per_second(args.task, networks, dataset).items():
-            rows[name]["frames_per_second"] = value
-    except (OSError, ValueError, RuntimeError) as error:
-        sys.exit(f"error: {error}")
+    config.merge_from_dict(args.cfg_options)
+    init_default_scope("mmagic")
+    loaders = config.test_dataloader
+    dataset = DATASETS.build((loaders[-1] if isinstance(loaders, list) else loaders).dataset)
+    checkpoints = distinct(args.checkpoints)
+    networks: dict[str, ImageNetwork] = {}
+    for number, (name, path) in enumerate(checkpoints.items()):
+        networks[name] = ImageNetwork(config, path)
+        if number == 0 and args.blind:
+            networks[f"{name} + blind consistency"] = WithBlindConsistency(config, path, args.blind)
+    rows = {}
+    for name, network in networks.items():
+        folder = args.videos / name.replace(" ", "_") if args.videos else None
+        rows[name] = run_and_measure(args.task, network, dataset, args.vdp, _Videos(folder, args.task == "hdr"))
+    for name, value in frames_per_second(args.task, networks, dataset).items():
+        rows[name]["frames_per_second"] = value
     print(rivals_table(rows))
     if args.out:
         with replace_when_written(args.out) as partial:

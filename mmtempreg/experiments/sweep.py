@@ -34,6 +34,7 @@ from mmengine.config import Config, DictAction
 from tqdm import tqdm
 
 from ..atomic_write import replace_when_written
+from ..command_line import COUNT, WHOLE, Parser, run, within
 from ..config_tools import config_hash
 from .grid import ALPHAS, KNOWN, ROOT, STRATEGIES, TASKS, VARIANTS, Cell, Options, Strategy, cells
 from .results import append_result, read_results
@@ -121,7 +122,7 @@ def run_tool(log: Path, *command: str) -> None:
     """Runs a tool of this repository; its output goes to `log`.
 
     Raises:
-        RuntimeError: If it fails; with the end of the log.
+        ChildProcessError: If it fails; with the end of the log.
     """
     log.parent.mkdir(parents=True, exist_ok=True)
     path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
@@ -130,7 +131,7 @@ def run_tool(log: Path, *command: str) -> None:
         done = subprocess.run([sys.executable, *command], cwd=ROOT, env=environment, stdout=file, stderr=file)
     if done.returncode:
         end = "\n".join(log.read_text().splitlines()[-5:])
-        raise RuntimeError(f"{' '.join(command)} failed, see {log}:\n{end}")
+        raise ChildProcessError(f"{' '.join(command)} failed, see {log}:\n{end}")
 
 
 def hardware() -> str:
@@ -153,7 +154,7 @@ def run_all(sweep: Sweep, grid: Sequence[Cell], jobs: int) -> None:
     """Runs what is not in the file of results yet, `jobs` at a time, with an ETA.
 
     Raises:
-        RuntimeError: After all others are done, if cells have failed.
+        ChildProcessError: After all others are done, if cells have failed.
     """
     done = {(row["strategy"], row["alpha"], row["seed"], row["config_hash"]) for row in read_results(sweep.results)}
     waiting = []
@@ -170,11 +171,11 @@ def run_all(sweep: Sweep, grid: Sequence[Cell], jobs: int) -> None:
                 failures.append(f"{futures[future].name}: {error}")
                 tqdm.write(failures[-1])
     if failures:
-        raise RuntimeError(f"{len(failures)} cells have failed")
+        raise ChildProcessError(f"{len(failures)} cells have failed")
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = Parser(__doc__)
     parser.add_argument("task", choices=TASKS)
     parser.add_argument(
         "--strategies",
@@ -183,31 +184,34 @@ def main() -> None:
         metavar="NAME",
         help=f"default: the paper's, {', '.join(STRATEGIES)}; also {', '.join(VARIANTS)}",
     )
-    parser.add_argument("--alphas", type=float, nargs="+", help=f"strengths (default: {' '.join(map(str, ALPHAS))})")
     parser.add_argument(
-        "--seeds", type=int, nargs="+", default=list(range(10)), help="default: 0 to 9, as in the paper"
+        "--alphas", type=within("[0, 1]"), nargs="+", help=f"strengths (default: {' '.join(map(str, ALPHAS))})"
+    )
+    parser.add_argument(
+        "--seeds", type=COUNT, nargs="+", default=list(range(10)), help="default: 0 to 9, as in the paper"
     )
     parser.add_argument("--schedule", choices=("short", "full"), default="short")
-    parser.add_argument("--jobs", type=int, default=os.cpu_count(), help="cells at the same time")
+    parser.add_argument("--jobs", type=WHOLE, default=os.cpu_count(), help="cells at the same time")
     parser.add_argument("--out-dir", type=Path, default=ROOT / "work_dirs" / "sweep")
     parser.add_argument("--train-options", nargs="+", action=DictAction, default={}, metavar="KEY=VALUE")
     parser.add_argument("--test-options", nargs="+", action=DictAction, default={}, metavar="KEY=VALUE")
-    args = parser.parse_args()
-    try:
-        grid = cells(args.task, KNOWN, args.strategies, args.alphas, args.seeds)
-        task = TASKS[args.task]
-        sweep = Sweep(
-            args.out_dir.resolve() / args.task,
-            args.out_dir.resolve() / f"{args.task}.csv",
-            KNOWN,
-            {**task.schedules[args.schedule], **args.train_options},
-            {**task.tests[args.schedule], **args.test_options},
-            hardware(),
-            revision(),
-        )
-        run_all(sweep, grid, args.jobs)
-    except (ValueError, OSError, RuntimeError) as error:
-        sys.exit(f"error: {error}")
+    run(parser, work, terminate=False)  # or it would wait for the cells that are being trained
+
+
+def work(args: argparse.Namespace) -> None:
+    """Runs the grid that is asked for."""
+    grid = cells(args.task, KNOWN, args.strategies, args.alphas, args.seeds)
+    task = TASKS[args.task]
+    sweep = Sweep(
+        args.out_dir.resolve() / args.task,
+        args.out_dir.resolve() / f"{args.task}.csv",
+        KNOWN,
+        {**task.schedules[args.schedule], **args.train_options},
+        {**task.tests[args.schedule], **args.test_options},
+        hardware(),
+        revision(),
+    )
+    run_all(sweep, grid, args.jobs)
 
 
 if __name__ == "__main__":

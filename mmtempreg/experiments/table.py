@@ -14,11 +14,11 @@ import argparse
 import json
 import math
 import statistics
-import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from ..command_line import Parser, run
 from ..meters import Meter, WarpErrorMeter
 from ..tables import cell, columns_of, markdown_table
 from .grid import KNOWN, TASKS
@@ -184,9 +184,9 @@ def real_models_table(values: Mapping[str, Any], kind: str) -> str:
     return markdown_table([REAL_MODELS[name][0] for name in measured], lines)
 
 
-def parser() -> argparse.ArgumentParser:
+def parser() -> Parser:
     """The parser of the command line."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = Parser(__doc__)
     parser.add_argument("results", type=Path, nargs="+", metavar="RESULTS")
     parser.add_argument("--strategies", nargs="+", default=list(KNOWN), metavar="NAME[=ALPHA]", help="in this order")
     parser.add_argument("--alphas", type=float, nargs="+", help="only these strengths")
@@ -220,12 +220,14 @@ def tables(args: argparse.Namespace) -> Iterator[tuple[str, str]]:
             yield title, markdown(rows, wanted, prefix, against, args.alphas or (), args.columns or ())
 
 
+def show(args: argparse.Namespace) -> None:
+    """Prints the tables."""
+    for title, text in tables(args):
+        print(f"\n{title}\n\n{text}")
+
+
 def main() -> None:
-    try:
-        for title, text in tables(parser().parse_args()):
-            print(f"\n{title}\n\n{text}")
-    except (ValueError, OSError) as error:
-        sys.exit(f"error: {error}")
+    run(parser(), show)
 
 
 if __name__ == "__main__":

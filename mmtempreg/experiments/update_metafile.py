@@ -15,6 +15,7 @@ from typing import Any
 import yaml
 
 from ..atomic_write import replace_when_written
+from ..command_line import Parser, run
 from .grid import ROOT, TASKS
 from .results import Row, read_results
 
@@ -79,9 +80,13 @@ def metafile(files: list[Path]) -> dict:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = Parser(__doc__)
     parser.add_argument("results", type=Path, nargs="+")
-    args = parser.parse_args()
+    run(parser, work)
+
+
+def work(args: argparse.Namespace) -> None:
+    """Writes the metafile."""
     content = metafile(args.results)
     with replace_when_written(FOLDER / "metafile.yml") as partial:
         comment = "# Written by tools/experiments/update_metafile.py. How it was measured: docs/results.md.\n"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -59,6 +60,8 @@ def tune(
     Raises:
         ValueError: If the budget does not suffice for one trial of each candidate.
     """
+    if not (math.isfinite(max_psnr_loss) and math.isfinite(min_detail)):
+        raise ValueError(f"max_psnr_loss and min_detail must be numbers, got {max_psnr_loss} and {min_detail}")
     if budget < 1 + len(tuner.candidates):
         names = ", ".join(tuner.candidates)
         raise ValueError(f"a budget of {budget} does not suffice for plain fine-tuning and one trial each of {names}")

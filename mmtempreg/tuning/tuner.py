@@ -14,9 +14,10 @@ import torch
 from mmengine.config import Config
 from mmengine.dataset import pseudo_collate
 from mmengine.registry import init_default_scope
-from mmengine.runner import Runner, load_checkpoint, set_random_seed
+from mmengine.runner import Runner, set_random_seed
 
 from ..atomic_write import replace_when_written
+from ..checkpoints import misfits, read_weights
 from ..config_tools import config_hash, stock_model_config
 from .pseudo_clips import Quality, measure_pseudo_clips
 
@@ -97,6 +98,11 @@ class Tuner:
         seed: int = 0,
         candidates: Mapping[str, Candidate] = CANDIDATES,
     ) -> None:
+        for name, (value, least) in dict(
+            iterations=(iterations, 1), num_clips=(num_clips, 1), num_frames=(num_frames, 2)
+        ).items():
+            if value < least:
+                raise ValueError(f"{name} must be {least} at least, got {value}")
         init_default_scope(config.get("default_scope", "mmagic"))
         self.config, self.checkpoint, self.work_dir = config.copy(), checkpoint, Path(work_dir)
         self.iterations, self.num_frames, self.seed = iterations, num_frames, seed
@@ -121,7 +127,12 @@ class Tuner:
         from mmagic.registry import MODELS
 
         model = MODELS.build(dict(type="SiameseEditModel", model=stock_model_config(self.config)))
-        load_checkpoint(model, self.checkpoint, map_location="cpu", strict=True)
+        weights = read_weights(self.checkpoint)
+        if faults := misfits(weights, model.state_dict()):
+            raise ValueError(
+                f"{self.checkpoint} is of another network than this {model.stock_class.__name__}: {faults}"
+            )
+        model.load_state_dict(weights)
         if torch.cuda.is_available():
             model.cuda()
         return Trial("", 0.0, self._quality(model), 0.0, self.checkpoint)

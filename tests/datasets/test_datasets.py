@@ -1,5 +1,6 @@
 import multiprocessing
 import os
+import resource
 import signal
 import time
 
@@ -191,6 +192,66 @@ def test_a_process_killed_half_way_leaves_nothing_behind(tmp_path):
     assert not (tmp_path / "a.npy").exists()
     np.testing.assert_array_equal(_make(tmp_path)[:, 0], np.arange(20))
     assert not list(tmp_path.glob(".partial_*"))
+
+
+@pytest.mark.parametrize("where", [130, -20, -2], ids=["at the begin", "at the end", "in the checksum"])
+def test_a_flipped_byte_is_noticed(tmp_path, where, caplog):
+    _make(tmp_path)
+    path = tmp_path / "a.npy"
+    data = bytearray(path.read_bytes())
+    data[where] ^= 64
+    path.write_bytes(data)
+    np.testing.assert_array_equal(_make(tmp_path)[:, 0], np.arange(20))
+    assert (tmp_path / "log").read_text() == "made\n" * 2
+    assert path.read_bytes() != data
+    _make(tmp_path)
+    assert (tmp_path / "log").read_text() == "made\n" * 2
+
+
+@pytest.mark.parametrize("length", [0, 5, 100, 150])
+def test_what_is_cut_off_is_made_anew(tmp_path, length, capsys):
+    _make(tmp_path)
+    path = tmp_path / "a.npy"
+    path.write_bytes(path.read_bytes()[:length])
+    np.testing.assert_array_equal(_make(tmp_path)[:, 0], np.arange(20))
+    assert (tmp_path / "log").read_text() == "made\n" * 2
+    output = capsys.readouterr()
+    assert f"{path} is cut off or empty" in output.out + output.err
+
+
+def test_a_cache_without_a_checksum_is_read(tmp_path):
+    np.save(tmp_path / "a.npy", np.ones((20, 2), np.float32))
+    assert (_make(tmp_path) == 1).all()
+
+
+def test_what_does_not_fit_the_disk_is_refused_and_leaves_nothing(tmp_path):
+    """In a process that may not write files of more than a kilobyte: a map of such a file would kill it."""
+
+    def make():
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (1024, 1024))
+        rows = (np.zeros(1000, np.float32) for _ in range(20))
+        try:
+            cached_array(tmp_path / "a.npy", (20, 1000), "float32", rows)
+        except OSError as error:
+            os._exit(7 if "a.npy needs 0 MiB, and" in str(error) and "make room" in str(error) else 8)
+        os._exit(0)
+
+    process = multiprocessing.get_context("fork").Process(target=make)
+    process.start()
+    process.join()
+    assert process.exitcode == 7
+    assert os.listdir(tmp_path) == ["a.lock"]
+
+
+def test_a_crop_larger_than_the_image_is_refused(tmp_path):
+    crop = [dict(type="FixedCrop", keys=["img", "gt"], crop_size=(33, 32))]
+    with pytest.raises(ValueError, match="a procedural image is 32x32: smaller than the crop of 32x33"):
+        ProceduralHDRDataset(2, 32, data_root=str(tmp_path), pipeline=crop)
+    cv2.imwrite(str(tmp_path / "a.png"), np.zeros((40, 30, 3), np.uint8))
+    dataset = DATASETS.build(dict(type="PhotographDataset", data_root=str(tmp_path), pipeline=crop))
+    with pytest.raises(ValueError, match="a.png is 30x40: smaller than the crop of 32x33"):
+        dataset[0]
 
 
 def test_a_foreign_file_is_not_taken(tmp_path):

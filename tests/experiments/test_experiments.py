@@ -280,7 +280,9 @@ class _Known:
 
 def test_the_truth_beats_all_rivals(faces):
     network, seen = _Known(faces), []
-    values = rivals.run("color", network, faces, False, lambda about, prediction: seen.append(about["frame"]))
+    values = rivals.run_and_measure(
+        "color", network, faces, False, lambda about, prediction: seen.append(about["frame"])
+    )
     assert network.clips == 1
     assert seen == list(range(8))
     assert values["ClipPSNR"] > 100

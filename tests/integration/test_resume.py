@@ -3,6 +3,8 @@
 import contextlib
 import os
 import random
+import re
+import shutil
 import signal
 from pathlib import Path
 
@@ -16,6 +18,7 @@ from mmengine.runner import CheckpointLoader, Runner
 from torch.utils.data import BatchSampler, DataLoader, Dataset
 
 from mmtempreg.atomic_write import replace_when_written
+from mmtempreg.engine.resumption import newest_checkpoint
 from mmtempreg.engine.safe_checkpoint_hook import AtomicLocalBackend
 from mmtempreg.engine.seeded_loading import EndlessBatches, SeededBatches, seed_everything, seeded_loader
 from tests import killed_runs as kill
@@ -179,6 +182,130 @@ def test_another_epoch_length_is_refused(images, tmp_path):
     config = kill.run_config(images, tmp_path / "run", "epoch", 0)
     with pytest.raises(ValueError, match="had batches of 2 of 8 images on 1 process.*this one has 1 of 8"):
         train(config, **{"train_dataloader.batch_size": 1, "load_from": str(tmp_path / "run" / "iter_6.pth")})
+
+
+def stopped(images, work_dir, loop="epoch", steps=4, keep=-1):
+    """A run of some steps, with a checkpoint each second step."""
+    config = kill.run_config(images, work_dir, loop, 0)
+    config.default_hooks.checkpoint.max_keep_ckpts = keep
+    limit = (
+        {"train_cfg.max_epochs": steps // kill.STEPS_PER_EPOCH} if loop == "epoch" else {"train_cfg.max_iters": steps}
+    )
+    train(config, **limit, resume=False)
+    return kill.run_config(images, work_dir, loop, 0)
+
+
+@pytest.mark.parametrize("noted", [True, False], ids=["noted in the checkpoint", "of an older checkpoint"])
+@pytest.mark.parametrize("loop", ["epoch", "iter"])
+@pytest.mark.slow
+def test_larger_batches_are_refused_as_smaller_ones_are(images, tmp_path, loop, noted):
+    config = stopped(images, tmp_path, loop, 8)
+    path = tmp_path / "iter_8.pth"
+    if not noted:
+        if loop == "iter":
+            pytest.skip("an older checkpoint of an endless run tells nothing of its batches")
+        held = CheckpointLoader.load_checkpoint(str(path), map_location="cpu")
+        del held["meta"]["exact_resume"]
+        torch.save(held, path)
+    with pytest.raises(ValueError, match="had batches of 2 of 8" if noted else "does not fit epochs of 2 iterations"):
+        train(config, **{"train_dataloader.batch_size": 4})
+
+
+@pytest.mark.slow
+def test_what_differs_from_the_run_that_is_resumed_is_said(images, tmp_path):
+    config = stopped(images, tmp_path)
+    config.log_level = "WARNING"
+    train(config, **{"model.alpha": 0.5, "optim_wrapper.optimizer.lr": 2e-3, "train_dataloader.num_workers": 1})
+    log = "".join(path.read_text() for path in sorted(tmp_path.glob("*/*.log")))
+    (line,) = re.findall("Resumes with other settings.*", log)
+    assert "model.alpha: not there -> 0.5" in line
+    assert "optim_wrapper.optimizer.lr: 0.001 -> 0.002" in line
+    assert "num_workers" not in line
+    assert "the learning rate and all else that the optimiser holds stay those of the checkpoint" in line
+
+
+def spoil_newest(folder, kind):
+    newest, pointer = folder / "iter_4.pth", folder / "last_checkpoint"
+    if kind == "cut":
+        newest.write_bytes(newest.read_bytes()[:-1000])
+    elif kind == "weights alone":
+        torch.save(dict(state_dict=weights(newest)), newest)
+    elif kind == "pointer gone":
+        pointer.unlink()
+    elif kind == "pointer empty":
+        pointer.write_text("")
+    elif kind == "pointer astray":
+        pointer.write_text("/nowhere/iter_9.pth")
+
+
+@pytest.mark.parametrize(
+    ("kind", "expected", "says"),
+    [
+        ("cut", 2, "Not resumed from: .*iter_4.pth cannot be read as a checkpoint: it is cut off"),
+        ("weights alone", 2, "Not resumed from: .*iter_4.pth has no meta, optimizer"),
+        ("pointer gone", 4, None),
+        ("pointer empty", 4, "last_checkpoint is empty"),
+        ("pointer astray", 4, "names /nowhere/iter_9.pth, which is not there"),
+    ],
+)
+def test_the_newest_checkpoint_that_can_be_read(images, tmp_path, kind, expected, says):
+    stopped(images, tmp_path)
+    spoil_newest(tmp_path, kind)
+    told = []
+    assert newest_checkpoint(tmp_path, told.append) == tmp_path / f"iter_{expected}.pth"
+    assert [bool(re.search(says, line)) for line in told] == [True] if says else not told
+
+
+def test_none_can_be_read(images, tmp_path):
+    stopped(images, tmp_path)
+    for path in tmp_path.glob("*.pth"):
+        path.write_bytes(b"spoilt")
+    with pytest.raises(ValueError, match="none of the 2 checkpoints in .* can be resumed from"):
+        newest_checkpoint(tmp_path, lambda text: None)
+
+
+@pytest.mark.slow
+def test_a_copied_work_directory_is_resumed_in_its_place(images, tmp_path):
+    stopped(images, tmp_path / "old", "iter", 4, keep=1)
+    shutil.copytree(tmp_path / "old", tmp_path / "new")
+    before = {path.name: path.read_bytes() for path in (tmp_path / "old").glob("*.pth")}
+    config = kill.run_config(images, tmp_path / "new", "iter", 0)
+    runner = train(config, **{"train_cfg.max_iters": 6})
+    assert runner.iter == 6
+    assert {path.name: path.read_bytes() for path in (tmp_path / "old").glob("*.pth")} == before
+    assert [path.name for path in (tmp_path / "new").glob("*.pth")] == ["iter_6.pth"]
+
+
+@pytest.mark.parametrize(
+    ("loop", "sampler", "says"),
+    [
+        ("epoch", "DefaultSampler", "an epoch has no batch: a batch is 99 of 8"),
+        ("iter", "DefaultSampler", "less than a"),
+    ],
+)
+@pytest.mark.slow
+def test_a_batch_that_is_larger_than_the_data_is_refused(images, tmp_path, loop, sampler, says):
+    config = kill.run_config(images, tmp_path, loop, 0)
+    options = {"train_dataloader.batch_size": 99, "train_dataloader.drop_last": True, "resume": False}
+    config.param_scheduler = None  # MMEngine's schedules have an error of their own for an epoch without iterations
+    with pytest.raises(ValueError, match=says):
+        train(config, **options, **{"train_dataloader.sampler.type": sampler})
+    assert not list(tmp_path.glob("*.pth"))
+
+
+@pytest.mark.slow
+def test_a_run_that_diverges_keeps_its_last_good_checkpoint(images, tmp_path):
+    config = stopped(images, tmp_path)
+    config.custom_hooks.append(dict(type="FiniteLossHook"))
+    config.resume = False  # a resumed optimiser keeps its learning rate
+    with pytest.raises(FloatingPointError, match="the loss is NaN or infinite at iteration .*loss_rec"):
+        train(config, **{"optim_wrapper.optimizer.lr": 1e30, "default_hooks.checkpoint.interval": 50})
+    for path in tmp_path.glob("*.pth"):
+        assert all(value.isfinite().all() for value in weights(path).values())
+    # without the hook nothing stops it, but no spoilt network is saved either
+    config = kill.run_config(images, tmp_path, "iter", 0)
+    with pytest.raises(ValueError, match="is not written: the network holds weights that are NaN"):
+        train(config, **{"optim_wrapper.optimizer.lr": 1e30, "resume": False})
 
 
 class Noise(Dataset):

@@ -15,6 +15,7 @@ from mmtempreg.apis.video_measurement import together
 from mmtempreg.atomic_write import check_output
 from mmtempreg.command_line import Parser, distinct, named, run, within
 from mmtempreg.video import open_frames
+from mmtempreg.video.writer import SUFFIXES
 from mmtempreg.visualization.comparison_video import LAYOUTS, write_comparison_video
 
 
@@ -34,6 +35,8 @@ def compare(args: argparse.Namespace) -> None:
     """Puts the videos side by side."""
     videos = distinct(args.videos)
     check_output(args.output, videos.values())
+    if args.output.suffix.lower() not in SUFFIXES:
+        raise ValueError(f"{args.output}: videos end in {', '.join(SUFFIXES)}")
     sources = {name: open_frames(path, args.fps) for name, path in videos.items()}
     first = next(iter(sources.values()))
     panels = (

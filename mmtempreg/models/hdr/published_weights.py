@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zipfile
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -14,8 +15,13 @@ def read_arrays(path: str | Path) -> list[np.ndarray]:
     """The arrays of an .npz, in their order.
 
     Raises:
-        ValueError: If it holds Python objects.
+        FileNotFoundError: If there is no such file.
+        ValueError: If it is none, or holds Python objects.
     """
+    if not Path(path).exists():
+        raise FileNotFoundError(f"there is no file {path}")
+    if not zipfile.is_zipfile(path):
+        raise ValueError(f"{path} is no .npz file of arrays")
     with np.load(path, allow_pickle=False) as file:
         names = sorted(file.files, key=lambda name: int(name.rpartition("_")[2]) if name.startswith("arr_") else -1)
         try:

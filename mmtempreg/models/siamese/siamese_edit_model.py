@@ -10,7 +10,7 @@ from mmagic.registry import MODELS
 from mmengine.model import BaseModel
 
 from ...transforms import MOTIONS, GivenShiftPair
-from ...validation import Count, Interval, OneOf, Share, Whole, check_arguments
+from ...validation import Count, Interval, OneOf, Share, Whole, check_arguments, check_value
 from .families import family_of
 from .training import Regularizer, StockTask, Teacher
 
@@ -60,6 +60,7 @@ class SiameseEditModel(BaseModel):
         if cls is SiameseEditModel:
             if model is None:
                 raise ValueError("SiameseEditModel needs `model`, the config of the stock model to wrap")
+            check_value("model", model, Mapping, "SiameseEditModel: ")
             cls = siamese_class(_stock_class(model))  # type: ignore[arg-type]  # mypy: a class is hashable
         return super().__new__(cls)
 

@@ -1,0 +1,238 @@
+"""Files of every kind that a tool may be given by mistake, and tools run in forks, with what they say and touch."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import pickle
+import runpy
+import struct
+import sys
+import zlib
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+
+import cv2
+import numpy as np
+import skimage.data
+import torch
+from mmagic.registry import MODELS
+from mmengine.config import Config
+
+from mmtempreg.video import Frame, VideoWriter
+from mmtempreg.video.image_files import write_image
+
+ROOT = Path(__file__).resolve().parents[1]
+
+NET = """
+default_scope = 'mmagic'
+model = dict(
+    type='BaseEditModel',
+    generator=dict(type='MSRResNet', in_channels=3, out_channels=3, mid_channels=4, num_blocks=1, upscale_factor=4),
+    pixel_loss=dict(type='L1Loss'),
+    data_preprocessor=dict(type='DataPreprocessor', mean=[0.0] * 3, std=[255.0] * 3))
+"""
+
+TRAIN = (
+    NET.replace("model = dict(", "stock = dict(", 1)
+    + """
+custom_imports = dict(imports=['mmtempreg'], allow_failed_imports=False)
+model = dict(
+    type='SiameseEditModel', model=stock, transform=dict(type='AffineTransformPair'),
+    regularization=dict(type='TransformInvarianceLoss', distance=dict(type='L1Loss')), alpha=0.8)
+train_pipeline = [
+    dict(type='LoadImageFromFile', key='img'), dict(type='LoadImageFromFile', key='gt'),
+    dict(type='SetValues', dictionary=dict(scale=4)), dict(type='PairedRandomCrop', gt_patch_size=32),
+    dict(type='PackInputs')]
+train_dataloader = dict(
+    batch_size=2, num_workers=0, persistent_workers=False, drop_last=True,
+    sampler=dict(type='DefaultSampler', shuffle=True),
+    dataset=dict(type='BasicImageDataset', data_root='IMAGES', data_prefix=dict(img='input_x4', gt='gt'),
+                 pipeline=train_pipeline))
+train_cfg = dict(type='EpochBasedTrainLoop', max_epochs=1)
+optim_wrapper = dict(type='OptimWrapper', optimizer=dict(type='SGD', lr=1e-3))
+default_hooks = dict(logger=dict(type='LoggerHook', interval=1),
+                     checkpoint=dict(type='SafeCheckpointHook', interval=1, by_epoch=True))
+custom_hooks = [dict(type='StrictLoadHook'), dict(type='ExactResumeHook'), dict(type='FiniteLossHook')]
+visualizer = dict(type='Visualizer', vis_backends=[])
+load_from = 'NET.pth'
+"""
+)
+
+
+class Evil:
+    """What a malicious checkpoint holds."""
+
+    def __reduce__(self):
+        return os.system, ("touch ran_code",)
+
+
+def make_files(folder: Path, images: Path) -> None:
+    """All that the table of `test_bad_inputs` names; none of it may change."""
+    photo = skimage.data.astronaut()
+    _videos(folder, photo)
+    _images(folder, photo)
+    _checkpoints(folder)
+    (folder / "train.py").write_text(TRAIN.replace("IMAGES", str(images)).replace("NET.pth", str(folder / "net.pth")))
+    for name, text in {
+        "broken.py": "model = dict(\n",
+        "empty.py": "",
+        "no_model.py": "a = 1\n",
+        "unknown.py": NET.replace("BaseEditModel", "NoSuchModel"),
+        "raises.py": "raise KeyError('x')\n",
+        "misspelt.py": NET + "custom_hook = [dict(type='StrictLoadHook')]\n",
+        "list.json": "[1]",
+        "no.json": "{",
+        "some.json": '{"a": 1.0}',
+    }.items():
+        (folder / name).write_text(text)
+    # a folder and a link of the user's
+    (folder / "mine").mkdir()
+    (folder / "mine" / "letter.txt").write_text("mine")
+    (folder / "link.mp4").symlink_to(folder / "clip.mp4")
+
+
+def _frames(photo: np.ndarray, count: int, size: tuple[int, int] = (48, 64)) -> list[np.ndarray]:
+    height, width = size
+    return [np.ascontiguousarray(photo[100 : 100 + height, 100 + t : 100 + t + width]) for t in range(count)]
+
+
+def _videos(folder: Path, photo: np.ndarray) -> None:
+    for name, frames, rate in (
+        ("clip", _frames(photo, 8), 24),
+        ("other", _frames(photo, 8)[::-1], 24),
+        ("short", _frames(photo, 5), 24),
+        ("one", _frames(photo, 1), 24),
+        ("small", _frames(photo, 8, (32, 32)), 24),
+        ("fast", _frames(photo, 8), 30),
+        ("[bold]x[/red]", _frames(photo, 8), 24),
+        ("=1+1", _frames(photo, 8), 24),
+    ):
+        with VideoWriter(folder / f"{name}.mp4", rate) as writer:
+            for number, frame in enumerate(frames):
+                writer.write(Frame(frame, Fraction(number, rate)))
+    whole = (folder / "clip.mp4").read_bytes()
+    (folder / "cut.mp4").write_bytes(whole[: len(whole) // 2])
+    (folder / "empty.mp4").write_bytes(b"")
+    (folder / "text.mp4").write_text("no video\n" * 50)
+
+
+def _images(folder: Path, photo: np.ndarray) -> None:
+    frames = _frames(photo, 4)
+    for name, images in {
+        "frames": frames,
+        "two_sizes": [*frames[:2], frames[2][:20]],
+        "gap": frames,
+        "deep": [frame.astype(np.uint16) * 257 for frame in frames],
+    }.items():
+        for number, image in enumerate(images):
+            write_image(folder / name / f"{number + 4 * (name == 'gap' and number > 1)}.png", image)
+    for name, value in (("radiance", 0.5), ("nan", np.nan), ("negative", -9.0)):
+        for number in range(3):
+            image = np.ones((32, 32, 3), np.float32)
+            image[3, 4, 1] = value if number == 1 else 1
+            write_image(folder / name / f"{number}.exr", image)
+    write_image(folder / "jpeg" / "0.jpg", frames[0])
+    data = (folder / "jpeg" / "0.jpg").read_bytes()
+    (folder / "jpeg" / "1.jpg").write_bytes(data[: len(data) // 2])
+    (folder / "no_images").mkdir()
+    (folder / "no_images" / "notes.txt").write_text("none")
+    header = struct.pack(">II5B", 60000, 60000, 8, 2, 0, 0, 0)
+    chunk = struct.pack(">I", 13) + b"IHDR" + header + struct.pack(">I", zlib.crc32(b"IHDR" + header))
+    (folder / "huge").mkdir()
+    (folder / "huge" / "0.png").write_bytes(b"\x89PNG\r\n\x1a\n" + chunk)
+    (folder / "text_images").mkdir()
+    (folder / "text_images" / "0.png").write_text("no image")
+    cv2.imwrite(str(folder / "photo.png"), photo)
+
+
+def _checkpoints(folder: Path) -> None:
+    (folder / "net.py").write_text(NET)
+    config = Config.fromfile(folder / "net.py")
+    state = MODELS.build(config.model).state_dict()
+    torch.save(dict(state_dict=state), folder / "net.pth")
+    first = next(iter(state))
+    torch.save(dict(state_dict={**state, first: torch.full_like(state[first], torch.nan)}), folder / "nan.pth")
+    torch.save(dict(state_dict={"encoder.weight": torch.ones(3)}), folder / "other.pth")
+    torch.save([1, 2], folder / "list.pth")
+    torch.save(dict(meta={}), folder / "no_weights.pth")
+    whole = (folder / "net.pth").read_bytes()
+    (folder / "cut.pth").write_bytes(whole[: len(whole) // 2])
+    (folder / "empty.pth").write_bytes(b"")
+    (folder / "text.pth").write_text("no checkpoint\n" * 20)
+    (folder / "evil.pth").write_bytes(pickle.dumps(dict(state_dict=Evil())))
+    (folder / "folder.pth").mkdir()
+    np.savez(folder / "arrays.npz", np.ones(3), np.ones(4))
+
+
+def listing(folder: Path) -> dict[str, str]:
+    """Every file, folder and link below, with a hash of what it holds."""
+    found = {}
+    for path in sorted(folder.rglob("*")):
+        name = str(path.relative_to(folder))
+        if path.is_symlink():
+            found[name] = f"-> {os.readlink(path)}"
+        elif path.is_dir():
+            found[name] = "folder"
+        else:
+            found[name] = hashlib.sha256(path.read_bytes()).hexdigest()
+    return found
+
+
+@dataclass
+class Ended:
+    """How a tool ended.
+
+    Attributes:
+        status: Of the process.
+        last: Last line of what it wrote to stderr.
+        text: All of it, stdout first.
+    """
+
+    status: int
+    last: str
+    text: str
+
+
+def start_tool(tool: str, arguments: list[str], cwd: Path, log: Path) -> int:
+    """Runs a script of `tools/` in a fork of this process, which has imported MMagic; gives its id."""
+    child = os.fork()
+    if child:
+        return child
+    code = 1
+    try:
+        os.setpgid(0, 0)
+        os.chdir(cwd)
+        for number, name in ((1, "out"), (2, "err")):
+            file = os.open(f"{log}.{name}", os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+            os.dup2(file, number)
+        sys.stdout, sys.stderr = (os.fdopen(number, "w", buffering=1) for number in (1, 2))
+        sys.argv = [str(ROOT / "tools" / tool), *arguments]
+        sys.path.insert(0, str(ROOT))
+        torch.set_num_threads(1)
+        cv2.setNumThreads(1)
+        try:
+            runpy.run_path(sys.argv[0], run_name="__main__")
+            code = 0
+        except SystemExit as stop:
+            code = stop.code if isinstance(stop.code, int) else int(stop.code is not None)
+            if isinstance(stop.code, str):
+                print(stop.code, file=sys.stderr)
+    except BaseException:
+        import traceback
+
+        traceback.print_exc()
+        code = 99
+    finally:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
+
+
+def ended(child: int, log: Path) -> Ended:
+    """Waits for it."""
+    status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    out, err = (Path(f"{log}.{name}").read_text(errors="replace") for name in ("out", "err"))
+    lines = err.replace("\r", "\n").strip().splitlines()
+    return Ended(status, lines[-1] if lines else "", out + err)

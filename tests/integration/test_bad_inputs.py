@@ -1,0 +1,310 @@
+"""Whatever a user may get wrong: each tool says what, where and what to do in its last line, and touches nothing.
+
+A table of bad inputs over all tools. Each is run as a user runs it (in a fork, since MMagic's import takes long), and
+what lies in the folder of inputs, in the output's folder and where the tool was started is listed before and after.
+"""
+
+import re
+from pathlib import Path
+
+import cv2
+import pytest
+import torch
+from mmagic.registry import MODELS
+
+from tests.bad_inputs import ended, listing, make_files, start_tool
+
+pytestmark = pytest.mark.slow
+
+HDR, COLOR = "configs/tempreg/hdr_finetune.py", "configs/tempreg/color_finetune.py"
+PROCESS, MEASURE, TUNE, EQ = "process_video.py", "measure_video.py", "tune_alpha.py", "measure_equivariance.py"
+ANALYSIS, CONVERT, DATA, EXPERIMENTS = "analysis_tools", "model_converters", "dataset_converters", "experiments"
+NET = "{f}/net.py {f}/net.pth"
+IN_OUT = "{f}/clip.mp4 {o}/out.mp4"
+
+NO_CHECKPOINT = [
+    ("none.pth", "there is no checkpoint {f}/none.pth"),
+    ("cut.pth", "{f}/cut.pth cannot be read as a checkpoint: it is cut off"),
+    ("empty.pth", "{f}/empty.pth is empty"),
+    ("text.pth", "{f}/text.pth cannot be read as a checkpoint"),
+    ("list.pth", "{f}/list.pth holds a list"),
+    ("folder.pth", "{f}/folder.pth is a folder"),
+    ("evil.pth", "{f}/evil.pth cannot be read as a checkpoint: .*may run code"),
+    ("no_weights.pth", "{f}/no_weights.pth holds no weights"),
+]
+NO_NETWORK = [
+    *NO_CHECKPOINT,
+    ("other.pth", "{f}/other.pth is of another network"),
+    ("nan.pth", "{f}/nan.pth holds weights that are NaN"),
+]
+NO_CONFIG = [
+    ("none.py", "there is no config {f}/none.py"),
+    ("broken.py", "{f}/broken.py cannot be read as a config: SyntaxError"),
+    ("empty.py", "{f}/empty.py has no model"),
+    ("no_model.py", "{f}/no_model.py has no model"),
+    ("raises.py", "{f}/raises.py cannot be read as a config: KeyError"),
+    ("photo.png", "{f}/photo.png cannot be read as a config"),
+]
+NO_VIDEO = [
+    ("none.mp4", "there is no file or folder {f}/none.mp4"),
+    ("empty.mp4", "{f}/empty.mp4 cannot be read as a video"),
+    ("text.mp4", "{f}/text.mp4 cannot be read as a video"),
+    ("cut.mp4", "{f}/cut.mp4"),
+    ("no_images", "{f}/no_images: the folder holds no image"),
+    ("frames", "{f}/frames: images do not tell their frame rate; give it"),
+    ("none/*.png", "no file matches {f}/none/"),
+]
+NO_FRAMES = [
+    ("gap", "a frame is missing between"),
+    ("two_sizes", "{f}/two_sizes/2.png is 64x20 uint8, the frames before it 64x48"),
+    ("jpeg", "{f}/jpeg/1.jpg cannot be read as an image: it is cut off"),
+    ("huge", "{f}/huge/0.png cannot be read as an image"),
+    ("text_images", "{f}/text_images/0.png cannot be read as an image"),
+    ("nan", "{f}/nan/1.exr holds NaN or infinite radiance"),
+    ("negative", "{f}/negative/1.exr holds negative radiance"),
+]
+
+CASES = [
+    # ---------------------------------------------------------------- process_video
+    *((PROCESS, f"{{f}}/net.py {{f}}/{name} {IN_OUT}", says) for name, says in NO_NETWORK),
+    *((PROCESS, f"{{f}}/{name} {{f}}/net.pth {IN_OUT}", says) for name, says in NO_CONFIG),
+    *((PROCESS, f"{NET} {{f}}/{name} {{o}}/out.mp4", says) for name, says in NO_VIDEO),
+    *((PROCESS, f"{NET} {{f}}/{name} {{o}}/out.mp4 --fps 24", says) for name, says in NO_FRAMES[:-2]),
+    (PROCESS, f"{{f}}/unknown.py {{f}}/net.pth {IN_OUT}", "NoSuchModel is not in"),
+    (PROCESS, f"{HDR} checkpoints/color_baseline.pth {IN_OUT}", "is of another network than this HDRReconstruction"),
+    (PROCESS, f"{NET} {{f}}/radiance {{o}}/out.mp4 --fps 24", "radiance; models take display values"),
+    *(
+        (PROCESS, f"{NET} {IN_OUT} {options}", says)
+        for options, says in [
+            ("--fps 1e9", r"the frame rate must be in \[0.1, 1000\]"),
+            ("--fps 1e-5", r"the frame rate must be in \[0.1, 1000\]"),
+            ("--fps nan", "the frame rate must be in"),
+            ("--fps fast", "invalid float value: 'fast'"),
+            ("--crf 99", r"crf must be in \[0, 51\]"),
+            ("--crf -5", "crf must be in"),
+            ("--codec aac", "'aac' is for audio, not for pictures"),
+            ("--codec h266", "has no encoder 'h266'"),
+            ("--codec libvpx-vp9x", "has no encoder"),
+            ("--device banana", "there is no device 'banana'"),
+            ("--device cuda:99", "there is no device 'cuda:99'"),
+            ("--tile 1", r"it must be a whole number >= 16, got 1"),
+            ("--tile x", r"it must be a whole number >= 16, got 'x'"),
+            ("--tile 32 --tile-overlap 16", "tiles of 32 pixels can overlap by less than half"),
+            ("--tile-overlap -1", "it must be a whole number >= 0"),
+            ("--batch-size 0", r"it must be a whole number in \[1, 1024\]"),
+            ("--stops inf", r"it must be a number in \[-50, 50\]"),
+            ("--suffix .gif", "argument --suffix: invalid choice: '.gif'"),
+            ("--tone-mapped {o}/t.mp4", "tone_mapped is for models that give radiance"),
+            ("--original {f}/clip.mp4", "--original VIDEO goes with a config of BlindConsistencyModel"),
+            ("--cfg-options model.generator.no_such=1", "unexpected keyword argument 'no_such'"),
+            ("--cfg-options model.generator.mid_channels=x", "mid_channels|str|int"),
+            ("--no-such-option", "unrecognized arguments: --no-such-option"),
+        ]
+    ),
+    (PROCESS, f"{NET} {{f}}/clip.mp4 {{f}}/clip.mp4 --overwrite", "clip.mp4 is read and would be overwritten"),
+    (PROCESS, f"{NET} {{f}}/frames {{f}}/frames --fps 24 --overwrite", "frames is read and would be overwritten"),
+    (PROCESS, f"{NET} {{f}}/clip.mp4 {{f}}/mine --overwrite", "mine holds letter.txt, which is no frame of this video"),
+    (PROCESS, f"{NET} {{f}}/clip.mp4 {{f}}/mine", "mine is there already"),
+    (PROCESS, f"{NET} {{f}}/clip.mp4 {{f}}/other.mp4", "other.mp4 is there already"),
+    (PROCESS, f"{NET} {{f}}/clip.mp4 {{f}}/link.mp4 --overwrite", "link.mp4 is a symbolic link"),
+    (PROCESS, f"{NET} {{f}}/clip.mp4 {{f}}/folder.pth --overwrite", "folder.pth is a folder"),
+    (PROCESS, f"{NET} {{f}}/clip.mp4 {{o}}/out.gif", "videos end in .mp4"),
+    (PROCESS, f"{NET} {{f}}/clip.mp4 {{f}}/net.py/out.mp4", "net.py is no folder"),
+    (PROCESS, f"{NET} {{f}}/clip.mp4 /dev/null --overwrite", "a folder is to be written"),
+    (PROCESS, f"{NET} {{f}}/clip.mp4 /proc/out.mp4", "/proc/out.mp4 cannot be written"),
+    (PROCESS, "", "the following arguments are required"),
+    # ---------------------------------------------------------------- measure_video
+    *((MEASURE, f"{{f}}/clip.mp4 {{f}}/{name}", says) for name, says in NO_VIDEO),
+    *((MEASURE, f"--no-reference {{f}}/{name} --fps 24", says) for name, says in NO_FRAMES),
+    *(
+        (MEASURE, f"{{f}}/clip.mp4 {rest}", says)
+        for rest, says in [
+            ("", "there must be a reference and a processed video"),
+            ("{f}/small.mp4", "differ in size: 64x48 and 32x32"),
+            ("{f}/fast.mp4", "differ in frame rate: 24 and 30"),
+            ("{f}/short.mp4", "differ in length: 8 and 5"),
+            ("{f}/other.mp4 {f}/other.mp4", "is named twice"),
+            ("a={f}/other.mp4 a={f}/clip.mp4", r"\['a'\] is named twice"),
+            ("{f}/radiance --fps 24", "differ in size"),
+            ("{f}/other.mp4 --metrics Q", r"unknown metrics \['Q'\]"),
+            ("{f}/other.mp4 --channels hsv", "argument --channels: invalid choice: 'hsv'"),
+            ("{f}/other.mp4 --lag nan", "it must be a number in"),
+            ("{f}/other.mp4 --lag -1", "it must be a number in"),
+            ("{f}/other.mp4 --stops 1e9", "it must be a number in"),
+            ("{f}/other.mp4 --fps 0", "the frame rate must be in"),
+            ("{f}/other.mp4 --flow {f}/none", "must hold .flo files"),
+            ("{f}/other.mp4 --report {o}/r.gif", "a report ends in .html"),
+            ("{f}/other.mp4 --report {f}/other.mp4", "other.mp4 is read and would be overwritten"),
+            ("{f}/other.mp4 --json {f}/clip.mp4", "clip.mp4 is read and would be overwritten"),
+            ("{f}/other.mp4 --csv {f}/mine", "mine is a folder"),
+            ("{f}/other.mp4 --json {f}/link.mp4", "link.mp4 is a symbolic link"),
+            ("{f}/other.mp4 --json /dev/null", "/dev/null is no file but a device"),
+            ("{f}/other.mp4 --json {f}/net.py/x.json", "net.py is no folder"),
+        ]
+    ),
+    # ---------------------------------------------------------------- measure_equivariance
+    *((EQ, f"{{f}}/net.py {{f}}/{name} {{f}}/frames", says) for name, says in NO_NETWORK),
+    *((EQ, f"{{f}}/{name} {{f}}/net.pth {{f}}/frames", says) for name, says in NO_CONFIG),
+    (EQ, f"{NET} {{f}}/none", "there is no folder {f}/none"),
+    (EQ, f"{NET} {{f}}/no_images", "{f}/no_images holds no image"),
+    (EQ, f"{NET} {{f}}/text_images", "{f}/text_images/0.png cannot be read as an image"),
+    (EQ, f"{NET} {{f}}/jpeg", "{f}/jpeg/1.jpg.* cut off"),
+    (EQ, f"{NET} {{f}}/radiance", "holds radiance; display values are needed"),
+    (EQ, f"{NET} {{f}}/frames --num-images 0", "it must be a whole number >= 1"),
+    (EQ, f"{NET} {{f}}/frames --crop 1", "it must be a whole number >= 8"),
+    (EQ, f"{NET} {{f}}/frames --transforms 1e9", "it must be a whole number in"),
+    (EQ, f"{NET} {{f}}/frames --device tpu9", "there is no device 'tpu9'"),
+    (EQ, f"{NET} {{f}}/frames --json {{f}}/mine", "mine is a folder"),
+    # ---------------------------------------------------------------- tune_alpha
+    *((TUNE, f"{{f}}/train.py {{f}}/{name}", says) for name, says in NO_CHECKPOINT),
+    (TUNE, "{f}/train.py {f}/nan.pth", "nan.pth holds weights that are NaN"),
+    *((TUNE, f"{{f}}/{name} {{f}}/net.pth", says) for name, says in NO_CONFIG),
+    *(
+        (TUNE, f"{{f}}/train.py {{f}}/net.pth {options}", says)
+        for options, says in [
+            ("--num-clips 0", "it must be a whole number in"),
+            ("--num-clips -3", "it must be a whole number in"),
+            ("--num-clips 9999", "too few to hold out 9999"),
+            ("--num-frames 1", "it must be a whole number in"),
+            ("--iterations 0", "it must be a whole number >= 1"),
+            ("--budget 0", "it must be a whole number in"),
+            ("--budget 2 --num-clips 2", "a budget of 2 does not suffice"),
+            ("--max-psnr-loss nan", "it must be a number in"),
+            ("--max-psnr-loss -1", "it must be a number in"),
+            ("--min-detail inf", "it must be a number in"),
+            ("--seed 1.5", "it must be a whole number >= 0"),
+        ]
+    ),
+    # ---------------------------------------------------------------- train and test
+    *(("train.py", f"{{f}}/{name} --work-dir {{o}}/w", says) for name, says in NO_CONFIG),
+    ("train.py", "{f}/misspelt.py --work-dir {o}/w", "'custom_hook' does nothing; did you mean 'custom_hooks'"),
+    *(
+        ("train.py", f"{{f}}/train.py --work-dir {{o}}/w --cfg-options {options}", says)
+        for options, says in [
+            *((f"load_from={{f}}/{name}", says) for name, says in NO_NETWORK),
+            ("model.alpha=2", r"alpha must be a number in \[0, 1\], got 2"),
+            ("model.alpha=nan", r"alpha must be a number in \[0, 1\], got"),
+            ("model.alpha='0.8x'", r"alpha must be a number in \[0, 1\], got '0.8x'"),
+            ("model.seed=1.5", "seed must be a whole number >= 0, got 1.5"),
+            ("model.single_pass='no'", "single_pass must be True or False, got 'no'"),
+            ("model.alhpa=0.5", "unexpected keyword argument 'alhpa'; did you mean 'alpha'"),
+            ("model.motion=fast", "motion must be one of"),
+            ("model.target=teacher", "go together"),
+            ("model.transform.translate=1e9", r"translate must be a number in \[0, 10000\]"),
+            ("model.transform.zoom=1", r"zoom must be a number in \[0, 1\)"),
+            ("model.transform.rotat=1", "unexpected keyword argument 'rotat'; did you mean 'rotate'"),
+            ("model.transform.type=NoSuchPair", "NoSuchPair is not in"),
+            ("model.regularization.distance.reduction=sum", "distance must have reduction='mean', got 'sum'"),
+            ("model.model.type=NoSuchModel", "NoSuchModel is not in"),
+            ("train_dataloader.batch_size=99", "an epoch has no batch: a batch is 99 of"),
+            ("train_dataloader.dataset.data_root={f}/none", "{f}/none"),
+            ("optim_wrapper.optimizer.lr=1e30 train_cfg.max_epochs=9", "the loss is NaN or infinite at iteration"),
+            (
+                "train_dataloader.batch_size=99 train_cfg.type=IterBasedTrainLoop train_cfg.max_iters=3 "
+                "train_cfg.max_epochs=None default_hooks.checkpoint.by_epoch=False",
+                "less than a batch|max_epochs",
+            ),
+        ]
+    ),
+    ("train.py", "{f}/train.py --no-such", "unrecognized arguments: --no-such"),
+    ("test.py", "{f}/none.py {f}/net.pth --work-dir {o}/w", "there is no config"),
+    ("test.py", "{f}/broken.py {f}/net.pth --work-dir {o}/w", "cannot be read as a config"),
+    # ---------------------------------------------------------------- converters
+    *((f"{CONVERT}/publish_model.py", f"{{f}}/{name} {{o}}/a.pth", says) for name, says in NO_CHECKPOINT[:-1]),
+    (f"{CONVERT}/publish_model.py", "{f}/no_weights.pth {o}/a.pth", "holds no state_dict"),
+    (f"{CONVERT}/publish_model.py", "{f}/nan.pth {o}/a.pth", "NaN or infinite"),
+    (f"{CONVERT}/publish_model.py", "{f}/net.pth {f}/net.pth", "net.pth is read and would be overwritten"),
+    *((f"{CONVERT}/convert_blind_consistency.py", f"{{f}}/{name} {{o}}/a.pth", says) for name, says in NO_CHECKPOINT),
+    (f"{CONVERT}/convert_blind_consistency.py", "{f}/net.pth {o}/a.pth", "not the network of Lai et al"),
+    (f"{CONVERT}/convert_hdrcnn.py", "{f}/none.npz {o}/a.pth", "none.npz"),
+    (f"{CONVERT}/convert_hdrcnn.py", "{f}/arrays.npz {o}/a.pth", "expected [0-9]+ arrays of hdrcnn, got 2"),
+    (f"{CONVERT}/convert_hdrcnn.py", "{f}/text.pth {o}/a.pth", "text.pth"),
+    (f"{CONVERT}/convert_hdrcnn.py", "{f}/arrays.npz {f}/mine", "mine is a folder"),
+    (f"{CONVERT}/convert_realesrgan.py", "realesrgan-x4plus {o}/a.pth --source {f}/none.whl", "none.whl"),
+    (f"{CONVERT}/convert_realesrgan.py", "realesrgan-x4plus {o}/a.pth --source {f}/text.pth", "text.pth is no wheel"),
+    (f"{CONVERT}/convert_realesrgan.py", "realesrgan-x4plus {o}/a.pth --source {f}/mine", "realesrgan-x4plus.param"),
+    (f"{CONVERT}/convert_realesrgan.py", "esrgan {o}/a.pth", "invalid choice: 'esrgan'"),
+    # ---------------------------------------------------------------- analysis
+    (f"{ANALYSIS}/compare_videos.py", "{o}/a.mp4 {f}/clip.mp4", "is not of the form NAME=PATH"),
+    (f"{ANALYSIS}/compare_videos.py", "{o}/a.mp4 a={f}/clip.mp4 a={f}/other.mp4", "is named twice"),
+    (f"{ANALYSIS}/compare_videos.py", "{o}/a.mp4 a={f}/clip.mp4 b={f}/short.mp4", "differ in length"),
+    (f"{ANALYSIS}/compare_videos.py", "{o}/a.mp4 a={f}/clip.mp4 b={f}/small.mp4", "differ in size"),
+    (f"{ANALYSIS}/compare_videos.py", "{o}/a.gif a={f}/clip.mp4", "videos end in"),
+    (f"{ANALYSIS}/compare_videos.py", "{f}/clip.mp4 a={f}/clip.mp4", "is read and would be overwritten"),
+    (f"{ANALYSIS}/compare_videos.py", "{o}/a.mp4 a={f}/clip.mp4 --enlarge 0", "it must be a whole number in"),
+    (f"{ANALYSIS}/plot_pixels.py", "{o}/a.png {f}/clip.mp4 --pixels 1,1", "is not of the form NAME=PATH"),
+    (f"{ANALYSIS}/plot_pixels.py", "{o}/a.png a={f}/clip.mp4 --pixels 1", "is not 2 whole numbers between commas"),
+    (f"{ANALYSIS}/plot_pixels.py", "{o}/a.png a={f}/clip.mp4 --pixels 999,1", "999"),
+    (f"{ANALYSIS}/plot_pixels.py", "{o}/a.png a={f}/clip.mp4 --region 1,2", "is not 4 whole numbers between commas"),
+    (f"{ANALYSIS}/plot_pixels.py", "{o}/a.png a={f}/clip.mp4 --frames 99", "99"),
+    (f"{ANALYSIS}/plot_pixels.py", "{o}/a.xyz a={f}/clip.mp4 --pixels 1,1", "xyz"),
+    (f"{ANALYSIS}/compare_checkpoints.py", f"{HDR} {{f}}/net.pth", "is not of the form NAME=PATH"),
+    (f"{ANALYSIS}/compare_checkpoints.py", "{f}/none.py a={f}/net.pth", "there is no config"),
+    (f"{ANALYSIS}/metrics_table.py", "{f}/some.json", "is not of the form NAME=PATH"),
+    (f"{ANALYSIS}/metrics_table.py", "a={f}/none.json", "none.json"),
+    (f"{ANALYSIS}/metrics_table.py", "a={f}/no.json", "no.json is no JSON"),
+    (f"{ANALYSIS}/metrics_table.py", "a={f}/list.json", "list.json holds a list"),
+    (f"{ANALYSIS}/metrics_table.py", "a={f}/some.json", "some.json lacks"),
+    (f"{ANALYSIS}/export_clip.py", "{f}/none.py {o}/clip", "there is no config"),
+    (f"{ANALYSIS}/export_clip.py", f"{HDR} {{f}}/net.py", "net.py is a file, and a folder is to be written"),
+    (f"{ANALYSIS}/remove_color.py", "{f}/none.mp4 {o}/a.mp4", "there is no file or folder"),
+    (f"{ANALYSIS}/remove_color.py", "{f}/clip.mp4 {f}/clip.mp4 --overwrite", "is read and would be overwritten"),
+    (f"{ANALYSIS}/steady_regions.py", f"{HDR} {{f}}/net.pth", "is not of the form NAME=PATH"),
+    (f"{ANALYSIS}/plot_contrast_sensitivity.py", "{f}/mine", "mine is a folder"),
+    (f"{ANALYSIS}/plot_contrast_sensitivity.py", "{o}/a.png --sigma 0", "it must be a number in"),
+    # ---------------------------------------------------------------- data and experiments
+    (f"{DATA}/celeba/preprocess_celeba_dataset.py", "--data-root {f}/none --out-dir {o}/a", "{f}/none"),
+    (f"{DATA}/celeba/preprocess_celeba_dataset.py", "--data-root {f}/frames --out-dir {f}/mine", "is there already"),
+    (f"{DATA}/celeba/preprocess_celeba_dataset.py", "--data-root {f}/no_images --out-dir {o}/a", "holds no photograph"),
+    (f"{DATA}/celeba/preprocess_celeba_dataset.py", "--size 0", "it must be a whole number in"),
+    (f"{DATA}/places/preprocess_places_dataset.py", "--data-root {f}/none --out-file {o}/a.txt", "{f}/none"),
+    (f"{DATA}/places/preprocess_places_dataset.py", "--drop-least-saturated 1", r"it must be a number in \[0, 1\)"),
+    (f"{DATA}/youtube_faces/preprocess_youtube_faces_dataset.py", "--data-root {f}/none", "no such folder"),
+    (f"{DATA}/hdr_video/preprocess_hdr_video_dataset.py", "--data-root {f}/none", "{f}/none"),
+    (f"{DATA}/clip_pairs/make_clip_pairs.py", f"{NET} {{o}}/a", "name --videos, --photographs or both"),
+    (f"{DATA}/clip_pairs/make_clip_pairs.py", f"{NET} {{o}}/a --videos {{f}}/none", "{f}/none"),
+    (f"{EXPERIMENTS}/table.py", "{f}/none.csv", "none.csv"),
+    (f"{EXPERIMENTS}/table.py", "{f}/net.py", "net.py"),
+    (f"{EXPERIMENTS}/plot_sweep.py", "{f}/none.csv {o}/a.png", "none.csv"),
+    (f"{EXPERIMENTS}/sweep.py", "hdr --alphas 2 --out-dir {o}", r"it must be a number in \[0, 1\]"),
+    (f"{EXPERIMENTS}/sweep.py", "hdr --strategies none --out-dir {o}", "there is no strategy 'none'"),
+    (f"{EXPERIMENTS}/real_models.py", "{f}/none.py a={f}/net.pth --work-dir {o}/w", "none.py"),
+]
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory, images):
+    torch.set_num_threads(1)
+    cv2.setNumThreads(1)
+    MODELS.get("SiameseEditModel")  # the forks have all imported
+    folder = tmp_path_factory.mktemp("inputs")
+    make_files(folder, images)
+    return folder, listing(folder)
+
+
+def test_there_are_enough_of_them():
+    assert len(CASES) == len(set(CASES)) >= 150
+    assert len({tool for tool, *_ in CASES}) >= 20
+
+
+@pytest.mark.parametrize(("tool", "arguments", "says"), CASES, ids=[f"{Path(c[0]).stem} {c[1]}"[:90] for c in CASES])
+def test_it_says_what_where_and_touches_nothing(files, tmp_path, tool, arguments, says):
+    folder, before = files
+    (tmp_path / "started_in").mkdir()
+    (tmp_path / "out").mkdir()
+    for name in ("configs", "checkpoints", "mmtempreg"):
+        (tmp_path / "started_in" / name).symlink_to(Path(__file__).resolve().parents[2] / name)
+    command = [part.format(f=folder, o=tmp_path / "out") for part in arguments.split()]
+    start = listing(tmp_path / "started_in")
+    done = ended(start_tool(tool, command, tmp_path / "started_in", tmp_path / "log"), tmp_path / "log")
+    assert done.status not in (0, 99), done.text[-2000:]
+    assert done.last.startswith("error: "), done.text[-2000:]
+    assert re.search(says.replace("{f}", re.escape(str(folder))), done.last), done.last
+    assert "Traceback" not in done.text
+    assert len(done.last) < 1200
+    assert listing(folder) == before
+    assert listing(tmp_path / "started_in") == start
+    logs = {name for name in listing(tmp_path / "out") if not (name == "w" or name.startswith("w/"))}
+    assert not logs
+    if tool == "train.py" and (tmp_path / "out" / "w").exists():
+        assert not list((tmp_path / "out" / "w").glob("*.pth"))
