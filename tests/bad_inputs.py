@@ -103,10 +103,10 @@ def _videos(folder: Path, photo: np.ndarray) -> None:
         ("clip", _frames(photo, 8), 24),
         ("other", _frames(photo, 8)[::-1], 24),
         ("short", _frames(photo, 5), 24),
+        ("long", _frames(photo, 40), 24),
         ("one", _frames(photo, 1), 24),
         ("small", _frames(photo, 8, (32, 32)), 24),
         ("fast", _frames(photo, 8), 30),
-        ("[bold]x[/red]", _frames(photo, 8), 24),
         ("=1+1", _frames(photo, 8), 24),
     ):
         with VideoWriter(folder / f"{name}.mp4", rate) as writer:

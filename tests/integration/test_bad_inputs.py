@@ -4,13 +4,20 @@ A table of bad inputs over all tools. Each is run as a user runs it (in a fork, 
 what lies in the folder of inputs, in the output's folder and where the tool was started is listed before and after.
 """
 
+import csv
+import os
+import random
 import re
+import shutil
+import signal
+import time
 from pathlib import Path
 
 import cv2
 import pytest
 import torch
 from mmagic.registry import MODELS
+from mmengine.registry import init_default_scope
 
 from tests.bad_inputs import ended, listing, make_files, start_tool
 
@@ -276,6 +283,7 @@ CASES = [
 def files(tmp_path_factory, images):
     torch.set_num_threads(1)
     cv2.setNumThreads(1)
+    init_default_scope("mmagic")
     MODELS.get("SiameseEditModel")  # the forks have all imported
     folder = tmp_path_factory.mktemp("inputs")
     make_files(folder, images)
@@ -308,3 +316,84 @@ def test_it_says_what_where_and_touches_nothing(files, tmp_path, tool, arguments
     assert not logs
     if tool == "train.py" and (tmp_path / "out" / "w").exists():
         assert not list((tmp_path / "out" / "w").glob("*.pth"))
+
+
+# ---------------------------------------------------------------- signals
+
+OUTPUTS = {
+    PROCESS: ("{f}/net.py {f}/net.pth {f}/long.mp4 {o}/out.mp4 --overwrite", {"out.mp4"}),
+    f"{PROCESS} folder": (
+        "{f}/net.py {f}/net.pth {f}/long.mp4 {o}/frames --overwrite",
+        {"frames", *(f"frames/{number:06d}.png" for number in range(40))},
+    ),
+    MEASURE: (
+        "{f}/long.mp4 again={f}/long.mp4 --json {o}/a.json --csv {o}/a.csv --report {o}/a.html",
+        {"a.json", "a.csv", "a.html"},
+    ),
+    TUNE: (
+        "{f}/train.py {f}/net.pth --work-dir {o}/w --num-clips 2 --num-frames 3 --iterations 2 --budget 4",
+        {"w"},
+    ),
+}
+
+
+@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL], ids=lambda sent: sent.name)
+@pytest.mark.parametrize("what", OUTPUTS)
+def test_stopped_at_random_moments(files, tmp_path, what, sent):
+    """Nothing of the user's is touched, what is left has its own names, and the next run succeeds."""
+    folder, before = files
+    out, log, rng = tmp_path / "out", tmp_path / "log", random.Random(f"{what} {sent}")
+    arguments, expected = OUTPUTS[what]
+    command = [part.format(f=folder, o=out) for part in arguments.split()]
+    out.mkdir()
+    (out / "mine.txt").write_text("mine")
+
+    def run(seconds=None):
+        child = start_tool(what.split()[0], command, tmp_path, log)
+        if seconds is not None:
+            time.sleep(seconds)
+            os.killpg(child, sent)
+        return ended(child, log)
+
+    started = time.monotonic()
+    done = run()
+    took = time.monotonic() - started
+    assert done.status == 0, done.text[-2000:]
+    first = listing(out)
+    assert {"mine.txt", *expected} <= set(first)
+    stopped = 0
+    for _ in range(2 if what == TUNE else 4):
+        if what == TUNE:  # or all would be done already
+            shutil.rmtree(out / "w", ignore_errors=True)
+        done = run(rng.uniform(0, took))
+        stopped += done.status != 0
+        assert listing(folder) == before
+        assert (out / "mine.txt").read_text() == "mine"
+        left = {name for name in listing(out) if not name.startswith(("w/", "frames.interrupted", "out.interrupted"))}
+        partials = {name for name in left if name.startswith((".partial_", "frames/.partial_"))}
+        assert left - partials <= set(first)
+        if what != TUNE:
+            assert left - partials == set(first)  # what was there before is still there
+            assert {name: first[name] for name in expected} == {name: listing(out)[name] for name in expected}
+        if sent != signal.SIGKILL:
+            assert not partials, done.text[-500:]
+        if done.status > 0:
+            assert "Traceback" not in done.text
+    assert stopped
+    done = run()
+    assert done.status == 0, done.text[-2000:]
+    assert not [name for name in listing(out) if ".partial_" in name]
+
+
+def test_names_that_are_markup_or_formulas(files, tmp_path):
+    folder, before = files
+    names = ["[bold]x[/red]", "[final].mp4", "=1+1.mp4"]
+    given = [*(f"{name}={folder}/other.mp4" for name in names[:2]), names[2]]
+    command = [f"{folder}/clip.mp4", *given, "--csv", f"{tmp_path}/a.csv", "--report", f"{tmp_path}/a.html"]
+    done = ended(start_tool(MEASURE, command, folder, tmp_path / "log"), tmp_path / "log")
+    assert done.status == 0, done.text
+    for name in names:
+        assert name in done.text
+    rows = list(csv.reader((tmp_path / "a.csv").open()))
+    assert [row[0] for row in rows] == ["video", "reference", *names[:2], "'=1+1.mp4"]
+    assert listing(folder) == before
