@@ -73,6 +73,7 @@ def _clip(num_frames: int) -> Options:
 _L1: Options = {"model.regularization.distance": dict(type="L1Loss")}
 _CHARBONNIER: Options = {"model.regularization.distance": dict(type="CharbonnierLoss")}
 
+
 VARIANTS = {
     name: Strategy(title, config, (0.5, 0.8, 0.95), options)
     for name, title, config, options in [
@@ -125,6 +126,17 @@ VARIANTS = {
             "transform invariance + sparse Jacobian",
             "jacobian_a0.95",
             _losses("TransformInvarianceLoss", "SparseJacobianLoss"),
+        ),
+        ("photographed_twice", "HDR images, shifted and photographed again", "transinv_a0.8_twice", {}),
+        (
+            "photographs_shifted",
+            "photographs of HDR images, shifted",
+            "transinv_a0.8_twice",
+            {
+                "model.transform": dict(
+                    _delete_=True, type="AffineTransformPair", translate=4, rotate=0, zoom=0, shear=0
+                )
+            },
         ),
         ("clip3", "pseudo-clips of 3 frames", "jacobian_a0.95", _clip(3)),
         ("clip5", "pseudo-clips of 5 frames", "jacobian_a0.95", _clip(5)),
