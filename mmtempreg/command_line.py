@@ -6,7 +6,7 @@ import argparse
 import signal
 import sys
 import traceback
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, NoReturn
 
@@ -82,6 +82,12 @@ def distinct(pairs: Sequence[tuple[str, str]]) -> dict[str, str]:
     if repeated := sorted({name for name in names if names.count(name) > 1}):
         raise ValueError(f"{repeated} is named twice: give each its own name, as NAME=PATH")
     return dict(pairs)
+
+
+def tell(notes: Iterable[str]) -> None:
+    """Prints what a user should know, a line each."""
+    for note in notes:
+        print(f"note: {note}", file=sys.stderr)
 
 
 def run(parser: Parser, work: Callable[[argparse.Namespace], None], terminate: bool = True) -> None:

@@ -17,9 +17,10 @@ from functools import partial
 from pathlib import Path
 
 from mmtempreg.atomic_write import check_output, replace_when_written
-from mmtempreg.command_line import STOPS, Parser, distinct, run, within
+from mmtempreg.command_line import STOPS, Parser, distinct, run, tell, within
 from mmtempreg.meters import METERS, Meter
 from mmtempreg.video import open_frames
+from mmtempreg.video.reader import MATRICES
 
 REPORTS = (".html", ".png", ".pdf", ".svg")
 CHANNELS = ("luminance", "rgb", "ab")
@@ -44,6 +45,8 @@ def main() -> None:
         help="exact flow: .flo files to the frame before in FOLDER/backward (see docs/video.md)",
     )
     parser.add_argument("--stops", type=STOPS, default=0.0, help="exposure at which radiance is shown (default: 0)")
+    parser.add_argument("--any-order", action="store_true", help="images need not be numbered without gaps")
+    parser.add_argument("--input-color", choices=MATRICES, help="colour matrix of videos, whatever they say")
     parser.add_argument("--json", type=Path, help="write the values")
     parser.add_argument("--csv", type=Path, help="write the table")
     parser.add_argument("--report", type=Path, help="write a page (.html) or picture (.png, .pdf, .svg)")
@@ -66,8 +69,11 @@ def measure(args: argparse.Namespace) -> None:
             check_output(path, [video for _, video in named])
     if args.report is not None and args.report.suffix.lower() not in REPORTS:
         raise ValueError(f"{args.report}: a report ends in {', '.join(REPORTS)}")
-    reference = None if args.no_reference else open_frames(named.pop(0)[1], args.fps)
-    processed = {name: open_frames(path, args.fps) for name, path in distinct(named).items()}
+    options = (args.fps, args.any_order, args.input_color)
+    reference = None if args.no_reference else open_frames(named.pop(0)[1], *options)
+    processed = {name: open_frames(path, *options) for name, path in distinct(named).items()}
+    for source in (*([reference] if reference else []), *processed.values()):
+        tell(source.notes)
     from tqdm import tqdm
 
     from mmtempreg.apis import measure_videos

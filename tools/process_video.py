@@ -17,10 +17,11 @@ from mmengine.config import DictAction
 from tqdm import tqdm
 
 import mmtempreg  # noqa: F401, before MMagic is imported
-from mmtempreg.command_line import COUNT, STOPS, Parser, run, within
+from mmtempreg.command_line import COUNT, STOPS, Parser, run, tell, within
 from mmtempreg.config_tools import read_config
 from mmtempreg.video import open_frames, open_writer
 from mmtempreg.video.image_files import IMAGE_SUFFIXES
+from mmtempreg.video.reader import MATRICES
 
 
 def main() -> None:
@@ -42,7 +43,12 @@ def main() -> None:
     parser.add_argument("--tile-overlap", type=COUNT, default=32)
     parser.add_argument("--codec", help="FFmpeg's encoder (default: libx264, libvpx-vp9 for .webm)")
     parser.add_argument("--crf", type=int, help="quality of the encoder, less is better (default: 16)")
-    parser.add_argument("--no-audio", action="store_true", help="leave the sound out")
+    parser.add_argument(
+        "--lossless", action="store_true", help="keep every value: FFV1 in .mkv, H.264 in .mp4 and .mov"
+    )
+    parser.add_argument("--no-audio", action="store_true", help="leave sound and text tracks out")
+    parser.add_argument("--any-order", action="store_true", help="images need not be numbered without gaps")
+    parser.add_argument("--input-color", choices=MATRICES, help="colour matrix of INPUT, whatever it says")
     parser.add_argument(
         "--suffix",
         choices=IMAGE_SUFFIXES,
@@ -58,10 +64,11 @@ def main() -> None:
 
 def process(args: argparse.Namespace) -> None:
     """Checks what can be checked before the model is loaded, and runs it over the video."""
-    source = open_frames(args.input, args.fps)
+    source = open_frames(args.input, args.fps, args.any_order, args.input_color)
+    tell(source.notes)
     for path in (args.output, args.tone_mapped):
         if path is not None:
-            open_writer(path, source, args.codec, args.crf, overwrite=args.overwrite)
+            open_writer(path, source, args.codec, args.crf, overwrite=args.overwrite, lossless=args.lossless)
     from mmtempreg.apis import BlindConsistencyFilter, FrameModel, process_video
 
     config = read_config(args.config, args.cfg_options)
@@ -85,8 +92,10 @@ def process(args: argparse.Namespace) -> None:
         args.crf,
         not args.no_audio,
         args.overwrite,
+        args.lossless,
         partial(tqdm, total=source.num_frames, unit="frame", dynamic_ncols=True),
     )
+    tell(done.notes)
     places = ", ".join(str(path) for path in done.outputs)
     print(
         f"{done.num_frames} frames in {done.seconds:.1f} s ({done.num_frames / done.seconds:.2f} per second): {places}"

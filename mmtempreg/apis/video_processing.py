@@ -34,11 +34,13 @@ class Processed:
         outputs: Where the frames are.
         num_frames: How many.
         seconds: That it took.
+        notes: What could not be kept as it was, a sentence each.
     """
 
     outputs: list[Path]
     num_frames: int
     seconds: float
+    notes: list[str]
 
 
 def process_video(
@@ -53,6 +55,7 @@ def process_video(
     crf: int | None = None,
     audio: bool = True,
     overwrite: bool = False,
+    lossless: bool = False,
     progress: Callable[[Iterable[Any]], Iterable[Any]] = iter,
 ) -> Processed:
     """Runs a model over every frame of a video.
@@ -69,7 +72,7 @@ def process_video(
         stops: Exposure of tone-mapped radiance, 1 is shown as white at 0.
         batch_size: Frames that the network sees at once.
         suffix: Kind of the images in a folder. Default: .exr for radiance, .png else.
-        codec, crf, audio, overwrite: See `open_writer`.
+        codec, crf, audio, overwrite, lossless: See `open_writer`.
         progress: Wraps the iterator over frames, to show how far it is.
 
     Raises:
@@ -87,7 +90,7 @@ def process_video(
     if tone_mapped is not None and not radiance:
         raise ValueError("tone_mapped is for models that give radiance: this one gives display values")
     start, count = time.perf_counter(), 0
-    options: dict[str, Any] = dict(codec=codec, crf=crf, audio=audio, overwrite=overwrite)
+    options: dict[str, Any] = dict(codec=codec, crf=crf, audio=audio, overwrite=overwrite, lossless=lossless)
     options["suffix"] = suffix or (".exr" if radiance else ".png")
     writers = [open_writer(path, source, **options) for path in (output, tone_mapped) if path is not None]
     prepare = [_display(stops) if radiance and isinstance(w, VideoWriter) else _plain(radiance) for w in writers]
@@ -109,7 +112,8 @@ def process_video(
     except KeyboardInterrupt:
         kept = ", ".join(str(writer.written) for writer in writers if writer.written)
         raise KeyboardInterrupt(f"stopped after {count} frames, which are in {kept}" if kept else "stopped") from None
-    return Processed([w.written for w in writers if w.written], count, time.perf_counter() - start)
+    notes = list(dict.fromkeys(note for writer in writers for note in writer.notes))
+    return Processed([w.written for w in writers if w.written], count, time.perf_counter() - start, notes)
 
 
 def to_tensor(frames: Sequence[Frame], name: str) -> Tensor:

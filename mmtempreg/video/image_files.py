@@ -11,8 +11,11 @@ from ..atomic_write import replace_when_written
 
 os.environ.setdefault("OPENCV_IO_ENABLE_OPENEXR", "1")  # read when OpenCV is imported
 import cv2
+from PIL import Image
 
-IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".hdr", ".exr")
+from .orientation import EXIF, Orientation
+
+IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".webp", ".jp2", ".ppm", ".pgm", ".hdr", ".exr")
 HDR_SUFFIXES = (".hdr", ".exr")
 
 
@@ -20,12 +23,13 @@ NEGATIVE_TOLERANCE = 0.05
 """Negative radiance down to this part of the mean is a trace of lossy compression or resampling, and clipped."""
 
 JPEG_SUFFIXES = (".jpg", ".jpeg")
+EXIF_SUFFIXES = (*JPEG_SUFFIXES, ".png", ".webp")
 
 
 def read_image(path: str | Path) -> np.ndarray:
     """An image as (H, W, 3) RGB: uint8 or uint16 as stored, or float32 linear radiance (.hdr, .exr).
 
-    Grey images get three equal channels; an alpha channel is dropped.
+    Grey images get three equal channels; an alpha channel is dropped. It is turned as its EXIF data say.
 
     Raises:
         FileNotFoundError: If there is no such file.
@@ -51,8 +55,16 @@ def read_image(path: str | Path) -> np.ndarray:
     if image.dtype == np.float32:
         image = _checked_radiance(path, image)
     if image.ndim == 2 or image.shape[2] == 1:
-        return np.repeat(image.reshape(*image.shape[:2], 1), 3, axis=2)
-    return np.ascontiguousarray(image[:, :, 2::-1])
+        return _orientation(path).apply(np.repeat(image.reshape(*image.shape[:2], 1), 3, axis=2))
+    return _orientation(path).apply(image[:, :, 2::-1])
+
+
+def _orientation(path: Path) -> Orientation:
+    """What the camera has noted; OpenCV follows it only where it gives up depth and alpha for it."""
+    if path.suffix.lower() not in EXIF_SUFFIXES:
+        return Orientation()
+    with Image.open(path) as image:
+        return EXIF.get(image.getexif().get(0x0112, 1), Orientation())
 
 
 def _is_whole_jpeg(data: bytes) -> bool:

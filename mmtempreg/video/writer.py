@@ -22,7 +22,7 @@ import numpy as np
 
 from ..atomic_write import check_output, move_into_place, partial_path
 from .image_files import HDR_SUFFIXES, IMAGE_SUFFIXES, write_image
-from .reader import ACCURATE, Frame, FrameSource, VideoFile
+from .reader import ACCURATE, WHITE_OF_16_BITS, Appearance, Frame, FrameSource, VideoFile
 
 CODECS = {".webm": "libvpx-vp9"}
 """Encoders of containers that H.264 does not belong into."""
@@ -31,6 +31,9 @@ CONTAINERS = {".mp4": "mp4", ".mkv": "matroska", ".mov": "mov", ".webm": "webm"}
 """Ending -> FFmpeg's name."""
 
 SUFFIXES = tuple(CONTAINERS)
+
+LOSSLESS = {".mkv": "ffv1", ".mp4": "libx264rgb", ".mov": "libx264rgb"}
+"""Encoders of RGB as it is."""
 
 NUMBERED = "{:06d}"
 """What frames are called that have no names."""
@@ -45,7 +48,10 @@ class FrameWriter:
     Attributes:
         path: The final name.
         written: Where the frames are after the context has ended; differs from `path` after an interruption.
+        notes: What could not be kept as it was, a sentence each.
     """
+
+    notes: Sequence[str] = ()
 
     path: Path
     written: Path | None = None
@@ -69,6 +75,7 @@ def open_writer(
     suffix: str = ".png",
     audio: bool = True,
     overwrite: bool = False,
+    lossless: bool = False,
 ) -> FrameWriter:
     """A writer for what becomes of `source`: of a video file if the name ends like one, else of a folder.
 
@@ -78,26 +85,43 @@ def open_writer(
         codec: FFmpeg's encoder. Default: libx264, or libvpx-vp9 for .webm.
         crf: Constant rate factor of the encoder, less is better. Default: 16.
         suffix: Kind of images in a folder.
-        audio: Keep the sound track.
+        audio: Keep the tracks of sound and text.
         overwrite: Replace what is there.
+        lossless: Keep every value of a video as it is, in RGB: FFV1 in .mkv, H.264 in .mp4 and .mov (8 bits).
 
     Raises:
         FileExistsError: If it is there, and not to be overwritten, or a folder holds something else than such frames.
         ValueError: If the name or the codec cannot be used, or it is `source` itself.
         OSError: If it cannot be written there.
     """
-    path = Path(path)
-    check_output(path, _inputs(source), folder=not path.suffix)
+    folder, path = _is_folder(path), Path(path)
+    check_output(path, _inputs(source), folder)
+    appearance: Appearance = getattr(source, "appearance", Appearance())
     if path.suffix.lower() in SUFFIXES:
-        track = source if audio and isinstance(source, VideoFile) and source.has_audio else None
-        return VideoWriter(path, source.rate, codec, crf, track, overwrite)
-    if path.suffix:
-        raise ValueError(f"{path}: videos end in {', '.join(SUFFIXES)}; a folder has no ending")
+        track = source if audio and isinstance(source, VideoFile) and source.has_tracks else None
+        return VideoWriter(path, source.rate, codec, crf, track, overwrite, lossless, appearance)
+    if not folder:
+        raise ValueError(f"{path}: videos end in {', '.join(SUFFIXES)}; for a folder end its name in /")
     files = getattr(source, "files", None)
     names = [file.stem for file in files] if files else None
+    notes = []
+    if names is not None and len(set(names)) < len(names):
+        names = [NUMBERED.format(number) for number in range(len(names))]
+        notes.append(f"{source.name}: several frames have the same name: they are numbered instead")
+    if appearance.pixel_aspect != 1:
+        aspect = str(appearance.pixel_aspect).replace("/", ":")
+        notes.append(f"{source.name} has pixels that are not square ({aspect}), which images cannot say")
     if names is None and path.is_dir() and any(path.iterdir()):
         names = [NUMBERED.format(number) for number in range(source.count())]
-    return FrameFolderWriter(path, suffix, names, overwrite)
+    writer = FrameFolderWriter(path, suffix, names, overwrite)
+    writer.notes = notes
+    return writer
+
+
+def _is_folder(path: str | Path) -> bool:
+    """Whether a name is meant for a folder: it has no ending, is one already, ends in a slash, or counts (out_v1.2)."""
+    suffix = Path(path).suffix
+    return not suffix or Path(path).is_dir() or str(path).endswith("/") or suffix[1:].isdecimal()
 
 
 def _inputs(source: FrameSource) -> Iterator[Path]:
@@ -150,15 +174,19 @@ def check_codec(codec: str, suffix: str, crf: int | None) -> None:
 class VideoWriter(FrameWriter):
     """Writes a video file; times are kept, so that a varying frame rate stays as it is.
 
-    8-bit frames become 4:2:0, or 4:4:4 if a side is odd; 16-bit frames 10 bits. Colours are BT.709, and tagged so.
+    8-bit frames become 4:2:0, or 4:4:4 if a side is odd; 16-bit frames 10 bits. The colour matrix is BT.709's, and
+    tagged so; primaries and curve are what `appearance` says, since values stay as they are.
 
     Args:
         path: The file.
         rate: Mean frames per second.
         codec: See `open_writer`.
         crf: See `open_writer`.
-        audio: A video whose sound track is taken over: as it is if the container can hold it, else encoded anew.
+        audio: A video whose tracks of sound and text are taken over: as they are if the container can hold them; else
+            sound is encoded anew, and text left out.
         overwrite: Replace a file that is there.
+        lossless: See `open_writer`.
+        appearance: Shape of the pixels and meaning of the colours.
     """
 
     def __init__(
@@ -169,19 +197,24 @@ class VideoWriter(FrameWriter):
         crf: int | None = None,
         audio: VideoFile | None = None,
         overwrite: bool = True,
+        lossless: bool = False,
+        appearance: Appearance = Appearance(),
     ) -> None:
         self.path = Path(path)
         suffix = self.path.suffix.lower()
         if suffix not in SUFFIXES:
             raise ValueError(f"{path}: videos end in {', '.join(SUFFIXES)}")
-        self._codec = codec or CODECS.get(suffix, "libx264")
+        if lossless and (suffix not in LOSSLESS or codec is not None or crf is not None):
+            raise ValueError(f"{path}: lossless video goes into {', '.join(LOSSLESS)}, with neither codec nor crf")
+        self._codec = LOSSLESS[suffix] if lossless else codec or CODECS.get(suffix, "libx264")
+        self._lossless, self._appearance = lossless, appearance
         check_codec(self._codec, suffix, crf)
         self._rate = Fraction(rate).limit_denominator(1001)
         self._crf = CRF if crf is None else crf
         self._audio_source = audio
         _make_way(self.path, overwrite)
         self._stream: Any = None
-        self._audio: _SoundTrack | None = None
+        self._tracks: list[_Track] = []
         self._last = -1
 
     def __enter__(self) -> VideoWriter:
@@ -205,13 +238,20 @@ class VideoWriter(FrameWriter):
         if pts <= self._last:
             raise ValueError(f"{self.path}: the frame at {float(frame.time):.4f} s is not later than the one before it")
         self._last = pts
-        picture = av.VideoFrame.from_ndarray(
-            np.ascontiguousarray(frame.image), format="rgb24" if depth == np.uint8 else "rgb48le"
-        ).reformat(format=self._stream.pix_fmt, dst_colorspace="ITU709", dst_color_range="MPEG", interpolation=ACCURATE)
+        image = np.ascontiguousarray(frame.image)
+        if depth == np.uint16 and not self._lossless:
+            image = np.rint(image * np.float32(WHITE_OF_16_BITS / 65535)).astype(np.uint16)
+        picture = av.VideoFrame.from_ndarray(image, format="rgb24" if depth == np.uint8 else "rgb48le")
+        if self._lossless:
+            picture = picture.reformat(format=self._stream.pix_fmt)
+        else:
+            picture = picture.reformat(
+                format=self._stream.pix_fmt, dst_colorspace="ITU709", dst_color_range="MPEG", interpolation=ACCURATE
+            )
         picture.pts, picture.time_base = pts, self._base
         self._container.mux(self._stream.encode(picture))
-        if self._audio:
-            self._audio.write_until(frame.time)
+        for track in self._tracks:
+            track.write_until(frame.time)
 
     def _begin(self, image: np.ndarray) -> None:
         if image.dtype not in (np.uint8, np.uint16):
@@ -221,9 +261,15 @@ class VideoWriter(FrameWriter):
         self._stream = self._container.add_stream(self._codec, rate=self._rate)
         self._stream.height, self._stream.width = height, width
         chroma = "yuv420p" if height % 2 == width % 2 == 0 else "yuv444p"
-        self._stream.pix_fmt = chroma if image.dtype == np.uint8 else f"{chroma}10le"
+        depth = image.dtype
+        self._stream.pix_fmt = chroma if depth == np.uint8 else f"{chroma}10le"
         options = {"crf": str(self._crf)}
-        if self._codec == "libvpx-vp9":
+        if self._lossless:
+            if depth == np.uint16 and self._codec != "ffv1":
+                raise ValueError(f"{self.path}: only .mkv holds 16 bits without loss")
+            lossless = {"ffv1": ("bgr0" if depth == np.uint8 else "gbrp16le", {"level": "3"})}
+            self._stream.pix_fmt, options = lossless.get(self._codec, ("rgb24", {"qp": "0", "preset": "medium"}))
+        elif self._codec == "libvpx-vp9":
             options |= {"b:v": "0", "row-mt": "1", "deadline": "good", "cpu-used": "4"}
         elif self._codec == "libx264":
             options |= {"preset": "medium"}
@@ -233,10 +279,13 @@ class VideoWriter(FrameWriter):
         self._base = Fraction(1, numerator * -(-10000 // numerator))
         context = self._stream.codec_context
         context.time_base = self._base
-        context.colorspace = context.color_primaries = context.color_trc = 1  # BT.709
-        context.color_range = 1  # 16 to 235
+        context.color_primaries, context.color_trc = self._appearance.primaries, self._appearance.transfer
+        context.colorspace = 0 if self._lossless else 1  # RGB; BT.709
+        context.color_range = 2 if self._lossless else 1  # all values; 16 to 235
+        if self._appearance.pixel_aspect != 1:
+            context.sample_aspect_ratio = self._appearance.pixel_aspect
         if self._audio_source is not None:
-            self._audio = _SoundTrack(self._audio_source, self._container)
+            self._tracks, self.notes = _tracks(self._audio_source, self._container, self.path.suffix.lower())
 
     def __exit__(
         self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
@@ -257,44 +306,49 @@ class VideoWriter(FrameWriter):
                 raise ValueError(f"{self.path}: there is no frame to write")
             if self._stream is not None and (complete or interrupted):
                 self._container.mux(self._stream.encode())
-                if self._audio and complete:
-                    self._audio.write_until(None)
+                for track in self._tracks if complete else ():
+                    track.write_until(None)
         except BaseException:
             complete = interrupted = False
             raise
         finally:
-            if self._audio:
-                self._audio.close()
+            for track in self._tracks:
+                track.close()
             with nullcontext() if complete or interrupted else suppress(av.error.FFmpegError, OSError):
                 self._container.close()
 
 
-class _SoundTrack:
-    """The sound track of a video on its way into another one."""
+class _Track:
+    """A track of sound or text of a video on its way into another one.
 
-    def __init__(self, source: VideoFile, container: Any) -> None:
-        self._input = av.open(str(source.path))
-        self._start = source.start
-        self._output = container
-        stream = self._input.streams.audio[0]
-        self._packets = self._input.demux(stream)
+    Args:
+        source: The video.
+        index: Of the track in it.
+        container: What it goes into.
+        suffix: Ending of that.
+    """
+
+    def __init__(self, source: VideoFile, index: int, container: Any, suffix: str) -> None:
+        self._input = av.open(f"file:{source.path}")
+        self._start, self._output = source.start, container
         self._waiting: Any = None
         self._resampler: Any = None
-        if stream.codec_context.name in container.supported_codecs:
+        stream: Any = self._input.streams[index]
+        self._packets = self._input.demux(stream)
+        if _can_hold(suffix, stream):
             self._stream = container.add_stream_from_template(stream)
         else:
-            name = (
-                "libopus" if "opus" in container.supported_codecs and "aac" not in container.supported_codecs else "aac"
-            )
+            name = "libopus" if suffix == ".webm" else "aac"
             rate = 48000 if name == "libopus" else stream.codec_context.sample_rate
             self._stream = container.add_stream(name, rate=rate)
-            self._stream.codec_context.layout = stream.codec_context.layout.name
-            self._resampler = av.AudioResampler(
-                format=self._stream.codec_context.format, layout=stream.codec_context.layout.name, rate=rate
-            )
+            layout = stream.codec_context.layout.name
+            self._stream.codec_context.layout = layout
+            self._resampler = av.AudioResampler(format=self._stream.codec_context.format, layout=layout, rate=rate)
+        self._stream.metadata.update({k: v for k, v in stream.metadata.items() if k in ("language", "title")})
+        self._stream.disposition = stream.disposition
 
     def write_until(self, time: Fraction | None) -> None:
-        """Writes the sound that begins before `time` seconds; None: all that is left."""
+        """Writes what begins before `time` seconds; None: all that is left."""
         while True:
             packet = self._waiting or next(self._packets, None)
             self._waiting = None
@@ -324,6 +378,34 @@ class _SoundTrack:
     def close(self) -> None:
         """Closes the source."""
         self._input.close()
+
+
+def _can_hold(suffix: str, stream: Any) -> bool:
+    """Whether a container takes a track as it is: what it says of its codecs is not always so (flac in .mov)."""
+    try:
+        with av.open(BytesIO(), "w", format=CONTAINERS[suffix]) as container:
+            container.add_stream_from_template(stream)
+            container.start_encoding()
+    except (av.error.FFmpegError, ValueError):
+        return False
+    return True
+
+
+def _tracks(source: VideoFile, container: Any, suffix: str) -> tuple[list[_Track], list[str]]:
+    """The tracks of sound and text that go along, and a sentence for each that cannot."""
+    tracks, notes = [], []
+    with av.open(f"file:{source.path}") as opened:
+        for stream in opened.streams:
+            language = stream.metadata.get("language", "")
+            what = f"{source.name}: the {language} {stream.type} track {stream.index}".replace("  ", " ")
+            fits = stream.type in ("audio", "subtitle") and _can_hold(suffix, stream)
+            if fits or stream.type == "audio":
+                tracks.append(_Track(source, stream.index, container, suffix))
+                if not fits:
+                    notes.append(f"{what} ({stream.codec_context.name}) is encoded anew, since {suffix} cannot hold it")
+            elif stream is not opened.streams.video[0]:
+                notes.append(f"{what} is left out: {suffix} cannot hold it, or it is no sound and no text")
+    return tracks, notes
 
 
 class FrameFolderWriter(FrameWriter):

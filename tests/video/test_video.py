@@ -131,7 +131,7 @@ def test_sound_stays_with_the_picture(tmp_path, suffix, codec, delay):
     with open_writer(tmp_path / f"mute{suffix}", source, audio=False) as writer:
         for frame in source:
             writer.write(frame)
-    assert not open_frames(tmp_path / f"mute{suffix}").has_audio
+    assert not open_frames(tmp_path / f"mute{suffix}").has_tracks
 
 
 @pytest.mark.parametrize(
