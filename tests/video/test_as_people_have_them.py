@@ -282,8 +282,8 @@ def test_frames_without_data_are_no_loss(tmp_path):
         list(open_frames(tmp_path / "cut.avi"))
 
 
-def with_tracks(path, codecs=("aac", "aac"), text=True):
-    """A clip with tones in English and French, and a line of text."""
+def with_tracks(path, codecs):
+    """A clip with tones in English and French."""
     with av.open(str(path), "w") as container:
         video = container.add_stream("libx264", rate=24)
         video.height, video.width, video.pix_fmt = 48, 64, "yuv420p"
@@ -292,9 +292,6 @@ def with_tracks(path, codecs=("aac", "aac"), text=True):
             stream = container.add_stream(codec, rate=48000, layout="mono")
             stream.metadata["language"] = language
             sounds.append(stream)
-        lines = container.add_stream("srt") if text else None
-        if lines is not None:
-            lines.metadata["language"] = "deu"
         for number in range(24):
             frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(PHOTO[:48, number : 64 + number]), format="rgb24")
             frame.pts, frame.time_base = number, Fraction(1, 24)
@@ -332,7 +329,7 @@ def tracks_of(path):
     ],
 )
 def test_all_tracks_go_along_with_their_languages(tmp_path, suffix, codecs, expected, said):
-    source = open_frames(with_tracks(tmp_path / "in.mkv", codecs, text=False))
+    source = open_frames(with_tracks(tmp_path / "in.mkv", codecs))
     done = process_video(identity, source, tmp_path / f"out{suffix}")
     assert [(kind, name) for kind, name, _ in tracks_of(done.outputs[0])[1:]] == [("audio", name) for name in expected]
     assert [language for *_, language in tracks_of(done.outputs[0])[1:]] == ["eng", "fra"]
@@ -344,6 +341,32 @@ def test_all_tracks_go_along_with_their_languages(tmp_path, suffix, codecs, expe
             sound = np.concatenate([frame.to_ndarray()[0] for frame in container.decode(audio=number)]).astype(float)
             peak = np.abs(np.fft.rfft(sound[:48000])).argmax() * 48000 / min(len(sound), 48000)
             assert abs(peak - 440 * (number + 1)) < 3, stream
+
+
+@pytest.mark.parametrize("suffix", [".mkv", ".mp4"])
+def test_text_goes_along_or_is_said_not_to(tmp_path, suffix):
+    (tmp_path / "a.srt").write_text("1\n00:00:00,100 --> 00:00:00,500\nHallo\n\n")
+    encode(tmp_path / "a.mkv", [PHOTO[:48, t : t + 64] for t in range(24)])
+    files = (av.open(str(tmp_path / name)) for name in ("a.mkv", "a.srt"))
+    with next(files) as video, next(files) as text, av.open(str(tmp_path / "b.mkv"), "w") as container:
+        streams = [container.add_stream_from_template(s) for s in (video.streams[0], text.streams[0])]
+        streams[1].metadata["language"] = "deu"
+        for opened, stream in zip((video, text), streams):
+            for packet in opened.demux():
+                if packet.size:
+                    packet.stream = stream
+                    container.mux(packet)
+    done = process_video(identity, open_frames(tmp_path / "b.mkv"), tmp_path / f"out{suffix}")
+    if suffix == ".mkv":
+        assert not done.notes
+        assert tracks_of(done.outputs[0])[1][::2] == ("subtitle", "deu")
+        with av.open(str(done.outputs[0])) as container:
+            (line,) = [packet for packet in container.demux(subtitles=0) if packet.size]
+            assert (bytes(line), float(line.pts * line.time_base)) == (b"Hallo", 0.1)
+    else:
+        assert len(tracks_of(done.outputs[0])) == 1
+        (note,) = done.notes
+        assert "the deu subtitle track 1 is left out: .mp4 cannot hold it" in note
 
 
 # ---------------------------------------------------------------- names
