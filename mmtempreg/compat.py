@@ -5,6 +5,8 @@ exists, changes nothing elsewhere, and names the fault:
 
 - `alias_numpy_bool8`: MMagic reads `np.bool8` at import; NumPy 2 has removed it.
 - `stand_in_for_mmcv_ops`: mmcv-lite has no compiled operators, which `mmagic.models` imports at the top.
+- `hide_new_mediapipe_from_controlnet_aux`: `mmagic.apis` imports controlnet_aux, which asks MediaPipe for `solutions`;
+  MediaPipe has them no more. Without MediaPipe it does without.
 - `allow_mmengine_checkpoints`: torch >= 2.6 loads with `weights_only=True` and refuses what MMEngine's
   checkpoints hold beside weights.
 """
@@ -16,6 +18,7 @@ import inspect
 import sys
 from collections.abc import Sequence
 from importlib.abc import Loader, MetaPathFinder
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -27,6 +30,7 @@ def apply() -> None:
     """Applies every repair whose fault is present. Safe to call again."""
     alias_numpy_bool8()
     stand_in_for_mmcv_ops()
+    hide_new_mediapipe_from_controlnet_aux()
     allow_mmengine_checkpoints()
 
 
@@ -79,6 +83,51 @@ def stand_in_for_mmcv_ops() -> None:
     """Lets `import mmcv.ops` succeed with mmcv-lite; using an operator raises a clear error."""
     if not any(isinstance(finder, _MissingOpsFinder) for finder in sys.meta_path):
         sys.meta_path.append(_MissingOpsFinder())
+
+
+class _WithoutMediaPipe(Loader):
+    """Runs a module as if MediaPipe were not installed."""
+
+    def __init__(self, loader: Any) -> None:
+        self.loader = loader
+
+    def create_module(self, spec: importlib.machinery.ModuleSpec) -> ModuleType | None:
+        return self.loader.create_module(spec)
+
+    def exec_module(self, module: ModuleType) -> None:
+        before = sys.modules.get("mediapipe", self)
+        sys.modules["mediapipe"] = None  # type: ignore[assignment]  # so that its import fails
+        try:
+            self.loader.exec_module(module)
+        finally:
+            if before is self:
+                del sys.modules["mediapipe"]
+            else:
+                sys.modules["mediapipe"] = before  # type: ignore[assignment]
+
+
+class _ControlnetAuxFinder(MetaPathFinder):
+    """Finds the one module that needs MediaPipe as it was, where MediaPipe is another."""
+
+    NAME = "controlnet_aux.mediapipe_face.mediapipe_face_common"
+
+    def find_spec(
+        self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
+    ) -> importlib.machinery.ModuleSpec | None:
+        if fullname != self.NAME:
+            return None
+        spec = importlib.machinery.PathFinder.find_spec(fullname, path)
+        installed = importlib.machinery.PathFinder.find_spec("mediapipe")
+        folders = (installed.submodule_search_locations or []) if installed else []
+        if spec is not None and folders and not any((Path(f) / "python" / "solutions").is_dir() for f in folders):
+            spec.loader = _WithoutMediaPipe(spec.loader)
+        return spec
+
+
+def hide_new_mediapipe_from_controlnet_aux() -> None:
+    """Lets `import mmagic.apis` succeed with a MediaPipe that has no `solutions`."""
+    if not any(isinstance(finder, _ControlnetAuxFinder) for finder in sys.meta_path):
+        sys.meta_path.insert(0, _ControlnetAuxFinder())
 
 
 _STATISTICS = ("min", "max", "current", "mean")

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 from mmengine.config import Config, ConfigDict
-from mmengine.runner import Runner
 
 
 def read_config(path: str | Path, options: Mapping[str, Any] | None = None) -> Config:
@@ -35,11 +34,33 @@ def read_config(path: str | Path, options: Mapping[str, Any] | None = None) -> C
     return config
 
 
+def type_name(config: Mapping[str, Any] | type | str | None) -> str:
+    """The name of what a config builds, however its `type` says it; '' without one.
+
+    Args:
+        config: A config, or its `type`: a name, with a scope or a module before it or not, or (in configs of the new
+            style) the class itself.
+    """
+    kind = config.get("type") if isinstance(config, Mapping) else config
+    return kind.__name__ if isinstance(kind, type) else str(kind or "").rpartition(".")[2]
+
+
+def plain(config: Any) -> Any:
+    """A part of a config as plain dicts and lists, with classes by their full names: it can be written to a file."""
+    if isinstance(config, Mapping):
+        return {name: plain(value) for name, value in config.items()}
+    if isinstance(config, list | tuple):
+        return [plain(value) for value in config]
+    return f"{config.__module__}.{config.__qualname__}" if isinstance(config, type) else config
+
+
 def check_keys(config: Config) -> None:
     """Raises ValueError if a key of a config looks like one of MMEngine's runner misspelt: it would do nothing.
 
     Configs may hold variables of their own, so that a key is not wrong for being unknown.
     """
+    from mmengine.runner import Runner  # slow
+
     known = {*inspect.signature(Runner.__init__).parameters, "custom_imports"} - {"self"}
     for key in config:
         close = get_close_matches(key, known, 1, cutoff=0.85) if key not in known else []
@@ -48,13 +69,16 @@ def check_keys(config: Config) -> None:
 
 
 def config_hash(config: Config) -> str:
-    """Twelve digits that change with anything in a config but its work directory and hooks that only watch."""
-    content = {name: value for name, value in config.to_dict().items() if name != "work_dir"}
+    """Twelve digits that change with all in a config that training or testing depends on.
+
+    The work directory, hooks that only watch, and the pipeline of MMagic's inferencer do not count.
+    """
+    content = {name: v for name, v in config.to_dict().items() if name not in ("work_dir", "inference_pipeline")}
     if content.get("custom_hooks"):
-        content["custom_hooks"] = [hook for hook in content["custom_hooks"] if hook.get("type") != "FiniteLossHook"]
+        content["custom_hooks"] = [hook for hook in content["custom_hooks"] if type_name(hook) != "FiniteLossHook"]
     return hashlib.sha256(Config(content).pretty_text.encode()).hexdigest()[:12]
 
 
 def stock_model_config(config: Config) -> ConfigDict:
     """The config of the stock model, of a wrapped config or a stock one."""
-    return config.model.model if config.model.type == "SiameseEditModel" else config.model
+    return config.model.model if type_name(config.model) == "SiameseEditModel" else config.model

@@ -18,7 +18,7 @@ from tqdm import tqdm
 
 import mmtempreg  # noqa: F401, before MMagic is imported
 from mmtempreg.command_line import COUNT, STOPS, Parser, run, tell, within
-from mmtempreg.config_tools import read_config
+from mmtempreg.config_tools import read_config, type_name
 from mmtempreg.video import open_frames, open_writer
 from mmtempreg.video.image_files import IMAGE_SUFFIXES
 from mmtempreg.video.reader import MATRICES
@@ -72,7 +72,7 @@ def process(args: argparse.Namespace) -> None:
     from mmtempreg.apis import BlindConsistencyFilter, FrameModel, process_video
 
     config = read_config(args.config, args.cfg_options)
-    if (config.model.type == "BlindConsistencyModel") != bool(args.original):
+    if (type_name(config.model) == "BlindConsistencyModel") != bool(args.original):
         raise ValueError("--original VIDEO goes with a config of BlindConsistencyModel, and with no other")
     if args.original and (args.tile or args.half):
         raise ValueError("blind video consistency takes whole frames in full precision: leave out --tile and --half")

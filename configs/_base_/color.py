@@ -14,6 +14,8 @@ train_pipeline = [
 ]
 test_pipeline = [dict(type='PackInputs', meta_keys=meta_keys)]
 
+# For MMagic's inferencer: a photograph from a file.
+inference_pipeline = [dict(type='LoadImageFromFile', key='img', channel_order='rgb'), dict(type='PackInputs')]
 # Photographs of CelebA, clips of YouTube Faces; tools/dataset_converters/ makes both.
 train_dataloader = dict(
     batch_size=4,

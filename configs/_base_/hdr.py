@@ -17,6 +17,8 @@ train_pipeline = [
     dict(type='PackInputs', meta_keys=meta_keys),
 ]
 test_pipeline = [dict(type='PackInputs', meta_keys=[*meta_keys, 'motion'])]
+# For MMagic's inferencer: a photograph from a file.
+inference_pipeline = [dict(type='LoadImageFromFile', key='img', channel_order='rgb'), dict(type='PackInputs')]
 # Items of clips tell where each pixel was one frame ago, and one second ago.
 motion_lags = [None, 1.0]
 

@@ -8,6 +8,8 @@ train_pipeline = [
     dict(type='PhotographTwice', crop_size=96, scale=4),
     dict(type='PackInputs', data_keys=['moved_img'], meta_keys=['moved_by', 'moved_img_channel_order']),
 ]
+# For MMagic's inferencer: an image from a file.
+inference_pipeline = [dict(type='LoadImageFromFile', key='img'), dict(type='PackInputs')]
 train_dataloader = dict(
     batch_size=4,
     num_workers=1,

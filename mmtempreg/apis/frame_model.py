@@ -10,6 +10,7 @@ import torch.nn.functional as F
 from mmengine.config import Config
 from torch import Tensor
 
+from ..config_tools import type_name
 from .model import load_model
 
 PAD_MULTIPLES = (1, 2, 4, 8, 16, 32, 64, 128, 256)
@@ -145,7 +146,7 @@ def _pipeline_order(config: Config) -> str:
             while "dataset" in dataset:
                 dataset = dataset.dataset
             for step in dataset.get("pipeline", []):
-                if step["type"] in ("LoadImageFromFile", "LoadPairedImageFromFile") and step.get("key") != "gt":
+                if type_name(step) in ("LoadImageFromFile", "LoadPairedImageFromFile") and step.get("key") != "gt":
                     return step.get("channel_order", "bgr").upper()
     return "BGR"
 

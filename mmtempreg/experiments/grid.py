@@ -12,6 +12,8 @@ from typing import Any
 
 from mmengine.config import Config
 
+from ..config_tools import type_name
+
 ROOT = Path(__file__).resolve().parents[2]
 
 ALPHAS = (0.5, 0.8, 0.9, 0.95, 0.98, 0.99, 0.995)
@@ -243,7 +245,7 @@ class Cell:
         """The config that it is trained with."""
         config = Config.fromfile(ROOT / "configs" / "tempreg" / f"{self.task}_{strategy.config}.py")
         merged = {**strategy.options, **options, "randomness.seed": self.seed}
-        if config.model.type == "SiameseEditModel":
+        if type_name(config.model) == "SiameseEditModel":
             merged["model.seed"] = self.seed
         if self.alpha is not None:
             merged["model.alpha"] = self.alpha

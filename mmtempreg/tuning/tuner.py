@@ -18,7 +18,7 @@ from mmengine.runner import Runner, set_random_seed
 
 from ..atomic_write import replace_when_written
 from ..checkpoints import misfits, read_weights
-from ..config_tools import config_hash, stock_model_config
+from ..config_tools import config_hash, plain, stock_model_config, type_name
 from .pseudo_clips import Quality, measure_pseudo_clips
 
 
@@ -152,7 +152,7 @@ class Tuner:
     def trial_config(self, name: str, alpha: float) -> Config:
         """The config of a short fine-tuning with a candidate; '': without regularisation."""
         config = self.config.copy()
-        model = dict(type="SiameseEditModel", model=stock_model_config(config), seed=self.seed)
+        model = dict(type="SiameseEditModel", model=plain(stock_model_config(config)), seed=self.seed)
         if name:
             model |= self.wrapping(name) | dict(alpha=alpha)
         _base_dataset(config).indices = self.held_out
@@ -198,11 +198,11 @@ class Tuner:
 
 def _wrapping(config: Config) -> tuple[dict, dict]:
     """The transform, and the distance of the regularisation: of a wrapped config its own, else what fits its loss."""
-    if config.model.type == "SiameseEditModel" and config.model.get("transform"):
+    if type_name(config.model) == "SiameseEditModel" and config.model.get("transform"):
         distance = config.model.regularization.get("distance") or dict(type="MSELoss")
-        return config.model.transform, distance
-    loss = dict(stock_model_config(config).get("pixel_loss") or {})
-    same = loss.get("type") in ("L1Loss", "MSELoss", "CharbonnierLoss", "PSNRLoss")
+        return plain(config.model.transform), plain(distance)
+    loss = plain(stock_model_config(config).get("pixel_loss") or {})
+    same = type_name(loss) in ("L1Loss", "MSELoss", "CharbonnierLoss", "PSNRLoss")
     return dict(type="AffineTransformPair"), loss if same else dict(type="MSELoss")
 
 

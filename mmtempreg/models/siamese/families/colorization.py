@@ -12,6 +12,7 @@ from mmagic.structures import DataSample
 from mmengine.model import BaseModel
 from torch import Tensor
 
+from ....config_tools import type_name
 from ....transforms import ImageRange
 from ..training import SiameseTraining
 
@@ -32,7 +33,7 @@ class ColorizationFamily(SiameseTraining):
     def prepare(self, config: dict) -> None:
         """Builds the loss, and freezes what is not trained."""
         loss = dict(config.get("loss") or dict(type="HuberLoss", delta=0.01))
-        if loss["type"] == "HuberLoss":  # of InstColorization's authors: Smooth L1
+        if type_name(loss) == "HuberLoss":  # of InstColorization's authors: Smooth L1
             self._pixel_loss: Any = torch.nn.SmoothL1Loss(beta=loss["delta"])
         else:
             self._pixel_loss = MODELS.build(loss)

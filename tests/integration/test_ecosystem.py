@@ -1,0 +1,254 @@
+"""Our configs and checkpoints in the hands of MMagic's own tools, and configs of the new style in ours."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import skimage.data
+import torch
+from mmagic.registry import MODELS
+from mmengine.config import Config
+from mmengine.registry import init_default_scope
+
+from mmtempreg.apis import FrameModel
+from mmtempreg.config_tools import config_hash, plain, stock_model_config, type_name
+from mmtempreg.tuning.tuner import _wrapping
+from tests.stock_models import real_images
+
+ROOT = Path(__file__).resolve().parents[2]
+
+STOCK = """
+from mmagic.datasets import BasicImageDataset
+from mmagic.datasets.transforms import LoadImageFromFile, PackInputs, PairedRandomCrop, SetValues
+from mmagic.models import BaseEditModel, DataPreprocessor
+from mmagic.models.editors import MSRResNet
+from mmagic.models.losses import L1Loss
+from mmengine.dataset import InfiniteSampler
+from mmengine.hooks import CheckpointHook, LoggerHook
+from mmengine.optim import OptimWrapper
+from mmengine.runner import IterBasedTrainLoop
+from mmengine.visualization import Visualizer
+from torch.optim import SGD
+
+default_scope = 'mmagic'
+model = dict(
+    type=BaseEditModel,
+    generator=dict(type=MSRResNet, in_channels=3, out_channels=3, mid_channels=4, num_blocks=1, upscale_factor=4),
+    pixel_loss=dict(type=L1Loss),
+    data_preprocessor=dict(type=DataPreprocessor, mean=[0.0] * 3, std=[255.0] * 3))
+train_pipeline = [
+    dict(type=LoadImageFromFile, key='img', channel_order='rgb'),
+    dict(type=LoadImageFromFile, key='gt', channel_order='rgb'),
+    dict(type=SetValues, dictionary=dict(scale=4)),
+    dict(type=PairedRandomCrop, gt_patch_size=32),
+    dict(type=PackInputs)]
+train_dataloader = dict(
+    batch_size=2, num_workers=0, persistent_workers=False, sampler=dict(type=InfiniteSampler, shuffle=True),
+    dataset=dict(type=BasicImageDataset, data_root='IMAGES', data_prefix=dict(img='input_x4', gt='gt'),
+                 pipeline=train_pipeline))
+train_cfg = dict(type=IterBasedTrainLoop, max_iters=3)
+optim_wrapper = dict(type=OptimWrapper, optimizer=dict(type=SGD, lr=1e-3))
+default_hooks = dict(
+    logger=dict(type=LoggerHook, interval=1), checkpoint=dict(type=CheckpointHook, interval=1, by_epoch=False))
+visualizer = dict(type=Visualizer, vis_backends=[])
+"""
+
+
+def old_style(text):
+    """The same config with names instead of classes."""
+    lines = [line for line in text.splitlines() if not line.startswith(("from ", "with ", "    from "))]
+    names = {word for line in text.splitlines() if " import " in line for word in line.split(" import ")[1].split(", ")}
+    joined = "\n".join(lines)
+    for name in names - {"read_base", "*"}:
+        joined = joined.replace(f"type={name},", f"type='{name}',").replace(f"type={name})", f"type='{name}')")
+    return joined
+
+
+@pytest.fixture(scope="module")
+def configs(tmp_path_factory):
+    """A folder with stock and wrapped configs in both styles, and a checkpoint of them."""
+    folder = tmp_path_factory.mktemp("styles")
+    real_images(folder / "images")
+    page = (ROOT / "docs" / "use_your_own_config.md").read_text().split("## Configs of the new style")[1]
+    wrapped = page.split("```python\n")[1].split("```")[0]
+    wrapped = wrapped.replace("my_checkpoint.pth", str(folder / "model.pth")).replace("my_stock_config", "new_stock")
+    stock = STOCK.replace("IMAGES", str(folder / "images"))
+    (folder / "new_stock.py").write_text(stock)
+    (folder / "new_mine.py").write_text(wrapped)
+    (folder / "old_stock.py").write_text(old_style(stock))
+    (folder / "old_mine.py").write_text(f"_base_ = './old_stock.py'\n{_wrapped_old(folder)}")
+    torch.manual_seed(1)
+    init_default_scope("mmagic")
+    model = MODELS.build(Config.fromfile(folder / "old_stock.py").model)
+    torch.save(dict(state_dict=model.state_dict()), folder / "model.pth")
+    return folder
+
+
+def _wrapped_old(folder):
+    return f"""
+custom_imports = dict(imports=['mmtempreg'], allow_failed_imports=False)
+load_from = '{folder}/model.pth'
+model = dict(
+    _delete_=True, type='SiameseEditModel', model={{{{_base_.model}}}}, transform=dict(type='AffineTransformPair'),
+    regularization=dict(type='TransformInvarianceLoss', distance=dict(type='L1Loss')), alpha=0.8)
+default_hooks = dict(checkpoint=dict(type='SafeCheckpointHook'))
+custom_hooks = [dict(type=f'{{name}}Hook') for name in ('StrictLoad', 'ExactResume', 'FiniteLoss')]
+"""
+
+
+def tool(*command):
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", *map(str, command)], cwd=ROOT, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    return done.stdout
+
+
+@pytest.mark.slow
+def test_both_styles_train_and_resume_to_the_same_weights(configs, tmp_path):
+    states = {}
+    for style in ("old", "new"):
+        options = ("--cfg-options", "randomness.seed=0", "train_cfg.max_iters=2")
+        tool("tools/train.py", configs / f"{style}_mine.py", "--work-dir", tmp_path / style, *options)
+        options = (*options[:-1], "train_cfg.max_iters=4")
+        log = tool("tools/train.py", configs / f"{style}_mine.py", "--work-dir", tmp_path / style, "--resume", *options)
+        assert "loss_reg" in log
+        states[style] = torch.load(tmp_path / style / "iter_4.pth")["state_dict"]
+    assert all(torch.equal(value, states["new"][name]) for name, value in states["old"].items())
+    # what was dumped into the work directory is as good
+    dumped = Config.fromfile(tmp_path / "new" / "new_mine.py")
+    assert FrameModel(dumped, str(tmp_path / "new" / "iter_4.pth"))._order == "RGB"
+
+
+def test_both_styles_see_the_same_channels(configs):
+    frames = torch.rand(2, 3, 16, 20)
+    outs = [
+        FrameModel(Config.fromfile(configs / f"{style}_{kind}.py"), str(configs / "model.pth"))(frames)
+        for style in ("old", "new")
+        for kind in ("stock", "mine")
+    ]
+    assert all(torch.equal(outs[0], out) for out in outs[1:])
+    bgr = Config.fromfile(configs / "old_stock.py")
+    bgr.train_dataloader.dataset.pipeline[0].channel_order = "bgr"
+    assert not torch.equal(outs[0], FrameModel(bgr, str(configs / "model.pth"))(frames))
+
+
+@pytest.mark.parametrize("kind", ["stock", "mine"])
+def test_both_styles_are_tuned_with_the_same_distance(configs, kind):
+    old, new = (_wrapping(Config.fromfile(configs / f"{style}_{kind}.py")) for style in ("old", "new"))
+    for one, other in zip(old, new):
+        assert type_name(one) == type_name(other)
+    assert type_name(new[1]) == "L1Loss"
+    assert type_name(stock_model_config(Config.fromfile(configs / f"new_{kind}.py"))) == "BaseEditModel"
+
+
+@pytest.mark.slow
+def test_the_new_style_is_processed_and_tuned_by_our_tools(configs, tmp_path):
+    cv2.imwrite(
+        str(tmp_path / "in" / "0.png") if (tmp_path / "in").mkdir() is None else "", skimage.data.cat()[:32, :48]
+    )
+    tool("tools/process_video.py", configs / "new_mine.py", configs / "model.pth", tmp_path / "in", tmp_path / "out",
+         "--fps", 24)  # fmt: skip
+    assert cv2.imread(str(tmp_path / "out" / "0.png")).shape == (128, 192, 3)
+    told = tool("tools/tune_alpha.py", configs / "new_stock.py", configs / "model.pth", "--work-dir", tmp_path / "t",
+                "--num-clips", 2, "--num-frames", 3, "--iterations", 2, "--budget", 4)  # fmt: skip
+    assert "MSELoss" not in told  # of a network with an L1 loss
+
+
+@pytest.mark.parametrize(
+    ("config", "name"),
+    [
+        ("L1Loss", "L1Loss"),
+        ("mmagic.L1Loss", "L1Loss"),
+        (torch.nn.HuberLoss, "HuberLoss"),
+        (dict(type="mmagic.models.losses.L1Loss", a=1), "L1Loss"),
+        (dict(type=torch.nn.HuberLoss), "HuberLoss"),
+        (dict(), ""),
+        (None, ""),
+    ],
+)
+def test_names_of_types(config, name):
+    assert type_name(config) == name
+
+
+def test_plain_configs_can_be_written():
+    config = plain(dict(a=[dict(type=torch.nn.HuberLoss)], b=(1, "x")))
+    assert config == dict(a=[dict(type="torch.nn.modules.loss.HuberLoss")], b=[1, "x"])
+    assert config_hash(Config(config)) == config_hash(Config(dict(config, inference_pipeline=[1])))
+
+
+@pytest.mark.parametrize("loss", [dict(type=torch.nn.HuberLoss, delta=0.01), dict(type="HuberLoss", delta=0.01)])
+def test_the_loss_of_inst_colorization_is_the_authors(loss):
+    from mmtempreg.models.siamese.families.colorization import ColorizationFamily
+
+    class Prepared(ColorizationFamily):
+        def __init__(self):
+            torch.nn.Module.__init__(self)
+            self.image_model = torch.nn.Module()
+            self.image_model.model_class = torch.nn.Module()
+            self.instance_model, self.fusion_model = torch.nn.Module(), torch.nn.Module()
+
+        def forward(self, *args, **kwargs):
+            raise NotImplementedError
+
+    model = Prepared()
+    model.prepare(dict(loss=loss))
+    assert isinstance(model._pixel_loss, torch.nn.SmoothL1Loss)
+    assert model._pixel_loss.beta == 0.01
+
+
+# ---------------------------------------------------------------- MMagic's inferencer
+
+INFERENCER = """
+import sys, warnings
+warnings.filterwarnings("ignore")
+import mmtempreg
+import torch
+from mmengine.config import Config
+from mmagic.apis.inferencers import Inferencers
+
+config, checkpoint, image, out, picture = sys.argv[1:]
+inferencer = Inferencers("Image super-resolution", config, checkpoint, device="cpu")
+inferencer(img=image, result_out_dir=picture)
+(sample,) = inferencer.inferencer.forward(inferencer.inferencer.preprocess(img=image))
+torch.save(sample.output.pred_img, out)
+"""
+
+
+@pytest.mark.parametrize("task", ["color", "hdr", "stock"])
+@pytest.mark.slow
+def test_the_inferencer_gives_what_we_give(configs, tmp_path, task):
+    photo = np.ascontiguousarray(skimage.data.astronaut()[:64, 100:164])
+    cv2.imwrite(str(tmp_path / "photo.png"), photo[..., ::-1])
+    if task == "stock":
+        config, checkpoint = configs / "old_mine.py", configs / "model.pth"
+        text = config.read_text() + (
+            "inference_pipeline = [dict(type='LoadImageFromFile', key='img', channel_order='rgb'),"
+            "                      dict(type='PackInputs')]\n"
+        )
+        config = configs / "old_inferred.py"
+        config.write_text(text)
+    else:
+        config, checkpoint = ROOT / f"configs/tempreg/{task}_finetune.py", ROOT / f"checkpoints/{task}_baseline.pth"
+    command = [config, checkpoint, tmp_path / "photo.png", tmp_path / "out.pt", tmp_path / "out.png"]
+    done = subprocess.run(
+        [sys.executable, "-c", INFERENCER, *map(str, command)], cwd=tmp_path, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    found = torch.load(tmp_path / "out.pt").squeeze(0)
+    frames = torch.from_numpy(photo).permute(2, 0, 1)[None].float() / 255
+    expected = FrameModel(Config.fromfile(config), str(checkpoint))(frames)[0].flip(0)  # MMagic's results are BGR
+    if task != "hdr":
+        expected = expected * 255
+    assert found.shape == expected.shape
+    torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-2)
+    assert cv2.imread(str(tmp_path / "out.png")).shape[:2] == expected.shape[1:]
+
+
+def test_mmagics_apis_can_be_imported():
+    code = "import mmtempreg, mmagic.apis, mediapipe; mediapipe.__version__; from mmagic.apis import MMagicInferencer"
+    done = subprocess.run([sys.executable, "-W", "ignore", "-c", code], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr[-2000:]
