@@ -15,7 +15,8 @@ exec((ROOT / "mmtempreg" / "version.py").read_text(), VERSION)
 class BuildWithMim(build_py):
     """Links .mim in an editable install, so that edits show at once; copies it into a wheel."""
 
-    CONTENTS = ("configs", "tools", "model-index.yml")
+    CONTENTS = ("configs", "tools", "checkpoints", "resources/hdr", "model-index.yml")
+    """What configs name goes along; weights of others that lie in `checkpoints` do not."""
 
     def run(self) -> None:
         super().run()
@@ -26,14 +27,15 @@ class BuildWithMim(build_py):
         target.mkdir(parents=True, exist_ok=True)
         for name in self.CONTENTS:
             source, link = ROOT / name, target / name
+            link.parent.mkdir(parents=True, exist_ok=True)
             if link.is_symlink() or link.is_file():
                 link.unlink()
             elif link.is_dir():
                 shutil.rmtree(link)
             if self.editable_mode:
-                link.symlink_to(os.path.relpath(source, target))
+                link.symlink_to(os.path.relpath(source, link.parent))
             elif source.is_dir():
-                shutil.copytree(source, link, ignore=shutil.ignore_patterns("__pycache__"))
+                shutil.copytree(source, link, ignore=shutil.ignore_patterns("__pycache__", "realesrgan*", "*.log"))
             else:
                 shutil.copy(source, link)
 
@@ -47,6 +49,7 @@ setup(
     license="Apache-2.0",
     python_requires=">=3.10",
     packages=find_packages(include=["mmtempreg", "mmtempreg.*"]),
+    package_data={"mmtempreg": ["py.typed"]},
     install_requires=(ROOT / "requirements" / "runtime.txt").read_text().split(),
     cmdclass={"build_py": BuildWithMim},
 )

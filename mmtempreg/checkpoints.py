@@ -13,6 +13,8 @@ import torch
 from mmengine.runner import CheckpointLoader
 from torch import Tensor
 
+from .shipped import shipped
+
 
 def load_from_local(filename: str, map_location: Any = None) -> Any:
     """What a checkpoint file holds.
@@ -21,7 +23,7 @@ def load_from_local(filename: str, map_location: Any = None) -> Any:
         FileNotFoundError: If there is no such file.
         ValueError: If it cannot be read or holds no dict, with its name.
     """
-    path = Path(filename).expanduser()
+    path = shipped(filename)
     if not path.exists():
         raise FileNotFoundError(f"there is no checkpoint {filename}")
     if path.is_dir():

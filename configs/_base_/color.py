@@ -12,7 +12,7 @@ train_pipeline = [
     dict(type='Flip', keys=['img', 'gt'], flip_ratio=0.5, direction='horizontal'),
     dict(type='PackInputs'),
 ]
-test_pipeline = [dict(type='PackInputs', meta_keys=meta_keys)]
+test_pipeline = [dict(type='PackInputs', meta_keys=[*meta_keys, 'gt_path'])]
 
 # For MMagic's inferencer: a photograph from a file.
 inference_pipeline = [dict(type='LoadImageFromFile', key='img', channel_order='rgb'), dict(type='PackInputs')]

@@ -16,7 +16,7 @@ train_pipeline = [
     dict(type='Flip', keys=['img', 'gt'], flip_ratio=0.5, direction='vertical'),
     dict(type='PackInputs', meta_keys=meta_keys),
 ]
-test_pipeline = [dict(type='PackInputs', meta_keys=[*meta_keys, 'motion'])]
+test_pipeline = [dict(type='PackInputs', meta_keys=[*meta_keys, 'motion', 'gt_path'])]
 # For MMagic's inferencer: a photograph from a file.
 inference_pipeline = [dict(type='LoadImageFromFile', key='img', channel_order='rgb'), dict(type='PackInputs')]
 # Items of clips tell where each pixel was one frame ago, and one second ago.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from itertools import groupby
 from typing import Any
@@ -9,6 +10,11 @@ from typing import Any
 from mmagic.registry import DATA_SAMPLERS
 from mmengine.dist import get_dist_info
 from torch.utils.data import Sampler
+
+
+def frame_name(clip: str, frame: int) -> str:
+    """A name for a frame of a clip that no other has: what MMagic's visualisers call its picture (`gt_path`)."""
+    return f"{re.sub(r'[^A-Za-z0-9_-]+', '_', clip)}_{frame:06d}.png"
 
 
 @DATA_SAMPLERS.register_module()

@@ -18,6 +18,7 @@ from ..atomic_write import replace_when_written
 from ..validation import FrameRate, Size, Whole, check_arguments
 from ..video import Frame, FrameSource, open_frames
 from ..video.reader import check_steady
+from .clip_sampler import frame_name
 
 VIDEO_SUFFIXES = (".mp4", ".mov", ".mkv", ".webm", ".avi", ".m4v")
 
@@ -150,7 +151,14 @@ class ClipDataset(BaseDataset):
             entries = find_clips(self.data_root, self.shortest, self.longest, self.fps)
         self._entries = {entry.clip: entry for entry in entries}
         return [
-            dict(clip=entry.clip, frame=frame, num_frames=entry.num_frames, fps=fps, img_path=path)
+            dict(
+                clip=entry.clip,
+                frame=frame,
+                num_frames=entry.num_frames,
+                fps=fps,
+                img_path=path,
+                gt_path=frame_name(entry.clip, frame),
+            )
             for entry in entries
             for path, fps in [self._about(entry)]
             for frame in range(entry.num_frames)

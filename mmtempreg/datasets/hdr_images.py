@@ -16,8 +16,10 @@ from mmagic.registry import DATASETS
 from mmengine.dataset import BaseDataset
 
 from ..meters import lag_frames
+from ..shipped import shipped
 from ..validation import Count, FrameRate, Interval, Positive, Rising, Whole, check_arguments
 from ..video.image_files import read_image
+from .clip_sampler import frame_name
 from .crops import check_crops
 from .procedural_scene import Wave
 from .virtual_camera import Shot, VirtualCamera, exposure_for, photograph, shift_colour
@@ -44,7 +46,7 @@ _read_cached = lru_cache(maxsize=16)(read_hdr)
 
 
 def _list_images(folder: str, names: Sequence[str] | None) -> list[str]:
-    root = Path(folder)
+    root = shipped(folder)
     if not root.is_dir():
         raise FileNotFoundError(f"{folder}: no such folder of HDR images")
     files = [root / name for name in names] if names else sorted(root.iterdir())
@@ -297,6 +299,7 @@ class HDRPanDataset(_HDRFolder):
                 clip_index=clip,
                 frame=frame,
                 num_frames=self.num_frames,
+                gt_path=frame_name(f"{clip:03d}_{Path(path).stem}", frame),
                 fps=self.fps,
             )
             for clip, path in clips

@@ -13,6 +13,7 @@ from mmengine.dataset import BaseDataset
 from ..meters import lag_frames
 from ..validation import Count, Positive, Whole, check_arguments
 from .array_cache import cached_array
+from .clip_sampler import frame_name
 from .crops import check_crops
 from .procedural_scene import FPS, draw_scene, render_clip, render_still, scene_motion
 from .virtual_camera import VirtualCamera, photograph
@@ -87,6 +88,7 @@ class ProceduralHDRDataset(BaseDataset):
                 clip_index=clip,
                 frame=frame,
                 num_frames=self.num_frames,
+                gt_path=frame_name(f"seed{self.seed}_{clip:05d}", frame),
                 fps=FPS,
             )
             for clip in range(self.num_clips)

@@ -14,6 +14,7 @@ from mmengine.runner import Runner
 
 from ..atomic_write import remove_abandoned, replace_when_written
 from ..checkpoints import check_finite
+from ..meters import column_of
 
 
 class AtomicLocalBackend(LocalBackend):
@@ -53,6 +54,10 @@ class AtomicLocalBackend(LocalBackend):
 register_backend("atomic_local", AtomicLocalBackend, force=True)
 
 
+RULES = {"lower": "less", "higher": "greater"}
+"""`Meter.better` -> MMEngine's rule."""
+
+
 @HOOKS.register_module()
 class SafeCheckpointHook(CheckpointHook):
     """MMEngine's `CheckpointHook`, safe against a kill at any moment.
@@ -62,6 +67,26 @@ class SafeCheckpointHook(CheckpointHook):
     name and renamed, and old checkpoints go last. Arguments are those of `CheckpointHook`; with `backend_args` of your
     own (files not on a local disk), writing is up to that backend.
     """
+
+    def _init_rule(self, rules: list, key_indicators: list) -> None:
+        """MMEngine's, which knows the metrics of this package too.
+
+        Raises:
+            ValueError: If the best value of one is in the middle, so that neither 'less' nor 'greater' is better.
+        """
+        rules = rules * len(key_indicators) if len(rules) == 1 else list(rules)
+        for number, key in enumerate(key_indicators):
+            column = column_of(key.rpartition("/")[2])
+            if rules[number] is not None or column is None:
+                continue
+            better = column[1].better
+            if better not in RULES:
+                raise ValueError(
+                    f"save_best={key!r}: {key} is best {better}, and no rule says that; choose another metric, such as "
+                    "TemporalResidual or PSNR, or give rule='less' or 'greater'"
+                )
+            rules[number] = RULES[better]
+        super()._init_rule(rules, key_indicators)
 
     def before_train(self, runner: Runner) -> None:
         """Chooses the file backend, and clears away what a kill has left half-written."""

@@ -55,6 +55,8 @@ def test_the_papers_grid():
 @pytest.mark.parametrize("name", [name for name in KNOWN if name != "baseline"])
 def test_every_strategy_builds_what_it_says(task, name):
     strategy = KNOWN[name]
+    if not (ROOT / "configs" / "tempreg" / f"{task}_{strategy.config}.py").exists():
+        pytest.skip(f"{task} has no such config: photographs of radiance are for HDR")
     (cell,) = cells(task, {name: strategy}, [name], [0.7], [3])
     config = cell.train_config(strategy, TASKS[task].schedules["short"])
     model = MODELS.build(config.model)

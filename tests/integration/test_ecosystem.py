@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import skimage.data
 import torch
-from mmagic.registry import MODELS
+from mmagic.registry import DATASETS, HOOKS, MODELS
 from mmengine.config import Config
 from mmengine.registry import init_default_scope
 
@@ -252,3 +252,60 @@ def test_mmagics_apis_can_be_imported():
     code = "import mmtempreg, mmagic.apis, mediapipe; mediapipe.__version__; from mmagic.apis import MMagicInferencer"
     done = subprocess.run([sys.executable, "-W", "ignore", "-c", code], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr[-2000:]
+
+
+# ---------------------------------------------------------------- from elsewhere
+
+
+@pytest.mark.slow
+def test_what_configs_name_is_found_from_anywhere(tmp_path):
+    """As `mim train mmtempreg CONFIG` runs it: the checkpoint to start from, and HDR images to test on."""
+    options = [
+        "train_dataloader.dataset.num_images=4",
+        "train_dataloader.batch_size=2",
+        "train_dataloader.num_workers=0",
+    ]
+    options += ["train_dataloader.persistent_workers=False", "train_cfg.max_epochs=1", "train_cfg.val_interval=1"]
+    options += [f"val_dataloader.dataset.{o}" for o in ("num_clips=1", "num_frames=2", "size=64")]
+    options += ["val_dataloader.num_workers=0", "default_hooks.checkpoint.save_best=TemporalResidual"]
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", str(ROOT / "tools/train.py"),
+         str(ROOT / "configs/tempreg/hdr_transinv_a0.8_images.py"), "--work-dir", "w", "--cfg-options", *options],
+        cwd=tmp_path, capture_output=True, text=True,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert "Load checkpoint from checkpoints/hdr_baseline.pth" in done.stdout
+    assert list((tmp_path / "w").glob("best_TemporalResidual*.pth"))
+
+
+@pytest.mark.parametrize(
+    ("metric", "rule"),
+    [
+        ("TemporalResidual", "less"), ("pans/TemporalResidual", "less"), ("SaturatedPSNR", "greater"),
+        ("faces/ClipPSNR", "greater"), ("WarpError", "less"), ("TemporalFlicker_E_warp", "less"), ("PSNR", "greater"),
+    ],
+)  # fmt: skip
+def test_the_rule_of_save_best(metric, rule):
+    hook = HOOKS.build(dict(type="SafeCheckpointHook", interval=1, save_best=metric, **_other(metric)))
+    assert hook.rules == [rule]
+
+
+def _other(metric):
+    return dict(rule="greater") if metric == "PSNR" else {}
+
+
+@pytest.mark.parametrize("metric", ["TemporalFlicker", "SpatialDetail", "clips/TemporalSmoothness"])
+def test_metrics_that_are_best_in_the_middle(metric):
+    with pytest.raises(ValueError, match="is best near 1, and no rule says that; choose another metric"):
+        HOOKS.build(dict(type="SafeCheckpointHook", interval=1, save_best=metric))
+    assert HOOKS.build(dict(type="SafeCheckpointHook", interval=1, save_best=metric, rule="less")).rules == ["less"]
+
+
+def test_frames_of_clips_have_names_for_their_pictures(tmp_path):
+    dataset = DATASETS.build(
+        dict(type="ProceduralHDRDataset", num_clips=2, num_frames=3, size=16, data_root=str(tmp_path))
+    )
+    names = [dataset.get_data_info(index)["gt_path"] for index in range(6)]
+    assert len({name.split("/")[-1].split(".")[0] for name in names}) == 6  # what MMagic makes of it
+    config = Config.fromfile(ROOT / "configs/tempreg/hdr_finetune.py")
+    assert "gt_path" in config.test_dataloader.dataset.pipeline[-1].meta_keys

@@ -36,7 +36,7 @@ def test_the_page_works_word_for_word(tmp_path):
     run("tools/train.py", str(tmp_path / "stock.py"))
     # step 2, with the path of the user's config and checkpoint
     page = (ROOT / "docs" / "use_your_own_config.md").read_text()
-    (block,) = re.findall(r"```python\n(.*?)```", page, flags=re.S)
+    block, *_ = re.findall(r"```python\n(.*?)```", page, flags=re.S)
     block = textwrap.dedent(block)
     block, bases = re.subn(r'_base_ = "mmagic::[^"]*"', f'_base_ = "{tmp_path}/stock.py"', block)
     block, loads = re.subn(r"my_checkpoint\.pth", f"{tmp_path}/stock/iter_3.pth", block)
