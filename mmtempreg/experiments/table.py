@@ -174,11 +174,17 @@ REAL_MODELS = {
 """What real_models.py measures -> heading and format."""
 
 
-def real_models_table(values: Mapping[str, Any], kind: str) -> str:
-    """What real_models.py has measured of 'videos' or 'pans', in Markdown: means over the clips."""
+def real_models_table(values: Mapping[str, Any], kind: str, networks: Sequence[str] = ()) -> str:
+    """What real_models.py has measured of 'videos' or 'pans', in Markdown: means over the clips.
+
+    Args:
+        values: The file's content.
+        kind: Which clips.
+        networks: Which of the networks; none: all.
+    """
     clips, lines = values[kind], []
     measured = [name for name in REAL_MODELS if name in next(iter(clips.values()))[values["networks"][0]]]
-    for network in values["networks"]:
+    for network in networks or values["networks"]:
         means = [statistics.fmean(clip[network][name] for clip in clips.values()) for name in measured]
         lines.append([network, *(format(mean, REAL_MODELS[name][1]) for name, mean in zip(measured, means))])
     return markdown_table([REAL_MODELS[name][0] for name in measured], lines)
@@ -206,7 +212,8 @@ def tables(args: argparse.Namespace) -> Iterator[tuple[str, str]]:
         values = json.loads(args.results[0].read_text())
         if "networks" in values:
             kinds = [kind for kind in ("videos", "pans") if values[kind] and args.prefix in (None, kind)]
-            yield from ((kind, real_models_table(values, kind)) for kind in kinds)
+            wanted = [name for name in args.strategies if name in values["networks"]]
+            yield from ((kind, real_models_table(values, kind, wanted)) for kind in kinds)
             return
         yield args.results[0].stem, tuned_table(values) if "trials" in values else rivals_table(values)
         return

@@ -114,7 +114,6 @@ CASES = [
     (PROCESS, f"{NET} {{f}}/clip.mp4 {{f}}/mine", "mine is there already"),
     (PROCESS, f"{NET} {{f}}/clip.mp4 {{f}}/other.mp4", "other.mp4 is there already"),
     (PROCESS, f"{NET} {{f}}/clip.mp4 {{f}}/link.mp4 --overwrite", "link.mp4 is a symbolic link"),
-    (PROCESS, f"{NET} {{f}}/clip.mp4 {{f}}/folder.pth --overwrite", "folder.pth is a folder"),
     (PROCESS, f"{NET} {{f}}/clip.mp4 {{o}}/out.gif", "videos end in .mp4"),
     (PROCESS, f"{NET} {{f}}/clip.mp4 {{f}}/net.py/out.mp4", "net.py is no folder"),
     (PROCESS, f"{NET} {{f}}/clip.mp4 /dev/null --overwrite", "a folder is to be written"),
