@@ -268,6 +268,7 @@ def test_none_can_be_read(images, tmp_path):
 def test_a_copied_work_directory_is_resumed_in_its_place(images, tmp_path):
     stopped(images, tmp_path / "old", "iter", 4, keep=1)
     shutil.copytree(tmp_path / "old", tmp_path / "new")
+    (tmp_path / "old" / "iter_4.pth").write_bytes(b"spoilt since")
     before = {path.name: path.read_bytes() for path in (tmp_path / "old").glob("*.pth")}
     config = kill.run_config(images, tmp_path / "new", "iter", 0)
     runner = train(config, **{"train_cfg.max_iters": 6})
