@@ -101,7 +101,8 @@ def process_video(
             write = stack.enter_context(_Behind(AHEAD, lambda item: _write(writers, prepare, *item)))
             for frames in ahead(_batches(progress(source), batch_size), AHEAD):
                 results = model(to_tensor(frames, source.name))
-                if not results.isfinite().all():
+                # the sum is quick to look at, and may overflow where no value does
+                if not (results.sum().isfinite() or results.isfinite().all()):
                     raise ValueError(
                         f"the network gives NaN or infinity from frame {count} of {source.name} on: its weights are "
                         "damaged, or half precision (--half) overflows"
