@@ -8,6 +8,7 @@ import re
 import shutil
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from tempfile import TemporaryFile
 
@@ -44,18 +45,10 @@ def check_output(path: str | Path, inputs: Iterable[str | Path] = (), folder: bo
         ValueError: If it is one of the inputs.
     """
     path = Path(path)
-    if path.is_symlink():
-        raise OSError(f"{path} is a symbolic link, which would be replaced: name {path.resolve()} instead")
-    if path.exists():
-        if folder and not path.is_dir():
-            raise NotADirectoryError(f"{path} is a file, and a folder is to be written: choose another name")
-        if not folder and path.is_dir():
-            raise IsADirectoryError(f"{path} is a folder, and a file is to be written: choose another name")
-        if not folder and not path.is_file():
-            raise OSError(f"{path} is no file but a device, which would be replaced: choose another name")
-        for other in inputs:
-            if Path(other).exists() and path.samefile(other):
-                raise ValueError(f"{path} is read and would be overwritten: choose another name for what is written")
+    _check_kind(path, folder)
+    for other in inputs if path.exists() else ():
+        if Path(other).exists() and path.samefile(other):
+            raise ValueError(f"{path} is read and would be overwritten: choose another name for what is written")
     there = path.parent
     while not there.exists() and there != there.parent:
         there = there.parent
@@ -68,18 +61,32 @@ def check_output(path: str | Path, inputs: Iterable[str | Path] = (), folder: bo
         raise PermissionError(f"{path} cannot be written: {there}: {error.strerror or error}") from error
 
 
+def _check_kind(path: Path, folder: bool) -> None:
+    """Raises OSError if what is there must not be replaced."""
+    if path.is_symlink():
+        raise OSError(f"{path} is a symbolic link, which would be replaced: name {path.resolve()} instead")
+    if not path.exists():
+        return
+    if folder and not path.is_dir():
+        raise NotADirectoryError(f"{path} is a file, and a folder is to be written: choose another name")
+    if not folder and path.is_dir():
+        raise IsADirectoryError(f"{path} is a folder, and a file is to be written: choose another name")
+    if not folder and not path.is_file():
+        raise OSError(f"{path} is no file but a device, which would be replaced: choose another name")
+
+
 def partial_path(path: str | Path) -> Path:
     """A temporary path beside `path`, whose folders are made: starts with a dot, and keeps the suffix.
 
-    What a process that died has left there half-written under such a name is removed.
+    What processes that died have left half-written in its folder is removed, the first time that it is asked for there.
 
     Raises:
         OSError: If `path` is a link or a device.
     """
     path = Path(path)
-    check_output(path, folder=path.is_dir())
+    _check_kind(path, folder=path.is_dir())
     path.parent.mkdir(parents=True, exist_ok=True)
-    remove_abandoned(path.parent, path.name)
+    _clear_once(path.parent.absolute())
     return path.with_name(f".partial_{os.getpid()}-{_host()}_{path.name}")
 
 
@@ -88,6 +95,12 @@ def move_into_place(partial: Path, path: str | Path) -> None:
     with open(partial, "rb") as file:
         os.fsync(file.fileno())  # the rename must not reach the disk before the content
     os.replace(partial, path)
+
+
+@cache
+def _clear_once(folder: Path) -> None:
+    """Looks through a folder once, and not for each of the thousands of frames that go into it."""
+    remove_abandoned(folder)
 
 
 def remove_abandoned(folder: Path, name: str | None = None) -> None:

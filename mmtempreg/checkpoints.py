@@ -11,7 +11,7 @@ from typing import Any
 
 import torch
 from mmengine.runner import CheckpointLoader
-from torch import Tensor
+from torch import Tensor, nn
 
 from .shipped import shipped
 
@@ -90,6 +90,26 @@ def check_finite(weights: Mapping[str, Tensor], path: str | Path) -> None:
             f"{path} holds weights that are NaN or infinite, such as {spoilt[0]} ({len(spoilt)} of {len(weights)}): "
             "its training diverged, or the file is damaged; take an earlier checkpoint"
         )
+
+
+def load_weights(model: nn.Module, path: str | Path, name: str) -> None:
+    """Gives a model the weights of a checkpoint, all of them and no others.
+
+    Args:
+        model: Whose weights are replaced.
+        path: The checkpoint.
+        name: Of the model, for the error.
+
+    Raises:
+        FileNotFoundError, ValueError: As `read_weights`; ValueError too if they are of another network.
+    """
+    weights, expected = read_weights(path), model.state_dict()
+    faults = misfits(weights, expected)
+    if more := [key for key in weights if key not in expected]:
+        faults += f"{'; ' * bool(faults)}{len(more)} are of nothing in it, such as {more[:3]}"
+    if faults:
+        raise ValueError(f"{path} is of another network than this {name}: {faults}")
+    model.load_state_dict(weights, strict=True)
 
 
 def misfits(weights: Mapping[str, Tensor], expected: Mapping[str, Tensor]) -> str:

@@ -8,7 +8,7 @@ import sys
 import traceback
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any, NoReturn
+from typing import Annotated, Any, NoReturn
 
 from .internals import close_progress_bars
 from .validation import Interval, check_value
@@ -43,8 +43,6 @@ def within(interval: str, kind: type = float) -> Callable[[str], Any]:
     """
 
     def parse(text: str) -> Any:
-        from typing import Annotated
-
         try:
             value: Any = kind(text)
         except ValueError:

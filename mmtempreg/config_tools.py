@@ -51,7 +51,12 @@ def plain(config: Any) -> Any:
         return {name: plain(value) for name, value in config.items()}
     if isinstance(config, list | tuple):
         return [plain(value) for value in config]
-    return f"{config.__module__}.{config.__qualname__}" if isinstance(config, type) else config
+    return full_name(config) if isinstance(config, type) else config
+
+
+def full_name(kind: type) -> str:
+    """The name of a class by which a config can name it from anywhere."""
+    return f"{kind.__module__}.{kind.__qualname__}"
 
 
 def check_keys(config: Config) -> None:

@@ -54,6 +54,14 @@ def train_dataloader_config(runner: Runner) -> Any:
     return runner._train_dataloader
 
 
+def optim_wrappers(runner: Runner) -> list[Any]:
+    """The wrappers of a runner's optimisers, whether it has one or a dict of them."""
+    from mmengine.optim import OptimWrapperDict
+
+    wrappers = runner.optim_wrapper
+    return list(wrappers.values()) if isinstance(wrappers, OptimWrapperDict) else [wrappers]
+
+
 def accumulated_steps(wrapper: Any) -> int:
     """Over how many steps an optimiser's wrapper accumulates gradients, which it does not tell."""
     return getattr(wrapper, "_accumulative_counts", 1)

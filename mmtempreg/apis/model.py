@@ -7,7 +7,7 @@ from typing import Any
 from mmengine.config import Config
 from mmengine.registry import init_default_scope
 
-from ..checkpoints import misfits, read_weights
+from ..checkpoints import load_weights
 
 
 def load_model(config: Config, checkpoint: str, device: str = "cpu") -> Any:
@@ -22,13 +22,6 @@ def load_model(config: Config, checkpoint: str, device: str = "cpu") -> Any:
     if "model" not in config:
         raise ValueError(f"{config.filename or 'the config'} has no model")
     init_default_scope(config.get("default_scope", "mmagic"))
-    weights = read_weights(checkpoint)
     model = MODELS.build(config.model)
-    expected = model.state_dict()
-    faults = misfits(weights, expected)
-    if more := [name for name in weights if name not in expected]:
-        faults += f"{'; ' * bool(faults)}{len(more)} are of nothing in it, such as {more[:3]}"
-    if faults:
-        raise ValueError(f"{checkpoint} is of another network than this {type(model).__name__}: {faults}")
-    model.load_state_dict(weights, strict=True)
+    load_weights(model, checkpoint, type(model).__name__)
     return model.to(device).eval()

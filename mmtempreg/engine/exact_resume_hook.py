@@ -10,13 +10,13 @@ from mmagic.registry import DATA_SAMPLERS, HOOKS
 from mmengine.dist import broadcast, broadcast_object_list, get_rank, get_world_size
 from mmengine.hooks import CheckpointHook, Hook
 from mmengine.model import is_model_wrapper
-from mmengine.optim import OptimWrapperDict
 from mmengine.runner import EpochBasedTrainLoop, Runner
 from torch.utils.data import BatchSampler
 
 from ..internals import (
     accumulated_steps,
     checkpoint_of,
+    optim_wrappers,
     resume_from,
     resumes,
     start_from_checkpoint,
@@ -144,13 +144,11 @@ class ExactResumeHook(Hook):
 
     @staticmethod
     def _refuse_lost_gradients(runner: Runner, epoch_length: int) -> None:
-        wrappers = runner.optim_wrapper
-        parts = list(wrappers.values()) if isinstance(wrappers, OptimWrapperDict) else [wrappers]
         for hook in runner.hooks:
             if not isinstance(hook, CheckpointHook):
                 continue
             steps = hook.interval * (epoch_length if hook.by_epoch else 1)
-            for part in parts:
+            for part in optim_wrappers(runner):
                 count = accumulated_steps(part)
                 if steps > 0 and steps % count:
                     raise ValueError(

@@ -10,10 +10,10 @@ import torch
 import torch.distributed as dist
 from mmagic.registry import HOOKS
 from mmengine.hooks import Hook
-from mmengine.optim import OptimWrapperDict
 from mmengine.runner import Runner
 from torch import Tensor
 
+from ..internals import optim_wrappers
 from ..validation import Count, check_arguments
 
 
@@ -35,7 +35,7 @@ class FiniteLossHook(Hook):
     def before_train(self, runner: Runner) -> None:
         """Puts itself before the optimisers' steps."""
         self._skipped, self._seen, self._bad = 0, False, False
-        self._wrappers = list(_parts(runner.optim_wrapper))
+        self._wrappers = optim_wrappers(runner)
         for wrapper in self._wrappers:
             wrapper.update_params = partial(self._update, wrapper.update_params)
 
@@ -88,10 +88,6 @@ class FiniteLossHook(Hook):
         rates = sorted({group["lr"] for wrapper in self._wrappers for group in wrapper.param_groups})
         shown = ", ".join(f"{rate:g}" for rate in rates)
         return f"the learning rate ({shown}) may be too high, or half precision overflows"
-
-
-def _parts(wrapper: Any) -> Iterator[Any]:
-    yield from wrapper.values() if isinstance(wrapper, OptimWrapperDict) else [wrapper]
 
 
 def _finite(value: Tensor) -> bool:

@@ -10,6 +10,7 @@ from typing import Any
 from mmengine.config import Config
 
 from ..checkpoints import load_from_local
+from ..config_tools import full_name
 
 PARTS = ("model", "train_dataloader", "optim_wrapper", "param_scheduler", "train_cfg", "randomness")
 """What of a config decides what a run comes to."""
@@ -85,7 +86,7 @@ def _flat(value: Any, key: str = "") -> Iterator[tuple[str, str]]:
         for number, part in enumerate(value):
             yield from _flat(part, f"{key}.{number}")
     else:
-        yield key, f"{value.__module__}.{value.__qualname__}" if isinstance(value, type) else repr(value)
+        yield key, full_name(value) if isinstance(value, type) else repr(value)
 
 
 def differences(before: Mapping[str, str], now: Mapping[str, str]) -> list[str]:

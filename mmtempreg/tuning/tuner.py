@@ -17,7 +17,7 @@ from mmengine.registry import init_default_scope
 from mmengine.runner import Runner, set_random_seed
 
 from ..atomic_write import replace_when_written
-from ..checkpoints import misfits, read_weights
+from ..checkpoints import load_weights
 from ..config_tools import config_hash, plain, stock_model_config, type_name
 from .pseudo_clips import Quality, measure_pseudo_clips
 
@@ -127,12 +127,7 @@ class Tuner:
         from mmagic.registry import MODELS
 
         model = MODELS.build(dict(type="SiameseEditModel", model=stock_model_config(self.config)))
-        weights = read_weights(self.checkpoint)
-        if faults := misfits(weights, model.state_dict()):
-            raise ValueError(
-                f"{self.checkpoint} is of another network than this {model.stock_class.__name__}: {faults}"
-            )
-        model.load_state_dict(weights)
+        load_weights(model, self.checkpoint, model.stock_class.__name__)
         if torch.cuda.is_available():
             model.cuda()
         return Trial("", 0.0, self._quality(model), 0.0, self.checkpoint)
