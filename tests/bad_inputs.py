@@ -6,6 +6,7 @@ import hashlib
 import os
 import pickle
 import runpy
+import signal
 import struct
 import sys
 import zlib
@@ -203,6 +204,8 @@ def start_tool(tool: str, arguments: list[str], cwd: Path, log: Path) -> int:
     code = 1
     try:
         os.setpgid(0, 0)
+        # as from a terminal: what a shell starts in the background ignores Ctrl-C, and so do its children
+        signal.signal(signal.SIGINT, signal.default_int_handler)
         os.chdir(cwd)
         for number, name in ((1, "out"), (2, "err")):
             file = os.open(f"{log}.{name}", os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
