@@ -5,6 +5,7 @@ from .clip_sampler import ClipSampler
 from .clips import ClipDataset, ClipEntry, find_clips, read_clip_list, write_clip_list
 from .hdr_clips import HDRClipDataset
 from .hdr_images import HDRImageDataset, HDRPanDataset, read_hdr
+from .in_memory import InMemoryDataset
 from .photograph_twice import PhotographRadianceTwice, PhotographTwice
 from .photographs import PhotographDataset
 from .procedural_hdr import ProceduralHDRDataset
@@ -17,6 +18,7 @@ __all__ = [
     "HDRClipDataset",
     "HDRImageDataset",
     "HDRPanDataset",
+    "InMemoryDataset",
     "PhotographDataset",
     "PhotographRadianceTwice",
     "PhotographTwice",

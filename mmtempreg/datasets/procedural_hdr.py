@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import multiprocessing
+import os
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from mmagic.registry import DATASETS
 from mmengine.dataset import BaseDataset
+from torch.utils.data import DataLoader, Dataset
 
 from ..meters import lag_frames
 from ..validation import Count, Positive, Whole, check_arguments
@@ -96,12 +100,11 @@ class ProceduralHDRDataset(BaseDataset):
         ]
 
     def _render(self) -> Iterator[np.ndarray]:
-        for clip in range(self.num_clips):
-            scene = draw_scene(self.seed, clip)
-            if self.num_frames == 1:
-                yield render_still(scene, self.size)
-            else:
-                yield from render_clip(scene, self.num_frames, self.size)
+        if self.num_frames == 1:
+            yield from _stills(self.seed, self.num_clips, self.size)
+        else:
+            for clip in range(self.num_clips):
+                yield from render_clip(draw_scene(self.seed, clip), self.num_frames, self.size)
 
     def get_data_info(self, idx: int) -> dict:
         """The item before the pipeline."""
@@ -114,3 +117,27 @@ class ProceduralHDRDataset(BaseDataset):
         shot = self.camera.draw(rng)
         image = photograph(radiance, shot, rng)
         return dict(info, img=image, gt=radiance, shot=shot, img_channel_order="rgb", gt_channel_order="rgb")
+
+
+class _Stills(Dataset):
+    """Stills by their number: what workers render."""
+
+    def __init__(self, seed: int, count: int, size: int) -> None:
+        self.seed, self.count, self.size = seed, count, size
+
+    def __len__(self) -> int:
+        return self.count
+
+    def __getitem__(self, index: int) -> np.ndarray:
+        return render_still(draw_scene(self.seed, index), self.size)
+
+
+def _stills(seed: int, count: int, size: int) -> Iterator[np.ndarray]:
+    """In order; many of them on all cores, unless this is itself a worker, which cannot have any."""
+    many = count >= 1000 and not multiprocessing.current_process().daemon
+    # torch's workers end when the process that they work for is killed; those of a pool would wait for ever
+    workers = (os.cpu_count() or 1) if many else 0
+    # a generator of its own: whether there was something to render must not decide what a run draws after it
+    stills = DataLoader(_Stills(seed, count, size), None, num_workers=workers, generator=torch.Generator())
+    for still in stills:
+        yield still.numpy()

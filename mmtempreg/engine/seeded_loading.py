@@ -8,7 +8,7 @@ up at any batch without loading what came before, and the number of workers does
 from __future__ import annotations
 
 import random
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -101,11 +101,23 @@ class SeededDataset(Dataset):
         self._shuffled = [(part, list(part.degradations)) for part in _parts(dataset) if hasattr(part, "shuffle_idx")]
 
     def __getitem__(self, index: int) -> Any:
+        self._seed(index)
+        return self.dataset[int(index)]
+
+    @property
+    def __getitems__(self) -> Callable[[Sequence[int]], list[Any]] | None:
+        """Whole batches, of a dataset that gives them: each seeded by its first index."""
+        return self._batch if hasattr(self.dataset, "__getitems__") else None
+
+    def _batch(self, indices: Sequence[int]) -> list[Any]:
+        self._seed(indices[0])
+        return self.dataset.__getitems__([int(index) for index in indices])
+
+    def _seed(self, index: int) -> None:
         if isinstance(index, SeededIndex):
             seed_everything(*index.entropy)
             for transform, degradations in self._shuffled:
                 transform.degradations = list(degradations)
-        return self.dataset[int(index)]
 
     def __len__(self) -> int:
         return len(self.dataset)

@@ -3,6 +3,7 @@
 from ..deprecated import moved_names
 from .affine import AffineTransformPair
 from .base import DrawnTransform, ImageRange, RandomTransform, draw_generator
+from .choice import ChoiceTransformPair
 from .compose import ComposeTransformPair
 from .exposure import ExposureTransformPair
 from .given import GivenShiftPair
@@ -13,6 +14,7 @@ from .noise import NoiseTransformPair
 __all__ = [
     "MOTIONS",
     "AffineTransformPair",
+    "ChoiceTransformPair",
     "ComposeTransformPair",
     "DrawnTransform",
     "ExposureTransformPair",

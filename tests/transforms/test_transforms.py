@@ -10,6 +10,7 @@ from mmtempreg.meters.motion import seen
 from mmtempreg.transforms import (
     MOTIONS,
     AffineTransformPair,
+    ChoiceTransformPair,
     ComposeTransformPair,
     ExposureTransformPair,
     ImageRange,
@@ -107,6 +108,22 @@ def test_compose_moves_once_and_adds_noise_last():
     assert torch.equal(drawn.valid(x), drawn.valid(x[:, :1]))
 
 
+def test_choice_gives_each_image_one_of_its_transforms():
+    x = torch.rand(600, 3, 8, 8)
+    parts = [AffineTransformPair(translate=1), AffineTransformPair(translate=30), NoiseTransformPair()]
+    drawn = ChoiceTransformPair(parts, weights=[3, 2, 1]).sample(x, draw_generator(0, 5))
+    assert [float((drawn.chosen == i).sum()) for i in range(3)] == pytest.approx([300, 200, 100], abs=40)
+    points = pixel_grid((8, 8), (8, 8))
+    moved = drawn.map_points(points)
+    for i, part in enumerate(drawn.transforms):
+        mine = drawn.chosen == i
+        assert torch.equal(moved[mine], part.map_points(points).expand(600, 8, 8, 2)[mine])
+        assert torch.equal(drawn.apply_input(x)[mine], part.apply_input(x)[mine] if i == 2 else drawn.apply_output(x)[mine])
+    far = (moved - points).abs().amax(dim=(1, 2, 3))
+    assert float(far[drawn.chosen == 0].max()) < 1.5 < 10 < float(far[drawn.chosen == 1].max())
+    assert torch.equal(drawn.apply_output(x)[drawn.chosen == 2], x[drawn.chosen == 2])
+
+
 def test_local_motion_moves_by_what_was_drawn():
     drawn = LocalMotionPair(displacement=2, control_points=3).sample(torch.rand(1, 1, 33, 33), draw_generator(0, 0))
     corner = torch.tensor([[[0.0, 0.0]]], dtype=torch.float64)
@@ -162,6 +179,9 @@ def test_wandering_is_smooth_and_differs_from_image_to_image():
         (lambda: LocalMotionPair(control_points=1), "control_points"),
         (lambda: ComposeTransformPair([]), "at least one"),
         (lambda: ComposeTransformPair([AffineTransformPair(), LocalMotionPair(padding_mode="zeros")]), "agree"),
+        (lambda: ChoiceTransformPair([]), "give transforms"),
+        (lambda: ChoiceTransformPair([AffineTransformPair()], [1, 2]), "a weight for each"),
+        (lambda: ChoiceTransformPair([AffineTransformPair(), LocalMotionPair(padding_mode="zeros")]), "agree"),
         (lambda: draw_generator(-1, 0), "negative"),
     ],
 )

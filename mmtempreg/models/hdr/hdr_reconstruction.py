@@ -29,6 +29,14 @@ class HDRDataPreprocessor(DataPreprocessor):
     def __init__(self, mean: Any = 0.0, std: Any = 255.0, output_channel_order: str = "RGB", **kwargs: Any) -> None:
         super().__init__(mean, std, output_channel_order=output_channel_order, **kwargs)
 
+    def forward(self, data: dict, training: bool = False) -> dict:
+        """MMagic's; a batch of `InMemoryDataset`, which is stacked already, is brought to [0, 1] and no more."""
+        if not isinstance(data["inputs"], (list, tuple)) or data["inputs"][0].ndim != 4:
+            return super().forward(data, training)
+        data = self.cast_data(data)
+        (inputs,), (samples,) = data["inputs"], data["data_samples"]
+        return dict(inputs=(inputs - self.mean) / self.std, data_samples=samples)
+
     def _do_norm(self, inputs: Tensor, do_norm: bool | None = None) -> Tensor:
         # MMagic says explicitly whether to normalise for fields of data samples only: those are radiance here, but for
         # photographs, which have 8 bits.
