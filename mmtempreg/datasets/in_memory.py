@@ -1,4 +1,4 @@
-"""Training data that is prepared once and stays in memory, of the machine or of a GPU, and comes out in whole batches."""
+"""Training data that is prepared once and stays in memory, also a GPU's, and comes out in whole batches."""
 
 from __future__ import annotations
 
@@ -31,8 +31,8 @@ class InMemoryDataset(Dataset):
                          dataset=dict(type='ProceduralHDRDataset', num_images=10000, size=128, seed=0)))
 
     Args:
-        dataset: The other dataset, or its config; `img` and `gt` of its items are (H, W, 3), RGB. Its pipeline, if it has
-            one, may only hold what is not random.
+        dataset: The other dataset, or its config; `img` and `gt` of its items are (H, W, 3), RGB. Its pipeline, if it
+            has one, may only hold what is not random.
         device: 'cpu', or 'cuda' for the GPU of the process. 15 bytes a pixel: 2.5 GB for 10,000 images of 128x128.
         crop_size: (height, width) of the crops; None: the images.
         flip_ratio: How often images are mirrored, along each axis.

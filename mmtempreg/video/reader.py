@@ -25,6 +25,10 @@ STEADY = 0.05
 RATES = (0.1, 1000)
 """Frames per second that a video can have."""
 
+CONVERSION_THREADS = 1
+"""For colours. FFmpeg keeps its threads for the next picture, and a data loader's worker, a fork, would wait for threads
+that the process before it had."""
+
 ACCURATE = int(Interpolation.BICUBIC | Interpolation.ACCURATE_RND | Interpolation.FULL_CHR_H_INT)
 """How FFmpeg converts between RGB and YUV here. Its faster default darkens a 4:2:0 video by a level."""
 
@@ -332,7 +336,7 @@ class VideoFile(FrameSource):
         deep = bits > 8
         image = frame.to_ndarray(
             format="rgb48le" if deep else "rgb24", interpolation=ACCURATE, src_colorspace=self._matrix,
-            src_color_range=frame.color_range or None,
+            src_color_range=frame.color_range or None, threads=CONVERSION_THREADS,
         )  # fmt: skip
         if deep and self._matrix is not None:
             white = ((1 << bits) - 1) << (16 - bits) if frame.color_range == FULL_RANGE else WHITE_OF_16_BITS
@@ -406,7 +410,7 @@ def _matrix(name: str, frame: Any, forced: str | None) -> tuple[int | None, list
 
 
 def _orientation(frame: Any) -> Orientation:
-    for side in frame.side_data:
+    for side in (frame.side_data[i] for i in range(len(frame.side_data))):  # of PyAV 18 and 19
         if side.type.name == "DISPLAYMATRIX":
             return of_display_matrix(bytes(side))
     return Orientation()

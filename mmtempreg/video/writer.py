@@ -22,7 +22,7 @@ import numpy as np
 
 from ..atomic_write import check_output, move_into_place, partial_path
 from .image_files import HDR_SUFFIXES, IMAGE_SUFFIXES, write_image
-from .reader import ACCURATE, WHITE_OF_16_BITS, Appearance, Frame, FrameSource, VideoFile
+from .reader import ACCURATE, CONVERSION_THREADS, WHITE_OF_16_BITS, Appearance, Frame, FrameSource, VideoFile
 
 CODECS = {".webm": "libvpx-vp9"}
 """Encoders of containers that H.264 does not belong into."""
@@ -243,10 +243,14 @@ class VideoWriter(FrameWriter):
             image = np.rint(image * np.float32(WHITE_OF_16_BITS / 65535)).astype(np.uint16)
         picture = av.VideoFrame.from_ndarray(image, format="rgb24" if depth == np.uint8 else "rgb48le")
         if self._lossless:
-            picture = picture.reformat(format=self._stream.pix_fmt)
+            picture = picture.reformat(format=self._stream.pix_fmt, threads=CONVERSION_THREADS)
         else:
             picture = picture.reformat(
-                format=self._stream.pix_fmt, dst_colorspace="ITU709", dst_color_range="MPEG", interpolation=ACCURATE
+                format=self._stream.pix_fmt,
+                dst_colorspace="ITU709",
+                dst_color_range="MPEG",
+                interpolation=ACCURATE,
+                threads=CONVERSION_THREADS,
             )
         picture.pts, picture.time_base = pts, self._base
         self._container.mux(self._stream.encode(picture))

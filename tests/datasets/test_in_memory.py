@@ -3,13 +3,12 @@ import copy
 import numpy as np
 import pytest
 import torch
-from mmagic.registry import DATASETS
 from mmengine.config import Config
 from mmengine.dataset import pseudo_collate
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
 
-from mmtempreg.datasets import HDRImageDataset, InMemoryDataset, PhotographDataset, ProceduralHDRDataset
+from mmtempreg.datasets import HDRImageDataset, InMemoryDataset, ProceduralHDRDataset
 from mmtempreg.models.hdr import HDRDataPreprocessor
 
 WHOLE = dict(flip_ratio=0)
@@ -82,7 +81,9 @@ def test_training_goes_on_to_the_bit(folder, tmp_path):
         for part in ("val_dataloader", "val_cfg", "val_evaluator", "test_dataloader", "test_cfg", "test_evaluator"):
             config.pop(part)
         config.merge_from_dict({"train_cfg.max_epochs": 2, "train_cfg.val_interval": 99, "load_from": None})
-        config.merge_from_dict({"work_dir": str(tmp_path / name), "experiment_name": f"{name}_{len(options)}", **options})
+        config.merge_from_dict(
+            {"work_dir": str(tmp_path / name), "experiment_name": f"{name}_{len(options)}", **options}
+        )
         runner = Runner.from_cfg(copy.deepcopy(config))
         if stop:
             runner.register_hook(Stop())
@@ -105,7 +106,7 @@ def test_it_reads_in_processes_too_and_no_more_than_it_is_told(folder):
         assert torch.equal(one[i]["inputs"], two[i]["inputs"])
 
 
-def test_what_does_not_fit_is_said(folder, images):
+def test_what_does_not_fit_is_said(folder):
     with pytest.raises(ValueError, match=r"images of 32x32 hold no crop_size=\(40, 8\)"):
         InMemoryDataset(procedural(folder), crop_size=(40, 8))
     with pytest.raises(ValueError, match="bgr"):
@@ -114,7 +115,6 @@ def test_what_does_not_fit_is_said(folder, images):
     mixed = torch.utils.data.ConcatDataset([procedural(folder), HDRImageDataset("resources/hdr", 2, size=40)])
     with pytest.raises(ValueError, match=r"image 6 is \(40, 40, 3\), those before \(32, 32, 3\)"):
         InMemoryDataset(mixed)
-    assert PhotographDataset and DATASETS.get("InMemoryDataset") is InMemoryDataset
 
 
 def test_many_stills_are_rendered_on_all_cores_as_one_would(tmp_path):

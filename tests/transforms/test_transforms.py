@@ -118,7 +118,9 @@ def test_choice_gives_each_image_one_of_its_transforms():
     for i, part in enumerate(drawn.transforms):
         mine = drawn.chosen == i
         assert torch.equal(moved[mine], part.map_points(points).expand(600, 8, 8, 2)[mine])
-        assert torch.equal(drawn.apply_input(x)[mine], part.apply_input(x)[mine] if i == 2 else drawn.apply_output(x)[mine])
+        assert torch.equal(
+            drawn.apply_input(x)[mine], part.apply_input(x)[mine] if i == 2 else drawn.apply_output(x)[mine]
+        )
     far = (moved - points).abs().amax(dim=(1, 2, 3))
     assert float(far[drawn.chosen == 0].max()) < 1.5 < 10 < float(far[drawn.chosen == 1].max())
     assert torch.equal(drawn.apply_output(x)[drawn.chosen == 2], x[drawn.chosen == 2])

@@ -1,5 +1,6 @@
 """Videos and folders of frames, in and out, and what is wrong with them."""
 
+import multiprocessing
 import os
 import struct
 import subprocess
@@ -419,3 +420,20 @@ def test_a_full_disk_leaves_nothing_behind(tmp_path, name):
     assert done.returncode != 0
     assert "File too large" in done.stderr or "cannot be written" in done.stderr
     assert os.listdir(tmp_path) == ["a.mp4"]
+
+
+def test_a_fork_reads_on_where_its_parent_has_read(tmp_path):
+    """As a data loader's worker does. FFmpeg's threads are not forked: it would wait for them without an end."""
+    sizes = {"a": (48, 64), "b": (96, 80)}
+    for name, (height, width) in sizes.items():
+        with VideoWriter(tmp_path / f"{name}.mp4", 25) as writer:
+            for t in range(2):
+                writer.write(Frame(np.full((height, width, 3), 90 + t, np.uint8), Fraction(t, 25)))
+    list(open_frames(tmp_path / "a.mp4"))
+    child = multiprocessing.get_context("fork").Process(target=lambda: list(open_frames(tmp_path / "b.mp4")))
+    child.start()
+    child.join(20)
+    alive = child.is_alive()
+    child.kill()
+    assert not alive
+    assert child.exitcode == 0
