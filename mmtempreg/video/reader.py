@@ -26,7 +26,7 @@ RATES = (0.1, 1000)
 """Frames per second that a video can have."""
 
 CONVERSION_THREADS = 1
-"""For colours. FFmpeg keeps its threads for the next picture, and a data loader's worker, a fork, would wait for threads
+"""For colours. FFmpeg keeps its threads for the next picture, and a data loader's worker, a fork, would wait for those
 that the process before it had."""
 
 ACCURATE = int(Interpolation.BICUBIC | Interpolation.ACCURATE_RND | Interpolation.FULL_CHR_H_INT)
