@@ -88,3 +88,17 @@ def test_the_authors_loss_is_an_option(model):
     model.pixel_loss = MODELS.build(dict(type="IlluminationReflectanceLoss"))
     data = model.data_preprocessor(packed(3 * torch.rand(3, 16, 16)), True)
     assert torch.isfinite(model(**data, mode="loss")["loss"])
+
+
+@pytest.mark.parametrize("arguments", [{}, HDRCNN.full_size()])
+def test_up_sampling_starts_without_a_checkerboard(arguments):
+    network = HDRCNN(**arguments)
+    network.init_weights()
+    for up in network.decoder:
+        flat = torch.randn(1, up.deconv.in_channels, 1, 1).expand(-1, -1, 6, 6)
+        inner = up.deconv(flat)[..., 2:-2, 2:-2]
+        spread = inner.flatten(2).std(dim=2)
+        assert float(spread.max()) < 1e-5 * float(inner.std())
+        ramp = torch.arange(6.0).expand(1, up.deconv.in_channels, 6, 6)  # and goes up evenly
+        steps = up.deconv(ramp)[..., 2:-2, 3:-2].diff(dim=-1)
+        assert float(steps.flatten(2).std(dim=2).max()) < 1e-5 * float(steps.std())

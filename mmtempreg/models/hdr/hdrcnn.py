@@ -49,6 +49,19 @@ class _Up(nn.Module):
         )
         self.log_skip = log_skip
 
+    def init_weights(self) -> None:
+        """Transposed convolution starts as bilinear interpolation of randomly mixed channels.
+
+        With independent weights, outputs that more taps reach than their neighbours stand out as a checkerboard
+        (Odena et al., Deconvolution and Checkerboard Artifacts, 2016), which training does not take away where nothing
+        tells what is right: in saturated areas.
+        """
+        ramp = {3: (0.5, 1.0, 0.5), 4: (0.25, 0.75, 0.75, 0.25)}[self.deconv.kernel_size[0]]
+        kernel = torch.outer(torch.tensor(ramp), torch.tensor(ramp))
+        mixed = torch.randn(*self.deconv.weight.shape[:2], 1, 1) * (2 / self.deconv.in_channels) ** 0.5
+        with torch.no_grad():
+            self.deconv.weight.copy_(mixed * kernel)
+
     def forward(self, x: Tensor, skip: Tensor) -> Tensor:
         x = F.relu(self.norm(self.deconv(x)))
         if self.log_skip:  # the encoder works on display values, the decoder on logarithms
@@ -164,9 +177,11 @@ class HDRCNN(BaseModule):
         )
 
     def init_weights(self) -> None:
-        """He initialisation; the last fusion starts as the sum of prediction and log input."""
+        """He initialisation, smooth up-sampling; the last fusion starts as the sum of prediction and log input."""
         super().init_weights()
         if self.init_cfg is None:
+            for up in self.decoder:
+                up.init_weights()
             with torch.no_grad():
                 identity = torch.eye(3).view(3, 3, 1, 1)
                 self.input_fusion.weight.copy_(torch.cat([identity, identity], dim=1))
