@@ -36,6 +36,7 @@ class Job:
 
 
 def _run(job: Job, log: Path) -> None:
+    multiprocessing.set_start_method("fork", force=True)  # of its data loaders' workers; it was itself spawned
     with open(log, "w", buffering=1) as file:
         sys.stdout = sys.stderr = file
         try:
