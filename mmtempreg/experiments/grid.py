@@ -73,6 +73,14 @@ def _clip(num_frames: int) -> Options:
 
 
 _L1: Options = {"model.regularization.distance": dict(type="L1Loss")}
+_MIXED: Options = {
+    "model.transform": dict(
+        _delete_=True,
+        type="ChoiceTransformPair",  # one of four is as large as what a camera does in a second
+        transforms=[_AFFINE, dict(type="AffineTransformPair", translate=24.0, rotate=4.0, zoom=0.1, shear=2.0)],
+        weights=[3, 1],
+    )
+}
 _CHARBONNIER: Options = {"model.regularization.distance": dict(type="CharbonnierLoss")}
 
 
@@ -80,6 +88,8 @@ VARIANTS = {
     name: Strategy(title, config, (0.5, 0.8, 0.95), options)
     for name, title, config, options in [
         ("transinv_l1", "transform invariance, L1", "transinv_a0.8", _L1),
+        ("transinv_mixed", "transform invariance, small and large motion", "transinv_a0.8", _MIXED),
+        ("transinv_l1_mixed", "transform invariance, L1, small and large motion", "transinv_a0.8", {**_L1, **_MIXED}),
         ("transinv_large", "transform invariance, T x 2", "transinv_a0.8", {"model.transform.scale": 2.0}),
         ("transinv_local", "transform invariance, local motion", "transinv_a0.8", _pair(_AFFINE, _LOCAL)),
         (
@@ -178,6 +188,21 @@ class Task:
         return ROOT / "checkpoints" / f"{name}_baseline.pth"
 
 
+def _short_hdr(images: int, epochs: int, gamma: float) -> Options:
+    """Batches of 8 crops of 64x64, the learning rate x `gamma` each."""
+    return {
+        "train_dataloader.dataset.pipeline.0.crop_size": (64, 64),
+        "train_dataloader.dataset.indices": images,
+        "train_dataloader.batch_size": 8,
+        "train_dataloader.num_workers": 1,
+        "train_cfg.max_epochs": epochs,
+        "train_cfg.val_interval": epochs + 1,
+        "optim_wrapper.optimizer.lr": 1e-4,
+        "param_scheduler.by_epoch": False,
+        "param_scheduler.gamma": gamma,
+    }
+
+
 TASKS = {
     "hdr": Task(
         "hdr_evaluation",
@@ -188,16 +213,10 @@ TASKS = {
         },
         dict(
             full={},
-            short={  # 300 iterations of 8 crops of 64x64, the learning rate x 0.99 each
-                "train_dataloader.dataset.pipeline.0.crop_size": (64, 64),
-                "train_dataloader.dataset.indices": 2400,
-                "train_dataloader.batch_size": 8,
-                "train_dataloader.num_workers": 1,
-                "train_cfg.max_epochs": 1,
-                "train_cfg.val_interval": 2,
-                "optim_wrapper.optimizer.lr": 1e-4,
-                "param_scheduler.by_epoch": False,
-            },
+            # 300, 1,000 and 3,000 iterations, over which the learning rate falls alike
+            short=_short_hdr(2400, 1, 0.99),
+            medium=_short_hdr(8000, 1, 0.997),
+            long=_short_hdr(8000, 3, 0.999),
         ),
         dict(
             full={},

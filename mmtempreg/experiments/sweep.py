@@ -1,7 +1,7 @@
 """Fine-tunes and tests a grid of strategies, strengths and seeds; the results go into one CSV file.
 
 Usage: python tools/experiments/sweep.py {hdr,color} [--strategies NAME ...] [--alphas A ...] [--seeds S ...]
-       [--schedule {short,full}] [--jobs N] [--out-dir DIR]
+       [--schedule {short,medium,long,full}] [--jobs N] [--out-dir DIR]
        [--train-options KEY=VALUE ...] [--test-options KEY=VALUE ...]
 
 Every cell is a config of configs/tempreg that `tools/train.py` and `tools/test.py` run: its folder,
@@ -9,8 +9,9 @@ DIR/TASK/STRATEGY_aALPHA/seedS/, holds the config, the logs and the checkpoint. 
 finished. A sweep may be killed and started again with the same command: what is finished is not done again, what is
 trained is only tested. --jobs cells run at a time, a core each without a GPU; on a GPU they share it.
 
---schedule short (default) is for a CPU, and `full` what the configs say. The options name your data where it is not
-where the configs look for it. Tables and plots: table.py and plot_sweep.py.
+--schedule short (default) is for a CPU, `medium` and `long` (of hdr) are 3 and 10 times as long, and `full` is what the
+configs say. The options name your data where it is not where the configs look for it. Tables and plots: table.py and
+plot_sweep.py.
 """
 
 from __future__ import annotations
@@ -190,7 +191,7 @@ def main() -> None:
     parser.add_argument(
         "--seeds", type=COUNT, nargs="+", default=list(range(10)), help="default: 0 to 9, as in the paper"
     )
-    parser.add_argument("--schedule", choices=("short", "full"), default="short")
+    parser.add_argument("--schedule", choices=("short", "medium", "long", "full"), default="short")
     parser.add_argument("--jobs", type=WHOLE, default=os.cpu_count(), help="cells at the same time")
     parser.add_argument("--out-dir", type=Path, default=ROOT / "work_dirs" / "sweep")
     parser.add_argument("--train-options", nargs="+", action=DictAction, default={}, metavar="KEY=VALUE")
@@ -202,12 +203,14 @@ def work(args: argparse.Namespace) -> None:
     """Runs the grid that is asked for."""
     grid = cells(args.task, KNOWN, args.strategies, args.alphas, args.seeds)
     task = TASKS[args.task]
+    if args.schedule not in task.schedules:
+        raise ValueError(f"--schedule of {args.task} is {' or '.join(task.schedules)}, got {args.schedule}")
     sweep = Sweep(
         args.out_dir.resolve() / args.task,
         args.out_dir.resolve() / f"{args.task}.csv",
         KNOWN,
         {**task.schedules[args.schedule], **args.train_options},
-        {**task.tests[args.schedule], **args.test_options},
+        {**task.tests["full" if args.schedule == "full" else "short"], **args.test_options},
         hardware(),
         revision(),
     )
