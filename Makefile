@@ -3,8 +3,13 @@
 # make demo-sr: make published super-resolution steady, and see that it is still sharp, in ten minutes, in work_dirs/demo-sr/
 # make test: set up, and run the tests
 # make check: lint, types and the fast tests, for people at work
+# make test-newest: the same in another environment, with the newest PyTorch and all else that MMagic lets be new
 PYTHON ?= python3.11
-BIN := .venv/bin
+VENV ?= .venv
+# Pinned for Python 3.11; for another, what has to be held back and no more: make setup PYTHON=python3.13
+PYTHON_VERSION = $(shell $(PYTHON) -c 'import sys; print(*sys.version_info[:2], sep=".")')
+CONSTRAINTS ?= requirements/$(if $(filter 3.11,$(PYTHON_VERSION)),constraints,newest).txt
+BIN := $(VENV)/bin
 PIP := $(BIN)/pip --disable-pip-version-check --quiet
 # Files of tests at a time: most wait for one core, or for MMagic to be imported.
 TWO_AT_A_TIME := -n 2 --dist loadfile
@@ -12,30 +17,33 @@ NO_DISPLAY_OPENCV := opencv-python-headless==4.11.0.86
 export PYTHONWARNINGS := ignore
 
 .DELETE_ON_ERROR:
-.PHONY: setup demo demo-color demo-sr test check lint clean
+.PHONY: setup demo demo-color demo-sr test test-newest check lint clean
 
-setup: .venv/installed
+setup: $(VENV)/installed
 
 # mmcv and mmcv-lite are built from source with pkg_resources, which newer setuptools do not have.
-.venv/installed: requirements/constraints.txt requirements/pinned.txt requirements/runtime.txt requirements/tests.txt \
+$(VENV)/installed: $(CONSTRAINTS) requirements/pinned.txt requirements/runtime.txt requirements/tests.txt \
     requirements/optional.txt setup.py
-	$(PYTHON) -m venv .venv
+	$(PYTHON) -m venv $(VENV)
 	$(PIP) install pip==25.0 setuptools==80.9.0 wheel
 	@echo "installing PyTorch, MMagic and what they need: about 4 minutes"
-	$(PIP) install --no-build-isolation -c requirements/constraints.txt -r requirements/pinned.txt \
+	$(PIP) install --no-build-isolation -c $(CONSTRAINTS) -r requirements/pinned.txt \
 	    -r requirements/runtime.txt -r requirements/tests.txt
-	$(PIP) install --no-deps -c requirements/constraints.txt -r requirements/optional.txt
+	$(PIP) install --no-deps -c $(CONSTRAINTS) -r requirements/optional.txt
 	$(PIP) install --force-reinstall --no-deps $(NO_DISPLAY_OPENCV)  # the others need libGL
 	$(PIP) install --no-build-isolation --no-deps -e .
 	touch $@
 
-test: .venv/installed
+test: $(VENV)/installed
 	$(BIN)/python -m pytest tests $(TWO_AT_A_TIME)
+
+test-newest:
+	$(MAKE) test VENV=.venv-newest CONSTRAINTS=requirements/newest.txt
 
 check: lint
 	$(BIN)/python -m pytest tests -m "not slow" $(TWO_AT_A_TIME)
 
-lint: .venv/installed
+lint: $(VENV)/installed
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
@@ -55,7 +63,7 @@ DEMO_CLIPS := configs/tempreg/hdr_transinv_a0.8_images.py
 DEMO_TEST := test_dataloader.dataset.num_frames=60
 
 # Two runs at a time, a core each: half the time of one run on both cores.
-demo: .venv/installed
+demo: $(VENV)/installed
 	OMP_NUM_THREADS=1 $(MAKE) --no-print-directory -j2 $(DEMO)/temporal.png $(DEMO)/report.html $(DEMO)/baseline.json \
 	    $(DEMO)/finetune.json $(DEMO)/transinv.json
 	@echo
@@ -105,7 +113,7 @@ COLOR_VIDEOS := baseline=$(COLOR)/baseline.mp4 "transform invariance=$(COLOR)/tr
 demo-color: $(COLOR)/report.html $(COLOR)/side_by_side.mp4 $(COLOR)/pixels.png
 	@echo "See $(COLOR)/side_by_side.mp4, $(COLOR)/pixels.png and $(COLOR)/report.html"
 
-$(COLOR)/grey.mp4: resources/video/carphone.mp4 | .venv/installed
+$(COLOR)/grey.mp4: resources/video/carphone.mp4 | $(VENV)/installed
 	$(BIN)/python tools/analysis_tools/remove_color.py $< $@ --overwrite
 
 $(COLOR)/%.mp4: checkpoints/color_%.pth $(COLOR)/grey.mp4
@@ -132,10 +140,10 @@ demo-sr: $(SR)/side_by_side.mp4 $(SR)/report.html
 	@echo
 	@echo "See $(SR)/side_by_side.mp4 and $(SR)/report.html"
 
-$(SR_WEIGHTS): | .venv/installed
+$(SR_WEIGHTS): | $(VENV)/installed
 	$(BIN)/python tools/model_converters/convert_realesrgan.py realesrgan-x4plus-anime $@
 
-$(SR)/photographs: | .venv/installed
+$(SR)/photographs: | $(VENV)/installed
 	mkdir -p $@
 	$(BIN)/python -c "import skimage.data as d, skimage.io as io; [io.imsave(f'$@/{n}.png', getattr(d, n)()) \
 	    for n in ('astronaut', 'chelsea', 'coffee', 'rocket')]"

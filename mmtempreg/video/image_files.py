@@ -47,6 +47,8 @@ def read_image(path: str | Path) -> np.ndarray:
         hint = " (set OPENCV_IO_ENABLE_OPENEXR=1 before cv2 is imported)" if "OPENEXR" in str(error) else ""
         raise ValueError(f"{path} cannot be read as an image: {' '.join(str(error).split())}{hint}") from error
     if image is None:
+        if path.suffix.lower() == ".exr" and "OpenEXR: NO" in " ".join(cv2.getBuildInformation().split()):
+            raise ValueError(f"{path}: this OpenCV ({cv2.__version__}) reads no OpenEXR: pip install 'opencv-python<5'")
         raise ValueError(f"{path} cannot be read as an image: it is damaged, or of another kind")
     if image.dtype == np.float64:
         image = image.astype(np.float32)

@@ -12,6 +12,7 @@ import torch
 from mmagic.registry import DATASETS, HOOKS, MODELS
 from mmengine.config import Config
 from mmengine.registry import init_default_scope
+from mmengine.runner import Runner
 
 from mmtempreg.apis import FrameModel
 from mmtempreg.config_tools import config_hash, plain, stock_model_config, type_name
@@ -121,6 +122,22 @@ def test_both_styles_train_and_resume_to_the_same_weights(configs, tmp_path):
     # what was dumped into the work directory is as good
     dumped = Config.fromfile(tmp_path / "new" / "new_mine.py")
     assert FrameModel(dumped, str(tmp_path / "new" / "iter_4.pth"))._order == "RGB"
+
+
+def test_our_config_of_the_new_style_is_the_old_one(tmp_path, monkeypatch):
+    folder, weights = ROOT / "configs" / "tempreg", []
+    monkeypatch.chdir(tmp_path)
+    few = {"train_dataloader.dataset.num_images": 4, "train_dataloader.dataset.size": 64}
+    few |= {"train_dataloader.batch_size": 2, "train_dataloader.num_workers": 0, "train_cfg.max_epochs": 1}
+    few |= {"train_dataloader.persistent_workers": False, "train_cfg.val_interval": 2}
+    few |= {f"{part}_{what}": None for part in ("val", "test") for what in ("dataloader", "cfg", "evaluator")}
+    for name in ("hdr_transinv_a0.8", "hdr_transinv_new_style"):
+        config = Config.fromfile(folder / f"{name}.py")
+        config.train_dataloader.dataset.pipeline[0].crop_size = (32, 32)
+        config.merge_from_dict({**few, "work_dir": str(tmp_path / name)})
+        Runner.from_cfg(config).train()
+        weights.append(torch.load(tmp_path / name / "epoch_1.pth")["state_dict"])
+    assert all(torch.equal(weights[0][name], weights[1][name]) for name in weights[0])
 
 
 def test_both_styles_see_the_same_channels(configs):
