@@ -34,6 +34,7 @@ $(VENV)/installed: $(CONSTRAINTS) requirements/pinned.txt requirements/runtime.t
 	$(PIP) install --no-build-isolation --no-deps -e .
 	touch $@
 
+# The tests of the report's page need Chromium (apt install chromium), and are skipped where there is none.
 test: $(VENV)/installed
 	$(BIN)/python -m pytest tests $(TWO_AT_A_TIME)
 

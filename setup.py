@@ -49,7 +49,7 @@ setup(
     license="Apache-2.0",
     python_requires=">=3.10",
     packages=find_packages(include=["mmtempreg", "mmtempreg.*"]),
-    package_data={"mmtempreg": ["py.typed"]},
+    package_data={"mmtempreg": ["py.typed"], "mmtempreg.visualization": ["page/*"]},
     install_requires=(ROOT / "requirements" / "runtime.txt").read_text().split(),
     cmdclass={"build_py": BuildWithMim},
 )

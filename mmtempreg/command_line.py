@@ -62,6 +62,18 @@ STOPS = within("[-50, 50]")
 """Exposure in powers of two."""
 
 
+def numbers(count: int) -> Callable[[str], tuple[int, ...]]:
+    """The `type` of so many whole numbers >= 0 between commas."""
+
+    def parse(text: str) -> tuple[int, ...]:
+        parts = text.split(",")
+        if len(parts) != count or not all(part.strip().isdecimal() for part in parts):
+            raise argparse.ArgumentTypeError(f"{text!r} is not {count} whole numbers between commas")
+        return tuple(map(int, parts))
+
+    return parse
+
+
 def named(text: str) -> tuple[str, str]:
     """The `type` of an argument NAME=PATH."""
     name, equals, path = text.partition("=")

@@ -15,9 +15,10 @@ import json
 import math
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from mmtempreg.atomic_write import check_output, replace_when_written
-from mmtempreg.command_line import STOPS, Parser, distinct, run, tell, within
+from mmtempreg.command_line import STOPS, Parser, distinct, numbers, run, tell, within
 from mmtempreg.meters import METERS, Meter
 from mmtempreg.video import open_frames
 from mmtempreg.video.reader import MATRICES
@@ -50,6 +51,12 @@ def main() -> None:
     parser.add_argument("--json", type=Path, help="write the values")
     parser.add_argument("--csv", type=Path, help="write the table")
     parser.add_argument("--report", type=Path, help="write a page (.html) or picture (.png, .pdf, .svg)")
+    parser.add_argument(
+        "--assets", type=Path, metavar="FOLDER", help="of a page: its video, whole, in this folder instead of in it"
+    )
+    parser.add_argument(
+        "--region", type=numbers(4), metavar="X,Y,WIDTH,HEIGHT", help="of a page: all pixels here over time"
+    )
     run(parser, measure)
 
 
@@ -69,6 +76,10 @@ def measure(args: argparse.Namespace) -> None:
             check_output(path, [video for _, video in named])
     if args.report is not None and args.report.suffix.lower() not in REPORTS:
         raise ValueError(f"{args.report}: a report ends in {', '.join(REPORTS)}")
+    if (args.assets or args.region) and (args.report is None or args.report.suffix.lower() != ".html"):
+        raise ValueError("--assets and --region are of a page: give --report NAME.html")
+    if args.assets:
+        check_output(args.assets, [video for _, video in named], folder=True)
     options = (args.fps, args.any_order, args.input_color)
     reference = None if args.no_reference else open_frames(named.pop(0)[1], *options)
     processed = {name: open_frames(path, *options) for name, path in distinct(named).items()}
@@ -76,21 +87,26 @@ def measure(args: argparse.Namespace) -> None:
         tell(source.notes)
     from tqdm import tqdm
 
-    from mmtempreg.apis import measure_videos
     from mmtempreg.tables import print_table
 
     total = next(iter(processed.values())).num_frames
     progress = partial(tqdm, total=total, unit="frame", dynamic_ncols=True, leave=False)
-    found = measure_videos(
-        processed,
-        reference,
-        args.metrics,
-        args.channels,
+    how: dict[str, Any] = dict(
+        metrics=args.metrics,
+        channels=args.channels,
         flow_folder=args.flow,
         stops=args.stops,
         lag=args.lag,
         progress=progress,
     )
+    if args.report:
+        from mmtempreg.visualization import report_videos
+
+        found = report_videos(args.report, processed, reference, args.assets, args.region, **how)
+    else:
+        from mmtempreg.apis import measure_videos
+
+        found = measure_videos(processed, reference, **how)
     headings, rows = found.table()
     if args.json:
         about = dict(fps=float(found.rate), num_frames=found.num_frames, size=found.size, domain=found.domain)
@@ -105,10 +121,6 @@ def measure(args: argparse.Namespace) -> None:
         csv.writer(buffer).writerows([[harmless(cell) for cell in row] for row in (headings, *rows)])
         with replace_when_written(args.csv) as partial_path:
             partial_path.write_text(buffer.getvalue())
-    if args.report:
-        from mmtempreg.visualization import write_report
-
-        write_report(args.report, found)
     print_table(headings, rows)
     for note in found.notes():
         print(note)

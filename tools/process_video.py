@@ -12,16 +12,20 @@ into a folder, and a tone-mapped video. Ctrl-C keeps what is done as OUTPUT.inte
 
 import argparse
 from functools import partial
+from pathlib import Path
 
 from mmengine.config import DictAction
 from tqdm import tqdm
 
 import mmtempreg  # noqa: F401, before MMagic is imported
+from mmtempreg.atomic_write import check_output
 from mmtempreg.command_line import COUNT, STOPS, Parser, run, tell, within
 from mmtempreg.config_tools import read_config, type_name
-from mmtempreg.video import open_frames, open_writer
-from mmtempreg.video.image_files import IMAGE_SUFFIXES
+from mmtempreg.video import FrameFiles, FrameSource, open_frames, open_writer
+from mmtempreg.video.image_files import HDR_SUFFIXES, IMAGE_SUFFIXES
 from mmtempreg.video.reader import MATRICES
+
+REPORTS = (".html", ".png", ".pdf", ".svg")
 
 
 def main() -> None:
@@ -57,6 +61,9 @@ def main() -> None:
     )
     parser.add_argument("--tone-mapped", metavar="VIDEO", help="for radiance in a folder: also a video of it")
     parser.add_argument("--stops", type=STOPS, default=0.0, help="exposure of what is tone-mapped (default: 0)")
+    parser.add_argument(
+        "--report", type=Path, help="measure what came out, and write a page (.html) with both videos, or a picture"
+    )
     parser.add_argument("--overwrite", action="store_true")
     parser.add_argument("--cfg-options", nargs="+", action=DictAction)
     run(parser, process)
@@ -69,6 +76,10 @@ def process(args: argparse.Namespace) -> None:
     for path in (args.output, args.tone_mapped):
         if path is not None:
             open_writer(path, source, args.codec, args.crf, overwrite=args.overwrite, lossless=args.lossless)
+    if args.report is not None:
+        check_output(args.report, [args.input, args.output])
+        if args.report.suffix.lower() not in REPORTS:
+            raise ValueError(f"{args.report}: a report ends in {', '.join(REPORTS)}")
     from mmtempreg.apis import BlindConsistencyFilter, FrameModel, process_video
 
     config = read_config(args.config, args.cfg_options)
@@ -100,6 +111,29 @@ def process(args: argparse.Namespace) -> None:
     print(
         f"{done.num_frames} frames in {done.seconds:.1f} s ({done.num_frames / done.seconds:.2f} per second): {places}"
     )
+    if args.report is not None:
+        write_report(args, source, done.outputs)
+
+
+def write_report(args: argparse.Namespace, source: FrameSource, outputs: list[Path]) -> None:
+    """Of the output, which has no reference; beside the input, where that is of its size and kind."""
+    from mmtempreg.visualization import report_videos
+
+    shown = outputs[-1]  # of radiance what is tone-mapped, if it was asked for
+    made = open_frames(shown, None if shown.is_file() else source.rate)
+    videos = (
+        {"input": source, "output": made} if made.size == source.size and not is_radiance(made) else {"output": made}
+    )
+    progress = partial(tqdm, total=source.num_frames, unit="frame", desc="measuring", dynamic_ncols=True, leave=False)
+    found = report_videos(args.report, videos, stops=args.stops, progress=progress)
+    for note in found.notes():
+        print(note)
+    print(args.report)
+
+
+def is_radiance(frames: FrameSource) -> bool:
+    """Whether these are images of radiance."""
+    return frames.files[0].suffix.lower() in HDR_SUFFIXES if isinstance(frames, FrameFiles) else False
 
 
 if __name__ == "__main__":

@@ -21,6 +21,7 @@ from ..meters import (
     DOMAINS,
     METERS,
     Clip,
+    DetailMeter,
     Meter,
     Motion,
     TemporalEnergyMeter,
@@ -29,6 +30,7 @@ from ..meters import (
     estimate_motion,
     reliable,
 )
+from ..meters.base import FLOOR
 from ..meters.domains import MAX_RADIANCE, Domain, shown
 from ..meters.flicker import lag_frames
 from ..video import Frame, FrameSource
@@ -57,6 +59,8 @@ class VideoScores:
         change_over_time: (T,) E_warp between each frame and the one `lag` before it; nan where there is none. Empty if
             it was not measured, as the next.
         change_map: (H, W) root mean square of the change along the motion; nan where it is not known.
+        flicker_along: (T,) F of the pair that ends with each frame; nan where there is none. Empty without a reference.
+        detail_over_time: (T,) K of each frame. Empty if it was not measured.
         pixels: (T, n) luminance of a grid of pixels.
     """
 
@@ -67,11 +71,27 @@ class VideoScores:
     flicker_map: np.ndarray = field(default_factory=lambda: np.zeros((0, 0)))
     change_over_time: np.ndarray = field(default_factory=lambda: np.zeros(0))
     change_map: np.ndarray = field(default_factory=lambda: np.zeros((0, 0)))
+    flicker_along: np.ndarray = field(default_factory=lambda: np.zeros(0))
+    detail_over_time: np.ndarray = field(default_factory=lambda: np.zeros(0))
     pixels: np.ndarray = field(default_factory=lambda: np.zeros((0, 0)))
 
     def cell(self, name: str) -> str:
         """A value as in a table."""
         return METERS[name].format(self.values[name])
+
+
+@dataclass
+class Moment:
+    """What a watcher of `measure_videos` sees of each frame; the reference comes first, if there is one.
+
+    Attributes:
+        shown: (3, H, W) display values in [0, 1] of each video.
+        changes: (H, W) change of each along the motion that ends here, in parts of the range of values; None where no
+            motion is known.
+    """
+
+    shown: list[Tensor]
+    changes: list[Tensor | None]
 
 
 @dataclass
@@ -129,6 +149,7 @@ def measure_videos(
     stops: float = 0.0,
     lag: float | None = None,
     progress: Callable[[Iterable[Any]], Iterable[Any]] = iter,
+    watch: Callable[[Moment], None] | None = None,
 ) -> Measurement:
     """Measures videos frame by frame.
 
@@ -151,6 +172,7 @@ def measure_videos(
         lag: Seconds between the frames that F and E_warp compare; None: one frame. Exact flow is composed for it;
             estimated flow is lost where motion is fast.
         progress: Wraps the iterator over frames, to show how far it is.
+        watch: Called with each frame when it has been measured, such as a `PageRecorder`.
 
     Raises:
         ValueError: If the videos differ in size, length, rate or kind of frames, a rate varies, or a metric is unknown
@@ -188,6 +210,10 @@ def measure_videos(
         steps = [motion.step(guide.shown) for motion, guide in zip(motions, guides)] if wants_motion else [None]
         for number, (video, view) in enumerate(zip(videos, views)):
             video.update(view, target, steps[min(number, len(steps) - 1)])
+        if watch:
+            own = [(target.shown, videos[0].change(1))] if target else []
+            seen = [*own, *((view.shown, video.change(0)) for video, view in zip(videos, views))]
+            watch(Moment([shown for shown, _ in seen], [change for _, change in seen]))
         count += 1
     indices = _grid(size).numpy()
     positions = np.stack([indices % size[1], indices // size[1]], axis=1)
@@ -196,6 +222,7 @@ def measure_videos(
     base = None
     if reference:
         base = VideoScores("reference", videos[0].of_target, pixels=torch.stack(own_pixels).numpy())
+        base.change_over_time = videos[0].change_of_target
     return Measurement(rate, size, count, domain, positions, base, [video.scores for video in videos])
 
 
@@ -372,6 +399,7 @@ class _Video:
 
     def start(self, clip: Clip, temporal: dict[str, Any], warping: dict[str, Any]) -> None:
         """Makes the meters; the two kinds that pictures are made of have options of their own."""
+        self._peak = clip.peak
         kinds: list[type[Meter]] = [TemporalEnergyMeter, *(meter.summed_by() for meter in self._chosen)]
         for kind in dict.fromkeys(kinds):
             options: dict[str, Any] = {}
@@ -397,10 +425,19 @@ class _Video:
             except ValueError as error:
                 self._failures[kind] = str(error)
 
+    def change(self, which: int) -> Tensor | None:
+        """The change along the motion that ends with the last frame: of the video (0), of the reference (1)."""
+        meter = self._meters.get(WarpErrorMeter)
+        last = meter.last_change if isinstance(meter, WarpErrorMeter) else None
+        if last is None or WarpErrorMeter in self._failures or which >= len(last):
+            return None
+        return last[which] / self._peak
+
     def finish(self) -> None:
-        """Fills `scores` and `of_target`."""
+        """Fills `scores`, `of_target` and `change_of_target`."""
         sums = {kind: meter.finish() for kind, meter in self._meters.items() if kind not in self._failures}
         self.of_target: dict[str, float] = {}
+        self.change_of_target = np.zeros(0)
         for meter in self._chosen:
             kind = meter.summed_by()
             value = math.nan if kind in self._failures else meter.value(sums[kind])
@@ -413,4 +450,11 @@ class _Video:
             self.scores.flicker_over_time, self.scores.flicker_map = energy.over_time, energy.flicker_map
         if isinstance(warping, WarpErrorMeter) and WarpErrorMeter in sums:
             self.scores.change_over_time, self.scores.change_map = warping.over_time, warping.change_map
+            self.change_of_target = warping.target_over_time
+            with np.errstate(divide="ignore", invalid="ignore"):
+                floor = np.where(warping.target_over_time > FLOOR, warping.target_over_time, np.nan) + warping.noise
+                self.scores.flicker_along = np.sqrt((warping.over_time + warping.noise) / floor)
+        detail = self._meters.get(DetailMeter)
+        if isinstance(detail, DetailMeter) and DetailMeter in sums:
+            self.scores.detail_over_time = detail.over_time
         self.scores.pixels = torch.stack(self._pixels).numpy()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -32,6 +33,9 @@ class DetailMeter(Meter):
 
     Args:
         sigma: Standard deviation of the high-pass in pixels.
+
+    Attributes:
+        over_time: (frames,) K of each frame; nan where the reference has no detail. There after `finish`.
     """
 
     name, metric, title, spec, better = "K", "SpatialDetail", "K", ".3f", "near 1"
@@ -43,6 +47,7 @@ class DetailMeter(Meter):
             raise ValueError(f"sigma must be a positive number of pixels, got {sigma}")
         self.sigma = sigma
         self._sums = (0.0, 0.0, 0.0)
+        self._over_time: list[float] = []
 
     def update(self, pred: Tensor, target: Tensor | None = None, mask: Tensor | None = None) -> None:
         target = require(target, pred)
@@ -53,10 +58,12 @@ class DetailMeter(Meter):
         ]
         count = float(weight.expand_as(pred).sum(dtype=torch.float64))
         self._sums = (self._sums[0] + energies[0], self._sums[1] + energies[1], self._sums[2] + count)
+        self._over_time.append(self.value((energies[0], energies[1], count)))
 
     def finish(self) -> Sums:
         """(energy of the prediction, of the target, number of values)."""
         sums, self._sums = self._sums, (0.0, 0.0, 0.0)
+        self.over_time, self._over_time = np.array(self._over_time), []
         return sums
 
     @staticmethod

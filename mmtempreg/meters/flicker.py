@@ -89,7 +89,12 @@ class WarpErrorMeter(Meter):
     Attributes:
         change_map: (H, W) root mean square over pairs of the change along the motion; nan where no pair shows any.
         over_time: (frames,) E_warp of the pair that ends with each frame; nan where there is none.
+        target_over_time: The same of the target; nan without one.
+        last_change: After each `update`: (1 or 2, H, W) change of the clip, and of the target, along the motion that
+            ends with this frame, 0 where none is known; None for the first frames.
     """
+
+    last_change: Tensor | None = None
 
     name, metric, title, spec = "warp_error", "WarpError", "E_warp", ".3g"
     reference, needs_motion = "optional", True
@@ -123,6 +128,7 @@ class WarpErrorMeter(Meter):
         self._sums: Sums = (0.0, 0.0, 0.0, 0.0, 0.0)
         self._map: tuple[Tensor, Tensor] | None = None
         self._over_time: list[float] = []
+        self._target_over_time: list[float] = []
 
     def update(
         self,
@@ -140,6 +146,8 @@ class WarpErrorMeter(Meter):
             require(target, pred)
         now = _Held(smooth(pred, self.low_pass), None if target is None else smooth(target, self.low_pass), mask)
         self._over_time.append(math.nan)
+        self._target_over_time.append(math.nan)
+        self.last_change = None
         if len(self._held) == self.lag:
             if motion is None or motion.flow.shape[-2:] != pred.shape[-2:]:
                 got = "none" if motion is None else f"one of {tuple(motion.flow.shape[-2:])} pixels"
@@ -167,11 +175,12 @@ class WarpErrorMeter(Meter):
             means = [float(error.sum(dtype=torch.float64)) / count for error in errors]
             pred, target, pairs = pred + means[0], target + (means[1:] or [math.nan])[0], pairs + 1
             noise += self.noise
-            self._over_time[-1] = means[0]
+            self._over_time[-1], self._target_over_time[-1] = means[0], (means[1:] or [math.nan])[0]
         self._sums = (pred, target, pairs, all_pairs + 1, noise)
         if self.maps:
             squares, weights = self._map or (torch.zeros_like(weight[0]), torch.zeros_like(weight[0]))
             self._map = squares + errors[0], weights + weight[0]
+            self.last_change = torch.stack(errors).sqrt()
 
     def finish(self) -> Sums:
         """Sums over pairs: of E_warp, of that of the target (nan without one), of 1, of 1 even if no pixel counts, of
@@ -180,7 +189,7 @@ class WarpErrorMeter(Meter):
         if self.maps:
             squares, weights = self._map or (torch.zeros(0, 0), torch.zeros(0, 0))
             self.change_map = torch.where(weights > 0, squares / weights.clamp(min=1e-12), torch.nan).sqrt().numpy()
-            self.over_time = np.array(self._over_time)
+            self.over_time, self.target_over_time = np.array(self._over_time), np.array(self._target_over_time)
         self._start()
         return sums
 

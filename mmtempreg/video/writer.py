@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import nullcontext, suppress
 from fractions import Fraction
 from io import BytesIO
@@ -187,6 +187,7 @@ class VideoWriter(FrameWriter):
         overwrite: Replace a file that is there.
         lossless: See `open_writer`.
         appearance: Shape of the pixels and meaning of the colours.
+        encoder_options: More options of FFmpeg's encoder, such as `g`, how many frames lean on one that stands alone.
     """
 
     def __init__(
@@ -199,7 +200,9 @@ class VideoWriter(FrameWriter):
         overwrite: bool = True,
         lossless: bool = False,
         appearance: Appearance = Appearance(),
+        encoder_options: Mapping[str, str] | None = None,
     ) -> None:
+        self._encoder_options = encoder_options or {}
         self.path = Path(path)
         suffix = self.path.suffix.lower()
         if suffix not in SUFFIXES:
@@ -277,7 +280,7 @@ class VideoWriter(FrameWriter):
             options |= {"b:v": "0", "row-mt": "1", "deadline": "good", "cpu-used": "4"}
         elif self._codec == "libx264":
             options |= {"preset": "medium"}
-        self._stream.options = options
+        self._stream.options = {**options, **self._encoder_options}
         # fine enough for any timing, and exact for a constant frame rate
         numerator = self._rate.numerator
         self._base = Fraction(1, numerator * -(-10000 // numerator))

@@ -2,7 +2,16 @@
 
 from .comparison_video import write_comparison_video
 from .display import tone_map
-from .flicker_report import plot_measurement, write_report
+from .flicker_report import plot_measurement, report_videos, write_report
+from .page_recorder import PageRecorder
 from .temporal_plot import plot_temporal_comparison
 
-__all__ = ["plot_measurement", "plot_temporal_comparison", "tone_map", "write_comparison_video", "write_report"]
+__all__ = [
+    "PageRecorder",
+    "plot_measurement",
+    "plot_temporal_comparison",
+    "report_videos",
+    "tone_map",
+    "write_comparison_video",
+    "write_report",
+]

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-import base64
-import html
-import io
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import matplotlib
 import numpy as np
 
-from ..apis.video_measurement import Measurement, VideoScores
+from ..apis.video_measurement import Measurement, VideoScores, measure_videos
 from ..atomic_write import replace_when_written
-from ..meters import DOMAINS
+from ..video import FrameSource
+from .page_recorder import PageRecorder
+from .pixel_plot import Region
+from .report_page import write_page
 
 matplotlib.use("Agg")
 import matplotlib.pyplot as plt
+
+REPORTS = (".html", ".png", ".pdf", ".svg")
 
 PIXELS = 2
 """Pixels that are shown over time."""
@@ -101,48 +105,59 @@ def _restless(measurement: Measurement) -> list[int]:
     return chosen
 
 
-def write_report(path: str | Path, measurement: Measurement) -> None:
-    """Writes the picture (.png, .pdf, .svg), or a page (.html) of the table and the picture that needs no other file.
+def write_report(path: str | Path, measurement: Measurement, recorder: PageRecorder | None = None) -> None:
+    """Writes the picture (.png, .pdf, .svg), or a page (.html) that needs no other file.
+
+    Args:
+        path: The file.
+        measurement: What was measured.
+        recorder: For a page: what has watched it (`report_videos`); None: the page has no videos.
 
     Raises:
         ValueError: If the name ends otherwise.
     """
     suffix = Path(path).suffix.lower()
-    if suffix not in (".html", ".png", ".pdf", ".svg"):
+    if suffix not in REPORTS:
         raise ValueError(f"{path}: a report ends in .html, .png, .pdf or .svg")
+    if suffix == ".html":
+        write_page(path, measurement, recorder)
+        return
     figure = plot_measurement(measurement)
     with replace_when_written(path) as partial:
-        if suffix == ".html":
-            buffer = io.BytesIO()
-            figure.savefig(buffer, format="png", dpi=110)
-            partial.write_text(_page(measurement, base64.b64encode(buffer.getvalue()).decode()), encoding="utf-8")
-        else:
-            figure.savefig(partial, dpi=110)
+        figure.savefig(partial, dpi=110)
     plt.close(figure)
 
 
-def _page(measurement: Measurement, picture: str) -> str:
-    headings, rows = measurement.table()
-    cells = ["".join(f"<td>{html.escape(cell)}</td>" for cell in row) for row in rows]
-    head = "".join(f"<th>{html.escape(heading)}</th>" for heading in headings)
-    meanings = "".join(
-        f"<dt>{html.escape(meter.title)}</dt><dd>{html.escape(meter.about)} ({meter.better})</dd>"
-        for meter in measurement.measures
-    )
-    height, width = measurement.size
-    about = f"{measurement.num_frames} frames of {width}x{height} at {float(measurement.rate):.4g} per second"
-    return f"""<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><title>Flicker</title><style>
-body {{ font: 15px/1.5 sans-serif; max-width: 70em; margin: 2em auto; padding: 0 1em }}
-table {{ border-collapse: collapse }} td, th {{ padding: .2em .8em; text-align: right; border-bottom: 1px solid #ccc }}
-td:first-child, th:first-child {{ text-align: left }} dt {{ float: left; width: 7em; font-weight: bold }}
-img {{ max-width: 100%; margin-top: 1em }}
-</style></head><body>
-<h1>How much it flickers</h1>
-<p>{about}, compared as {html.escape(DOMAINS[measurement.domain].about)}.</p>
-<table><tr>{head}</tr>{"".join(f"<tr>{row}</tr>" for row in cells)}</table>
-{"".join(f"<p>{html.escape(note)}.</p>" for note in measurement.notes())}
-<dl>{meanings}</dl>
-<img alt="pixels and flicker over time, and where it flickers" src="data:image/png;base64,{picture}">
-</body></html>
-"""
+def report_videos(
+    path: str | Path,
+    processed: Mapping[str, FrameSource],
+    reference: FrameSource | None = None,
+    assets: str | Path | None = None,
+    region: Region | None = None,
+    **options: Any,
+) -> Measurement:
+    """Measures videos and writes the report in the same pass.
+
+    Args:
+        path: As in `write_report`.
+        processed, reference, options: Arguments of `measure_videos`.
+        assets: For a page: folder for its video; None: the page holds it, reduced, and of long videos the begin.
+        region: For a page: all pixels of this part are kept over time; None: a grid over all of it.
+
+    Raises:
+        ValueError, OSError: As `measure_videos` and `PageRecorder` do; no report is left then.
+    """
+    if Path(path).suffix.lower() != ".html":
+        measurement = measure_videos(processed, reference, **options)
+        write_report(path, measurement)
+        return measurement
+    sources = [*([reference] if reference else []), *processed.values()]
+    channels = options.get("channels", "luminance")
+    recorder = PageRecorder(sources, None if assets is None else Path(assets), region, channels)
+    with recorder:
+        measurement = measure_videos(processed, reference, watch=recorder, **options)
+    try:
+        write_report(path, measurement, recorder)
+    finally:
+        recorder.close()
+    return measurement

@@ -7,25 +7,12 @@ A VIDEO is a file, a folder of frames, or a quoted pattern; the first is drawn a
 """
 
 import argparse
-from collections.abc import Callable
 from pathlib import Path
 
 from mmtempreg.atomic_write import check_output
-from mmtempreg.command_line import WHOLE, Parser, distinct, named, run
+from mmtempreg.command_line import WHOLE, Parser, distinct, named, numbers, run
 from mmtempreg.video import open_frames
 from mmtempreg.visualization.pixel_plot import CHANNELS, plot_pixels
-
-
-def numbers(count: int) -> Callable[[str], tuple[int, ...]]:
-    """The `type` of so many whole numbers >= 0 between commas."""
-
-    def parse(text: str) -> tuple[int, ...]:
-        parts = text.split(",")
-        if len(parts) != count or not all(part.strip().isdecimal() for part in parts):
-            raise argparse.ArgumentTypeError(f"{text!r} is not {count} whole numbers between commas")
-        return tuple(map(int, parts))
-
-    return parse
 
 
 def main() -> None:

@@ -181,7 +181,7 @@ class HDRCNN(BaseModule):
         super().init_weights()
         if self.init_cfg is None:
             for up in self.decoder:
-                up.init_weights()
+                up.init_weights()  # type: ignore[operator]
             with torch.no_grad():
                 identity = torch.eye(3).view(3, 3, 1, 1)
                 self.input_fusion.weight.copy_(torch.cat([identity, identity], dim=1))

@@ -1,0 +1,422 @@
+"""The report's page: what it holds, and what it does in a real browser."""
+
+import base64
+import json
+import re
+import shutil
+from fractions import Fraction
+
+import numpy as np
+import pytest
+import torch
+
+from mmtempreg.apis import measure_videos
+from mmtempreg.functional import luminance
+from mmtempreg.video import Frame, VideoWriter, open_frames, open_writer
+from mmtempreg.visualization import PageRecorder, report_videos
+from mmtempreg.visualization import page_recorder as recorder_module
+from mmtempreg.visualization.report_page import left_out, page_data
+
+FRAMES, HEIGHT, WIDTH = 30, 48, 64
+NAMES = ["flickers", '</script><b>steady & "quoted"</b>']
+
+
+def scene(t):
+    """A smooth pattern that moves by half a pixel per frame."""
+    y, x = np.mgrid[:HEIGHT, :WIDTH]
+    grey = 128 + 60 * np.sin((x + t / 2) / 5) * np.cos(y / 7)
+    return np.repeat(grey[:, :, None], 3, axis=2)
+
+
+def write(path, shade):
+    with VideoWriter(path, 10, crf=4) as writer:
+        for t in range(FRAMES):
+            writer.write(Frame(np.clip(np.rint(scene(t) + shade(t)), 0, 255).astype(np.uint8), Fraction(t, 10)))
+    return path
+
+
+@pytest.fixture(scope="module")
+def videos(tmp_path_factory):
+    """A reference, one that flickers and has a bad moment at frame 17, and one that is a little darker."""
+    folder = tmp_path_factory.mktemp("videos")
+    shades = [lambda t: 0, lambda t: 6 * (-1) ** t + 50 * (t == 17), lambda t: -3]
+    return [write(folder / f"{n}.mp4", shade) for n, shade in enumerate(shades)]
+
+
+@pytest.fixture(scope="module")
+def page(videos, tmp_path_factory):
+    path = tmp_path_factory.mktemp("report") / "report.html"
+    reference, *processed = map(open_frames, videos)
+    found = report_videos(path, dict(zip(NAMES, processed)), reference)
+    return path, found
+
+
+def data_of(path):
+    text = path.read_text()
+    return json.loads(re.search(r'<script type="application/json" id="data">(.*?)</script>', text, re.S)[1])
+
+
+# ---------------------------------------------------------------- what it holds
+
+
+def test_curves_are_what_was_measured(page, videos):
+    """Of each frame alone: F, the change along the motion, K; and their means are the table's."""
+    path, found = page
+    data = data_of(path)
+    curves = {chart["id"]: chart["series"] for chart in data["charts"]}
+    assert list(curves) == ["F", "change", "R", "K"]
+    for number, video in enumerate(found.videos):
+        change = np.array(curves["change"][number]["values"][1:], float)
+        assert np.mean(change**2) == pytest.approx(video.values["warp_error"], rel=1e-3)
+        floor = np.array(curves["change"][2]["values"][1:], float)
+        noise = (1 / 255) ** 2 / 6
+        expected = np.sqrt((change**2 + noise) / (floor**2 + noise))
+        np.testing.assert_allclose(np.array(curves["F"][number]["values"][1:], float), expected, rtol=2e-3)
+        assert curves["F"][number]["values"][0] is None
+        assert np.mean(np.array(curves["K"][number]["values"])) == pytest.approx(video.values["K"], rel=0.05)
+    assert curves["change"][2]["floor"]
+    assert data["worst"][0]["moments"][0]["frame"] in (17, 18)
+
+
+def test_pixels_are_those_of_the_frames(page, videos):
+    data = data_of(page[0])
+    pictures, grid = data["pictures"], data["pictures"]["grid"]
+    assert (grid["columns"], grid["rows"]) == (WIDTH, HEIGHT)  # so small that all are held
+    held = np.frombuffer(base64.b64decode(pictures["pixels"]), np.uint8).reshape(3, HEIGHT, WIDTH, FRAMES)
+    for number, path in enumerate(videos):
+        frames = np.stack([frame.image for frame in open_frames(path)])
+        expected = luminance(torch.from_numpy(frames.transpose(0, 3, 1, 2)) / 255)[:, 0].numpy()
+        values = pictures["values"]["offset"] + pictures["values"]["scale"] * held[number].transpose(2, 0, 1)
+        np.testing.assert_allclose(values, expected, atol=0.5 / 255 + 1e-6)
+
+
+def test_the_videos_are_in_step_in_one(page, videos, tmp_path):
+    path, _ = page
+    (tmp_path / "all.mp4").write_bytes(base64.b64decode(re.search(r'id="video">(.*?)</script>', path.read_text())[1]))
+    pictures, mosaic = data_of(path)["pictures"], list(open_frames(tmp_path / "all.mp4"))
+    assert len(mosaic) == FRAMES
+    height, width = pictures["tileHeight"], pictures["tileWidth"]
+    for number, video in enumerate(videos):
+        row, column = divmod(number, pictures["columns"])
+        for frame, own in zip(mosaic, open_frames(video)):
+            tile = frame.image[row * height : (row + 1) * height, column * width : (column + 1) * width]
+            assert np.abs(tile.astype(int) - own.image).mean() < 4
+    # the change along the motion: bright where it flickers, dark where it does not
+    heat = [divmod(3 + number, pictures["columns"]) for number in range(3)]
+    means = [mosaic[17].image[r * height : (r + 1) * height, c * width : (c + 1) * width].mean() for r, c in heat]
+    assert means[1] > 100 > 40 > max(means[0], means[2])
+
+
+def test_markup_in_names_is_text(page):
+    text = page[0].read_text()
+    assert "<b>" not in text
+    assert data_of(page[0])["names"][2] == NAMES[1]
+    assert str(page[0].parent) not in text
+
+
+def test_no_other_host_is_named_but_in_the_licence(page):
+    text = re.sub(r'id="video">.*?</script>', "", page[0].read_text())
+    policy = re.search(r'Content-Security-Policy" content="(.*?)"', text)[1]
+    assert policy.startswith("default-src &#39;none&#39;")
+    assert "unsafe" not in policy
+    found = set(re.findall(r"https?://[^\s\"'<)]+", text))
+    assert found == {"https://github.com/leeoniya/uPlot"}
+    assert re.search("MIT licence", text)
+
+
+def test_the_best_is_marked(page):
+    rows = re.findall(r"<tr.*?</tr>", page[0].read_text(), re.S)
+    flickers, steady = (row for row in rows[2:4])
+    assert 'class="best"' in steady
+    assert flickers.count("★") < steady.count("★")
+    assert "★" not in rows[1]  # the reference is no rival
+
+
+# ---------------------------------------------------------------- what is left out, and said
+
+
+def test_long_and_many_are_cut_and_said(videos, tmp_path, monkeypatch):
+    monkeypatch.setattr(recorder_module, "EMBEDDED_FRAMES", 8)
+    monkeypatch.setattr(recorder_module, "MAX_VIDEOS", 2)
+    monkeypatch.setattr("mmtempreg.visualization.report_page.MAX_POINTS", 10)
+    reference, *processed = map(open_frames, videos)
+    report_videos(tmp_path / "r.html", dict(zip("ab", processed)), reference)
+    data, text = data_of(tmp_path / "r.html"), (tmp_path / "r.html").read_text()
+    assert data["pictures"]["frames"] == 8
+    assert data["pictures"]["videos"] == 2
+    assert "Pictures of the first 2 of 3 videos." in text
+    assert "Pictures and pixels of the first 8 of 30 frames; --assets FOLDER keeps all beside the page." in text
+    assert "Curves show the largest of each 3 frames." in text
+    curve = data["charts"][0]["series"][0]["values"]
+    assert len(curve) == 10
+    assert max(curve) == pytest.approx(
+        np.nanmax(measure_videos({"a": processed[0]}, reference).videos[0].flicker_along), rel=1e-3
+    )
+    report_videos(tmp_path / "r.html", dict(zip("ab", processed)), reference, assets=tmp_path / "beside it")
+    assert data_of(tmp_path / "r.html")["pictures"]["frames"] == FRAMES
+    assert data_of(tmp_path / "r.html")["videoFile"] == "beside%20it/video.mp4"
+    assert len(list(open_frames(tmp_path / "beside it" / "video.mp4"))) == FRAMES
+    assert 'id="video"></script>' in (tmp_path / "r.html").read_text()
+
+
+@pytest.mark.parametrize("reference", [True, False])
+def test_one_frame_and_no_reference(videos, tmp_path, reference):
+    for number in range(2):
+        with open_writer(tmp_path / f"{number}.mp4", open_frames(videos[number])) as writer:
+            writer.write(next(iter(open_frames(videos[number]))))
+    one, two = (open_frames(tmp_path / f"{number}.mp4") for number in range(2))
+    found = report_videos(tmp_path / "r.html", {"one": one}, two if reference else None)
+    assert found.num_frames == 1
+    data = data_of(tmp_path / "r.html")
+    assert data["pictures"]["frames"] == 1
+    assert "n/a" in (tmp_path / "r.html").read_text()
+    assert "NaN" not in json.dumps(data)
+
+
+def test_a_region_is_held_whole_or_refused(videos, tmp_path):
+    found = report_videos(tmp_path / "r.html", {"a": open_frames(videos[0])}, region=(10, 20, 7, 5))
+    grid = page_data(found, None)
+    assert grid["pictures"] is None
+    assert data_of(tmp_path / "r.html")["pictures"]["grid"] == dict(x=10, y=20, width=7, height=5, columns=7, rows=5)
+    for region, said in (((60, 0, 9, 9), "is not in 64x48"), ((0, 0, 0, 1), "is not in")):
+        with pytest.raises(ValueError, match=said):
+            PageRecorder([open_frames(videos[0])], region=region)
+    assert left_out(found, None) == []
+
+
+@pytest.mark.parametrize("size", [(2160, 3840), (7, 4000), (4000, 7), (128, 128)])
+@pytest.mark.parametrize("number", [2, 12])
+def test_tiles_fit_into_what_browsers_decode(size, number):
+    height, width = recorder_module._tile(size, 640, number)
+    columns = recorder_module.MOSAIC_EDGE // width
+    assert height % 2 == width % 2 == 0
+    assert max(height, width) <= 640
+    assert -(-number // columns) * height <= recorder_module.MOSAIC_EDGE
+
+
+def test_what_fails_leaves_nothing(videos, tmp_path):
+    with pytest.raises(ValueError, match="differ in length"):
+        short = tmp_path / "short.mp4"
+        with open_writer(short, open_frames(videos[0])) as writer:
+            for _, frame in zip(range(5), open_frames(videos[0])):
+                writer.write(frame)
+        report_videos(tmp_path / "r.html", {"a": open_frames(short)}, open_frames(videos[0]))
+    assert [path.name for path in tmp_path.iterdir()] == ["short.mp4"]
+
+
+# ---------------------------------------------------------------- in a browser
+
+
+@pytest.fixture(scope="module")
+def browser():
+    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    chromium = shutil.which("chromium") or shutil.which("google-chrome")
+    if chromium is None:
+        pytest.skip("there is no Chromium: apt install chromium")
+    with playwright.sync_playwright() as p:
+        started = p.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+        yield started
+        started.close()
+
+
+@pytest.fixture
+def opened(browser, page):
+    """The page in a window without network; what went wrong is told at the end."""
+    context = browser.new_context(viewport=dict(width=1280, height=900), offline=True)
+    tab, wrong = context.new_page(), []
+    # but for what it thinks of `pixel` below
+    tab.on(
+        "console",
+        lambda m: wrong.append(m.text) if m.type in ("error", "warning") and "Canvas2D" not in m.text else None,
+    )
+    tab.on("pageerror", lambda error: wrong.append(str(error)))
+    tab.on("request", lambda r: None if r.url.startswith(("file:", "blob:", "data:")) else wrong.append(r.url))
+    tab.goto(page[0].as_uri())
+    until(tab, "document.querySelector('#panes canvas').dataset.frame === '0'")
+    yield tab
+    context.close()
+    assert wrong == []
+
+
+def until(tab, expression):
+    """Waits for it to be true: the page's policy forbids what playwright's own waiting evaluates."""
+    for _ in range(100):
+        if tab.evaluate(expression):
+            return
+        tab.wait_for_timeout(50)
+    pytest.fail(f"this never came true: {expression}")
+
+
+def frame_shown(tab):
+    return int(tab.locator("#seek").input_value())
+
+
+def pixel(tab, x, y):
+    """The middle of the canvas's red values around a place, in parts of it."""
+    return tab.evaluate(
+        """([x, y]) => {
+            const c = document.querySelector("#panes canvas");
+            return c.getContext("2d").getImageData(x * c.width, y * c.height, 1, 1).data[0];
+        }""",
+        [x, y],
+    )
+
+
+def test_it_plays_steps_and_loops(opened):
+    opened.get_by_role("button", name="Play").click()
+    until(opened, "Number(document.getElementById('seek').value) >= 3")
+    opened.get_by_role("button", name="Pause").click()
+    stopped = frame_shown(opened)
+    opened.get_by_role("button", name="Next frame").click()
+    assert frame_shown(opened) == stopped + 1
+    until(opened, f"document.querySelector('#panes canvas').dataset.frame === '{stopped + 1}'")
+    opened.locator("h1").click()
+    opened.keyboard.press("ArrowLeft")
+    opened.keyboard.press("Shift+ArrowRight")  # a second: 10 frames
+    assert frame_shown(opened) == stopped + 10
+    opened.locator("#loop").check()
+    opened.locator("#speed").select_option("0.5")
+    opened.keyboard.press("l")
+    opened.keyboard.press("l")
+    opened.locator("h1").click()
+    opened.keyboard.press("Space")
+    seen = set()
+    for _ in range(40):
+        opened.wait_for_timeout(80)
+        seen.add(frame_shown(opened))
+    assert min(seen) >= min(stopped + 10, FRAMES - 10)
+    assert max(seen) <= stopped + 20
+    assert len(seen) >= 6
+
+
+def test_frames_are_those_of_the_videos(opened, videos):
+    """What the canvas shows of frame 17 on the right is the reference's frame 17, and not a neighbour's."""
+    frames = [frame.image for frame in open_frames(videos[0])]
+    opened.locator("#left").select_option("0")
+    for frame in (17, 3, 29, 0):
+        opened.evaluate(
+            "f => { const s = document.getElementById('seek'); s.value = f; s.dispatchEvent(new Event('input')); }",
+            frame,
+        )
+        until(opened, f"document.querySelector('#panes canvas').dataset.frame === '{frame}'")
+        opened.wait_for_timeout(150)
+        shown = [pixel(opened, (x + 0.5) / WIDTH, 0.3) for x in range(2, WIDTH // 2 - 2)]
+        errors = [np.abs(np.array(shown) - f[int(0.3 * HEIGHT), 2 : WIDTH // 2 - 2, 0]).mean() for f in frames]
+        assert int(np.argmin(errors)) == frame
+        assert min(errors) < 5
+
+
+def test_the_slider_splits_the_picture(opened):
+    opened.evaluate(
+        "() => { const s = document.getElementById('seek'); s.value = 17; s.dispatchEvent(new Event('input')); }"
+    )
+    until(opened, "document.querySelector('#panes canvas').dataset.frame === '17'")
+    opened.wait_for_timeout(200)
+    place = (0.4, 0.5)
+    bright = pixel(opened, *place)  # left of the split: the video that flashes at frame 17
+    opened.locator("#split").fill("200")
+    dark = pixel(opened, *place)
+    assert bright > dark + 25
+    box = opened.locator("#panes canvas").bounding_box()
+    opened.mouse.move(box["x"] + 0.2 * box["width"], box["y"] + 0.5 * box["height"])
+    opened.mouse.down()
+    opened.mouse.move(box["x"] + 0.7 * box["width"], box["y"] + 0.5 * box["height"], steps=5)
+    opened.mouse.up()
+    assert abs(int(opened.locator("#split").input_value()) - 700) < 15
+    assert pixel(opened, *place) == bright
+
+
+def test_side_by_side_with_the_reference_and_the_heat_map(opened):
+    opened.locator("#mode").select_option("side")
+    assert opened.locator("#panes canvas").count() == 3
+    opened.get_by_label("reference", exact=True).uncheck()
+    assert opened.locator("#panes canvas").count() == 2
+    before = pixel(opened, 0.5, 0.5)
+    opened.get_by_role("checkbox", name="change along the motion").check()
+    assert pixel(opened, 0.5, 0.5) != before
+    assert opened.locator("#heat-scale").is_visible()
+    assert "change along the motion" in opened.locator("#panes canvas").first.get_attribute("aria-label")
+    opened.get_by_role("button", name="Zoom in").click()
+    assert "enlarged" in opened.locator("#panes canvas").first.get_attribute("class")
+
+
+def test_a_click_on_a_chart_goes_there_and_worst_moments_are_links(opened):
+    over = opened.locator("#chart-F .u-over")
+    over.scroll_into_view_if_needed()
+    box = over.bounding_box()
+    opened.mouse.move(box["x"] + box["width"] * 20 / (FRAMES - 1), box["y"] + 20)
+    opened.mouse.click(box["x"] + box["width"] * 20 / (FRAMES - 1), box["y"] + 20)
+    assert frame_shown(opened) == 20
+    opened.locator("#worst button").first.click()
+    assert frame_shown(opened) in (17, 18)
+
+
+def test_a_click_on_a_pixel_draws_it_over_time(opened, videos):
+    box = opened.locator("#panes canvas").bounding_box()
+    opened.mouse.click(box["x"] + (20 + 0.5) / WIDTH * box["width"], box["y"] + (30 + 0.5) / HEIGHT * box["height"])
+    assert (opened.locator("#pixel-x").input_value(), opened.locator("#pixel-y").input_value()) == ("20", "30")
+    label = opened.locator("#pixel-chart").get_attribute("aria-label")
+    values = [frame.image[30, 20].astype(float) / 255 for frame in open_frames(videos[0])]
+    grey = [float(luminance(torch.tensor(v).view(3, 1, 1))) for v in values]
+    low, high = (float(n) for n in re.search(r"reference from ([\d.]+) to ([\d.]+)", label).groups())
+    assert (low, high) == pytest.approx((min(grey), max(grey)), abs=0.01)
+    opened.locator("#pixel-x").fill("5")
+    opened.locator("#pixel-x").press("Enter")
+    assert "(5, 30)" in opened.locator("#pixel-chart").get_attribute("aria-label")
+
+
+def test_tab_reaches_every_control(opened):
+    wanted = opened.evaluate(
+        """() => [...document.querySelectorAll("button, select, input, [tabindex='0'], a[href]")]
+            .filter((e) => e.offsetParent !== null).length"""
+    )
+    opened.evaluate("() => document.activeElement.blur()")
+    reached = set()
+    for _ in range(2 * wanted):
+        opened.keyboard.press("Tab")
+        reached.add(opened.evaluate(
+            """() => { const e = document.activeElement; return e === document.body ? "" :
+                [...document.querySelectorAll("*")].indexOf(e).toString(); }"""
+        ))  # fmt: skip
+    assert len(reached - {""}) == wanted > 15
+
+
+def test_everything_has_a_name(opened):
+    nameless = opened.evaluate(
+        """() => [...document.querySelectorAll("button, select, input, #panes canvas, section, [role=img]")]
+            .filter((e) => !(e.ariaLabel || e.getAttribute("aria-labelledby") || e.textContent.trim() ||
+                e.labels?.length))
+            .map((e) => e.outerHTML)"""
+    )
+    assert nameless == []
+    assert (
+        opened.locator("#chart-F").get_attribute("aria-label").startswith("Flicker F along the motion. flickers: mean")
+    )
+
+
+@pytest.mark.parametrize("width", [390, 1280])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_it_fits_phones_and_the_dark(browser, page, width, scheme):
+    context = browser.new_context(viewport=dict(width=width, height=800), color_scheme=scheme)
+    tab = context.new_page()
+    tab.goto(page[0].as_uri())
+    until(tab, "document.documentElement.dataset.ready === 'true'")
+    assert tab.evaluate("document.documentElement.scrollWidth") <= width
+    ink, paper = tab.evaluate(
+        "(() => { const s = getComputedStyle(document.body); return [s.color, s.backgroundColor]; })()"
+    )
+    light = [sum(map(int, re.findall(r"\d+", colour)[:3])) for colour in (ink, paper)]
+    assert (light[0] < light[1]) == (scheme == "light")
+    context.close()
+
+
+def test_the_folder_beside_the_page_plays_too(browser, videos, tmp_path):
+    report_videos(
+        tmp_path / "r.html", {"a": open_frames(videos[1])}, open_frames(videos[0]), assets=tmp_path / "beside"
+    )
+    tab, wrong = browser.new_page(), []
+    tab.on("console", lambda message: wrong.append(message.text) if message.type == "error" else None)
+    tab.goto((tmp_path / "r.html").as_uri())
+    until(tab, "document.querySelector('#panes canvas').dataset.frame === '0'")
+    assert wrong == []
+    tab.close()
