@@ -1,5 +1,7 @@
 """Our configs and checkpoints in the hands of MMagic's own tools, and configs of the new style in ours."""
 
+import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -138,6 +140,19 @@ def test_our_config_of_the_new_style_is_the_old_one(tmp_path, monkeypatch):
         Runner.from_cfg(config).train()
         weights.append(torch.load(tmp_path / name / "epoch_1.pth")["state_dict"])
     assert all(torch.equal(weights[0][name], weights[1][name]) for name in weights[0])
+
+
+@pytest.mark.slow
+def test_both_styles_are_tested_alike(tmp_path):
+    few = [f"test_dataloader.dataset.{option}" for option in ("num_clips=1", "num_frames=3", "size=64")]
+    few += ["test_dataloader.num_workers=0", f"test_dataloader.dataset.data_root={tmp_path}"]
+    found = []
+    for name in ("hdr_transinv_a0.8", "hdr_transinv_new_style"):
+        tool("tools/test.py", f"configs/tempreg/{name}.py", "checkpoints/hdr_baseline.pth", "--out",
+             tmp_path / f"{name}.json", "--work-dir", tmp_path / name, "--cfg-options", *few)  # fmt: skip
+        found.append(json.loads((tmp_path / f"{name}.json").read_text()))
+    assert found[0] == found[1]
+    assert found[0]["SaturatedPSNR"] > 10
 
 
 def test_both_styles_see_the_same_channels(configs):
@@ -326,3 +341,13 @@ def test_frames_of_clips_have_names_for_their_pictures(tmp_path):
     assert len({name.split("/")[-1].split(".")[0] for name in names}) == 6  # what MMagic makes of it
     config = Config.fromfile(ROOT / "configs/tempreg/hdr_finetune.py")
     assert "gt_path" in config.test_dataloader.dataset.pipeline[-1].meta_keys
+
+
+def test_each_line_of_the_page_has_its_test():
+    page = (ROOT / "docs" / "use_your_own_config.md").read_text().split("## What works, and how")[1].split("\n## ")[0]
+    here = {path.name: path.read_text() for path in Path(__file__).parent.glob("test_*.py")}
+    named = re.findall(r"`(test_\w+\.py)`(?:: (.*?))? \|", page)
+    assert len(named) >= 10
+    for file, tests in named:
+        for test in re.findall("`(.*?)`", tests):
+            assert re.search(rf"def test_\w*{test}\w*\(", here[file]), (file, test)
