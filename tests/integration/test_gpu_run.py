@@ -59,7 +59,7 @@ def test_it_runs_on_a_cpu_at_toy_size(tmp_path):
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
     assert "8 of 8 jobs done" in done.stdout
-    rows = list(csv.DictReader(open(tmp_path / "iterations.csv")))
+    rows = list(csv.DictReader((tmp_path / "iterations.csv").read_text().splitlines()))
     assert {(row["strategy"], row["domain"], row["iterations"]) for row in rows} == {
         ("baseline", "procedural", "0"),
         ("finetune", "photographs", "1"),
