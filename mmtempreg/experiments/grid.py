@@ -269,7 +269,7 @@ class Cell:
         if self.alpha is not None:
             merged["model.alpha"] = self.alpha
         # as seen from the repository, where tools are run: a cell has the same hash wherever that lies
-        merged["load_from"] = str(TASKS[self.task].baseline(self.task).relative_to(ROOT))
+        merged.setdefault("load_from", str(TASKS[self.task].baseline(self.task).relative_to(ROOT)))
         config.merge_from_dict(merged)
         # training is all that a cell does with it: other data need not be there, and a new metric makes no new cell
         left = {f"{part}_{what}": None for part in ("val", "test") for what in ("dataloader", "cfg", "evaluator")}

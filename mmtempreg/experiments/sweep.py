@@ -10,8 +10,8 @@ finished. A sweep may be killed and started again with the same command: what is
 trained is only tested. --jobs cells run at a time, a core each without a GPU; on a GPU they share it.
 
 --schedule short (default) is for a CPU, `medium` and `long` (of hdr) are 3 and 10 times as long, and `full` is what the
-configs say. The options name your data where it is not where the configs look for it. Tables and plots: table.py and
-plot_sweep.py.
+configs say. The options name your data where it is not where the configs look for it, and with load_from=CHECKPOINT
+another baseline. Tables and plots: table.py and plot_sweep.py.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ class Sweep:
         row: dict[str, Any] = dict(task=cell.task, strategy=cell.strategy, alpha=cell.alpha, seed=cell.seed)
         row = {name: "" if value is None else value for name, value in row.items()} | {"config_hash": self.hash(cell)}
         if strategy.config is None:
-            checkpoint, seconds = TASKS[cell.task].baseline(cell.task), 0.0
+            checkpoint, seconds = self.baseline(cell.task), 0.0
         else:
             checkpoint, seconds = self._train(cell, strategy, folder, row["config_hash"])
         started = time.perf_counter()
@@ -85,6 +85,11 @@ class Sweep:
         """The hash of the config that the cell is trained with; of the baseline, its checkpoint's name."""
         strategy = self.strategies[cell.strategy]
         return config_hash(cell.train_config(strategy, self.train_options)) if strategy.config else "baseline"
+
+    def baseline(self, task: str) -> Path:
+        """What is fine-tuned: the shipped one, or `load_from` of the options."""
+        given = self.train_options.get("load_from")
+        return ROOT / given if given else TASKS[task].baseline(task)
 
     def _train(self, cell: Cell, strategy: Strategy, folder: Path, digits: str) -> tuple[Path, float]:
         """The checkpoint, and the seconds that it took."""
