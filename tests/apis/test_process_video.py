@@ -288,9 +288,13 @@ def test_the_command(tmp_path):
             writer.write(Frame(image, t * Fraction(1001, 30000)))
     command = [sys.executable, "tools/process_video.py", "configs/tempreg/hdr_transinv_a0.8.py"]
     command += ["checkpoints/hdr_baseline.pth", str(tmp_path / "in.mp4"), str(tmp_path / "out.mp4")]
+    command += ["--report", str(tmp_path / "report.html")]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert "5 frames in" in done.stdout
+    page = (tmp_path / "report.html").read_text()
+    assert '"names":["input","output"]' in page
+    assert '"videos":2' in page
     result = open_frames(tmp_path / "out.mp4")
     assert (result.size, result.rate, result.num_frames) == ((46, 60), Fraction(30000, 1001), 5)
     again = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)

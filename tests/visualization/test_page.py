@@ -1,10 +1,13 @@
 """The report's page: what it holds, and what it does in a real browser."""
 
 import base64
+import errno
 import json
 import re
 import shutil
+import tempfile
 from fractions import Fraction
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -202,6 +205,32 @@ def test_what_fails_leaves_nothing(videos, tmp_path):
                 writer.write(frame)
         report_videos(tmp_path / "r.html", {"a": open_frames(short)}, open_frames(videos[0]))
     assert [path.name for path in tmp_path.iterdir()] == ["short.mp4"]
+
+
+def test_no_space_leaves_nothing(videos, tmp_path, monkeypatch):
+    """Neither on the way, nor when the page itself is written; and no temporary folder."""
+
+    def full(*_args, **_options):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "tmp"))
+    (tmp_path / "tmp").mkdir()
+    for owner, name in ((VideoWriter, "write"), (Path, "write_text")):
+        with monkeypatch.context() as patched, pytest.raises(OSError, match="No space left"):
+            patched.setattr(owner, name, full)
+            report_videos(tmp_path / "r.html", {"a": open_frames(videos[1])}, open_frames(videos[0]))
+        assert [path.name for path in tmp_path.rglob("*")] == ["tmp"]
+
+
+def test_hundreds_of_videos_are_a_table(videos, tmp_path, monkeypatch):
+    monkeypatch.setattr("mmtempreg.visualization.report_page.MAX_ROWS", 4)
+    many = {f"video {i}": open_frames(videos[i % 2 + 1]) for i in range(8)}
+    report_videos(tmp_path / "r.html", many, open_frames(videos[0]), metrics=["F"])
+    text, data = (tmp_path / "r.html").read_text(), data_of(tmp_path / "r.html")
+    assert "Pictures of the first 6 of 9 videos." in text
+    assert "The first 4 of 9 videos in the table and the charts." in text
+    assert data["pictures"]["videos"] == 6
+    assert text.count("<tr") == 1 + 4
 
 
 # ---------------------------------------------------------------- in a browser
