@@ -112,12 +112,12 @@ class PageRecorder:
     @property
     def scale(self) -> float:
         """Of the held values."""
-        return 1.0 if self.channel == "a" else 1 / 255
+        return 0.8 if self.channel == "a" else 1 / 255  # sRGB has an a from -87 to 99
 
     @property
     def offset(self) -> float:
         """Of the held values."""
-        return -128.0 if self.channel == "a" else 0.0
+        return -102.0 if self.channel == "a" else 0.0
 
     @property
     def values(self) -> np.ndarray:

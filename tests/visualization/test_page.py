@@ -9,6 +9,7 @@ import tempfile
 from fractions import Fraction
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 import torch
@@ -449,3 +450,17 @@ def test_the_folder_beside_the_page_plays_too(browser, videos, tmp_path):
     until(tab, "document.querySelector('#panes canvas').dataset.frame === '0'")
     assert wrong == []
     tab.close()
+
+
+def test_of_colours_a_is_held(videos, tmp_path):
+    """Against OpenCV's Lab."""
+    path = tmp_path / "red.mp4"
+    with VideoWriter(path, 10, crf=4) as writer:
+        writer.write(Frame(np.full((HEIGHT, WIDTH, 3), (200, 40, 60), np.uint8), Fraction(0)))
+    report_videos(tmp_path / "r.html", {"red": open_frames(path)}, channels="ab")
+    pictures = data_of(tmp_path / "r.html")["pictures"]
+    held = np.frombuffer(base64.b64decode(pictures["pixels"]), np.uint8)
+    seen = next(iter(open_frames(path))).image.astype(np.float32) / 255
+    expected = cv2.cvtColor(seen, cv2.COLOR_RGB2LAB)[..., 1].ravel()
+    assert pictures["values"]["what"] == "a of Lab"
+    np.testing.assert_allclose(pictures["values"]["offset"] + pictures["values"]["scale"] * held, expected, atol=0.6)
