@@ -173,8 +173,8 @@ def prepare(plan: Plan) -> None:
         held = InMemoryDataset(DATASETS.build(source), num_workers=os.cpu_count() or 1)
         folder = plan.out / "data" / domain
         folder.mkdir(parents=True, exist_ok=True)
-        np.save(folder / "img.npy", held._images.numpy())
-        np.save(folder / "gt.npy", held._radiance.numpy())
+        np.save(folder / "img.npy", held.images.numpy())
+        np.save(folder / "gt.npy", held.radiance.numpy())
 
 
 def register_prepared() -> None:

@@ -39,6 +39,10 @@ class InMemoryDataset(Dataset):
         num_workers: Processes that read the other dataset.
         indices: The first so many of the images; None: all.
 
+    Attributes:
+        images: (M, H, W, 3) uint8.
+        radiance: (M, H, W, 3) float32.
+
     Raises:
         ValueError: If images differ in size, are no RGB, or hold no crop of this size.
     """
@@ -57,14 +61,14 @@ class InMemoryDataset(Dataset):
         self.metainfo = getattr(self.source, "metainfo", {})
         self.flip_ratio = flip_ratio
         count = len(self.source) if indices is None else min(indices, len(self.source))
-        self._images, self._radiance = _read(self.source, count, torch.device(device), num_workers)
-        height, width = self._images.shape[1:3]
+        self.images, self.radiance = _read(self.source, count, torch.device(device), num_workers)
+        height, width = self.images.shape[1:3]
         self.crop_size = (height, width) if crop_size is None else crop_size
         if self.crop_size[0] > height or self.crop_size[1] > width:
             raise ValueError(f"images of {width}x{height} hold no crop_size={self.crop_size} (height, width)")
 
     def __len__(self) -> int:
-        return len(self._images)
+        return len(self.images)
 
     def __getitem__(self, index: int) -> dict[str, Any]:
         """A batch of one."""
@@ -72,10 +76,10 @@ class InMemoryDataset(Dataset):
 
     def __getitems__(self, indices: Sequence[int]) -> list[dict[str, Any]]:
         """One batch, which a collate function has nothing to add to."""
-        rows = self._along(len(indices), self._images.shape[1], self.crop_size[0])[:, :, None]
-        columns = self._along(len(indices), self._images.shape[2], self.crop_size[1])[:, None, :]
+        rows = self._along(len(indices), self.images.shape[1], self.crop_size[0])[:, :, None]
+        columns = self._along(len(indices), self.images.shape[2], self.crop_size[1])[:, None, :]
         which = torch.tensor([int(i) for i in indices], device=rows.device)[:, None, None]
-        image, radiance = (held[which, rows, columns].permute(0, 3, 1, 2) for held in (self._images, self._radiance))
+        image, radiance = (held[which, rows, columns].permute(0, 3, 1, 2) for held in (self.images, self.radiance))
         return [dict(inputs=image, data_samples=DataSample(gt_img=radiance))]
 
     def _along(self, number: int, size: int, length: int) -> Tensor:
@@ -84,7 +88,7 @@ class InMemoryDataset(Dataset):
         ahead = torch.arange(length).expand(number, length)
         backwards = torch.rand(number, 1) < self.flip_ratio
         read = first + torch.where(backwards, length - 1 - ahead, ahead)
-        return read.to(self._images.device, non_blocking=True)
+        return read.to(self.images.device, non_blocking=True)
 
 
 def _read(source: Any, count: int, device: torch.device, num_workers: int) -> tuple[Tensor, Tensor]:

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from ..validation import Interval, check_arguments
 from .base import DrawnTransform, ImageRange, RandomTransform
+from .compose import build_transforms
 
 
 class ChoiceTransform(DrawnTransform):
@@ -59,12 +60,8 @@ class ChoiceTransformPair(RandomTransform):
         weights = [1.0] * len(transforms) if weights is None else list(weights)
         if not transforms or len(weights) != len(transforms) or sum(weights) <= 0:
             raise ValueError(f"give transforms, and a weight for each or none: got {transforms} and {weights}")
-        self.transforms = [MODELS.build(t) if isinstance(t, dict) else t for t in transforms]
+        self.transforms, self.padding_mode = build_transforms(transforms)
         self.weights = torch.tensor(weights, dtype=torch.float64)
-        modes = {t.padding_mode for t in self.transforms if t.padding_mode is not None}
-        if len(modes) > 1:
-            raise ValueError(f"the transforms' padding_mode must agree, got {sorted(modes)}")
-        self.padding_mode = modes.pop() if modes else None
 
     def sample(
         self, x: Tensor, generator: torch.Generator | None = None, image_range: ImageRange = ImageRange()

@@ -12,6 +12,19 @@ from ..validation import check_arguments
 from .base import DrawnTransform, ImageRange, RandomTransform
 
 
+def build_transforms(transforms: Sequence[dict | RandomTransform]) -> tuple[list[RandomTransform], str | None]:
+    """Random transforms of configs, and their common `padding_mode`; None if none of them moves anything.
+
+    Raises:
+        ValueError: If they have several.
+    """
+    built = [MODELS.build(t) if isinstance(t, dict) else t for t in transforms]
+    modes = {t.padding_mode for t in built if t.padding_mode is not None}
+    if len(modes) > 1:
+        raise ValueError(f"the transforms' padding_mode must agree, got {sorted(modes)}")
+    return built, modes.pop() if modes else None
+
+
 class ComposeTransform(DrawnTransform):
     """Drawn transforms one after the other: one interpolation for all geometry, then all noise."""
 
@@ -48,11 +61,7 @@ class ComposeTransformPair(RandomTransform):
     def __init__(self, transforms: Sequence[dict | RandomTransform]) -> None:
         if not transforms:
             raise ValueError("ComposeTransformPair needs at least one transform")
-        self.transforms = [MODELS.build(t) if isinstance(t, dict) else t for t in transforms]
-        modes = {t.padding_mode for t in self.transforms if t.padding_mode is not None}
-        if len(modes) > 1:
-            raise ValueError(f"the transforms' padding_mode must agree, got {sorted(modes)}")
-        self.padding_mode = modes.pop() if modes else None
+        self.transforms, self.padding_mode = build_transforms(transforms)
 
     def sample(
         self, x: Tensor, generator: torch.Generator | None = None, image_range: ImageRange = ImageRange()
