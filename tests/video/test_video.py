@@ -424,7 +424,7 @@ def test_a_full_disk_leaves_nothing_behind(tmp_path, name):
 
 def test_a_fork_reads_on_where_its_parent_has_read(tmp_path):
     """As a data loader's worker does. FFmpeg's threads are not forked: it would wait for them without an end."""
-    sizes = {"a": (48, 64), "b": (96, 80)}
+    sizes = {"a": (144, 176), "b": (360, 640)}  # of small pictures it starts no threads
     for name, (height, width) in sizes.items():
         with VideoWriter(tmp_path / f"{name}.mp4", 25) as writer:
             for t in range(2):
