@@ -24,8 +24,8 @@ MAX_VIDEOS = 6
 EMBEDDED_FRAMES = 1500
 """Frames whose pictures a page holds in itself: a minute at 25 per second. Beside it, in a folder, all."""
 
-EMBEDDED_BYTES = 24 << 20
-"""What the video in a page may take, about; the encoder's bit rate is limited to it."""
+EMBEDDED_BYTES = 13 << 20
+"""What the video in a page may take, about: the page stays below the 25 MB that mail takes. Limits the bit rate."""
 
 EMBEDDED_EDGE, SIDE_EDGE = 640, 1280
 """Longest side of a picture in the page, and in the folder beside it; larger ones are reduced."""

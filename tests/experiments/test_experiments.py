@@ -215,7 +215,15 @@ def test_documents_are_filled_with_what_the_files_say(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "name", ["README.md", "docs/results.md", "docs/results_by_residual.md", "docs/metrics.md", "docs/real_models.md"]
+    "name",
+    [
+        "README.md",
+        "docs/results.md",
+        "docs/results_by_residual.md",
+        "docs/metrics.md",
+        "docs/real_models.md",
+        "docs/full_length.md",
+    ],
 )
 def test_our_documents_say_what_our_files_say(name):
     text = (ROOT / name).read_text()
