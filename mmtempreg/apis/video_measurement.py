@@ -398,13 +398,15 @@ class _Video:
         self._pixels: list[Tensor] = []
 
     def start(self, clip: Clip, temporal: dict[str, Any], warping: dict[str, Any]) -> None:
-        """Makes the meters; the two kinds that pictures are made of have options of their own."""
+        """Makes the meters; the kinds that pictures are made of have options of their own."""
         self._peak = clip.peak
         kinds: list[type[Meter]] = [TemporalEnergyMeter, *(meter.summed_by() for meter in self._chosen)]
         for kind in dict.fromkeys(kinds):
             options: dict[str, Any] = {}
             if kind in (TemporalEnergyMeter, WarpErrorMeter):
                 options = dict(temporal if kind is TemporalEnergyMeter else warping, maps=True)
+            elif kind is DetailMeter:
+                options = dict(each_frame=True)
             self._meters[kind] = kind.of_clip(clip, **options)
 
     def update(self, view: _View, target: _View | None, motion: Motion | str | None) -> None:

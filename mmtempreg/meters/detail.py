@@ -33,6 +33,7 @@ class DetailMeter(Meter):
 
     Args:
         sigma: Standard deviation of the high-pass in pixels.
+        each_frame: Keep `over_time` too, for pictures.
 
     Attributes:
         over_time: (frames,) K of each frame; nan where the reference has no detail. There after `finish`.
@@ -42,12 +43,16 @@ class DetailMeter(Meter):
     ideal = 1.0
     about = "fine detail kept: 1 is as sharp as the truth, 0 a blur, above 1 sharper or noisy"
 
-    def __init__(self, sigma: float = SIGMA) -> None:
+    def __init__(self, sigma: float = SIGMA, each_frame: bool = False) -> None:
         if not sigma > 0:
             raise ValueError(f"sigma must be a positive number of pixels, got {sigma}")
-        self.sigma = sigma
+        self.sigma, self.each_frame = sigma, each_frame
+        self._start()
+
+    def _start(self) -> None:
         self._sums = (0.0, 0.0, 0.0)
-        self._over_time: list[float] = []
+        if self.each_frame:
+            self._over_time: list[float] = []
 
     def update(self, pred: Tensor, target: Tensor | None = None, mask: Tensor | None = None) -> None:
         target = require(target, pred)
@@ -58,12 +63,15 @@ class DetailMeter(Meter):
         ]
         count = float(weight.expand_as(pred).sum(dtype=torch.float64))
         self._sums = (self._sums[0] + energies[0], self._sums[1] + energies[1], self._sums[2] + count)
-        self._over_time.append(self.value((energies[0], energies[1], count)))
+        if self.each_frame:
+            self._over_time.append(self.value((energies[0], energies[1], count)))
 
     def finish(self) -> Sums:
         """(energy of the prediction, of the target, number of values)."""
-        sums, self._sums = self._sums, (0.0, 0.0, 0.0)
-        self.over_time, self._over_time = np.array(self._over_time), []
+        sums = self._sums
+        if self.each_frame:
+            self.over_time = np.array(self._over_time)
+        self._start()
         return sums
 
     @staticmethod

@@ -75,7 +75,7 @@ def test_over_time_is_k_of_each_frame_alone():
     generator = torch.Generator().manual_seed(3)
     truth = torch.rand(4, 1, 24, 32, generator=generator)
     clip = truth * torch.tensor([1.0, 0.5, 2.0, 0.0]).view(4, 1, 1, 1)
-    meter = DetailMeter()
+    meter = DetailMeter(each_frame=True)
     for frame, target in zip(clip, truth):
         meter.update(frame, target)
     meter.finish()
