@@ -8,8 +8,10 @@ import sys
 import traceback
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
+from .atomic_write import check_output
 from .internals import close_progress_bars
 from .validation import Interval, check_value
 
@@ -60,6 +62,20 @@ WHOLE = within("[1, inf)", int)
 COUNT = within("[0, inf)", int)
 STOPS = within("[-50, 50]")
 """Exposure in powers of two."""
+
+
+REPORTS = (".html", ".png", ".pdf", ".svg")
+
+
+def check_report(path: Path, inputs: Iterable[str]) -> None:
+    """Says before any work that a report cannot be written.
+
+    Raises:
+        ValueError, OSError: If it ends otherwise, or as `check_output` says.
+    """
+    check_output(path, list(inputs))
+    if path.suffix.lower() not in REPORTS:
+        raise ValueError(f"{path}: a report ends in {', '.join(REPORTS)}")
 
 
 def numbers(count: int) -> Callable[[str], tuple[int, ...]]:

@@ -18,12 +18,11 @@ from pathlib import Path
 from typing import Any
 
 from mmtempreg.atomic_write import check_output, replace_when_written
-from mmtempreg.command_line import STOPS, Parser, distinct, numbers, run, tell, within
+from mmtempreg.command_line import STOPS, Parser, check_report, distinct, numbers, run, tell, within
 from mmtempreg.meters import METERS, Meter
 from mmtempreg.video import open_frames
 from mmtempreg.video.reader import MATRICES
 
-REPORTS = (".html", ".png", ".pdf", ".svg")
 CHANNELS = ("luminance", "rgb", "ab")
 
 
@@ -71,11 +70,11 @@ def measure(args: argparse.Namespace) -> None:
     if len(args.videos) < 2 and not args.no_reference:
         raise ValueError("there must be a reference and a processed video, or --no-reference")
     named = [(v, v) if "=" not in v or Path(v).exists() else tuple(v.split("=", 1)) for v in args.videos]
-    for path in (args.json, args.csv, args.report):
+    for path in (args.json, args.csv):
         if path is not None:
             check_output(path, [video for _, video in named])
-    if args.report is not None and args.report.suffix.lower() not in REPORTS:
-        raise ValueError(f"{args.report}: a report ends in {', '.join(REPORTS)}")
+    if args.report is not None:
+        check_report(args.report, [video for _, video in named])
     if (args.assets or args.region) and (args.report is None or args.report.suffix.lower() != ".html"):
         raise ValueError("--assets and --region are of a page: give --report NAME.html")
     if args.assets:

@@ -18,14 +18,11 @@ from mmengine.config import DictAction
 from tqdm import tqdm
 
 import mmtempreg  # noqa: F401, before MMagic is imported
-from mmtempreg.atomic_write import check_output
-from mmtempreg.command_line import COUNT, STOPS, Parser, run, tell, within
+from mmtempreg.command_line import COUNT, STOPS, Parser, check_report, run, tell, within
 from mmtempreg.config_tools import read_config, type_name
 from mmtempreg.video import FrameFiles, FrameSource, open_frames, open_writer
 from mmtempreg.video.image_files import HDR_SUFFIXES, IMAGE_SUFFIXES
 from mmtempreg.video.reader import MATRICES
-
-REPORTS = (".html", ".png", ".pdf", ".svg")
 
 
 def main() -> None:
@@ -77,9 +74,7 @@ def process(args: argparse.Namespace) -> None:
         if path is not None:
             open_writer(path, source, args.codec, args.crf, overwrite=args.overwrite, lossless=args.lossless)
     if args.report is not None:
-        check_output(args.report, [args.input, args.output])
-        if args.report.suffix.lower() not in REPORTS:
-            raise ValueError(f"{args.report}: a report ends in {', '.join(REPORTS)}")
+        check_report(args.report, [args.input, args.output])
     from mmtempreg.apis import BlindConsistencyFilter, FrameModel, process_video
 
     config = read_config(args.config, args.cfg_options)

@@ -36,16 +36,11 @@ import numpy as np
 import torch
 
 import mmtempreg  # noqa: F401, before MMagic is imported
+from mmtempreg.experiments.grid import KNOWN, ROOT, Cell
 
 from .schedule import Job, run_jobs
 
-ROOT = Path(__file__).resolve().parents[2]
-SMALL_MOTION = dict(type="AffineTransformPair")
-# Over a second: tens of pixels, zooms of 10 %.
-LARGE_MOTION = dict(type="AffineTransformPair", translate=24.0, rotate=4.0, zoom=0.1, shear=2.0)
-MIXED_MOTION = dict(type="ChoiceTransformPair", transforms=[SMALL_MOTION, LARGE_MOTION], weights=[3, 1])
 NO_GPU = (("CUDA_VISIBLE_DEVICES", ""),)  # tests take the cores that the trainings leave
-L1 = {"model.regularization.distance": dict(type="L1Loss")}
 
 
 @dataclass(frozen=True)
@@ -53,60 +48,40 @@ class Run:
     """A fine-tuning.
 
     Attributes:
-        strategy: Its name in the results.
-        config: In configs/tempreg, without `hdr_`.
-        alpha: Strength, or None.
-        options: What differs from the config.
+        cell: Strategy, strength and seed, of the sweeps' grid.
         domain: What it is trained on.
-        seed: Its seed.
         tested: Whether it is tested on its way too.
     """
 
-    strategy: str
-    config: str
-    alpha: float | None
-    options: Mapping[str, Any] = field(default_factory=dict)
-    domain: str = "procedural"
-    seed: int = 0
+    cell: Cell
+    domain: str
     tested: bool = False
 
     @property
     def name(self) -> str:
         """Of its files."""
-        strength = "" if self.alpha is None else f"_a{self.alpha:g}"
-        return f"{self.domain}_{self.strategy}{strength}_seed{self.seed}"
+        return f"{self.domain}_{self.cell.name.replace('/', '_')}"
 
 
 def fine_tunings(seeds: Sequence[int]) -> list[Run]:
     """The most important first."""
-
-    def runs(seed: int, domain: str) -> list[Run]:
-        curves = dict(seed=seed, domain=domain, tested=True)
-        return [
-            Run("finetune", "finetune", None, **curves),
-            Run("transinv", "transinv_a0.8", 0.95, **curves),
-            Run("transinv_l1", "transinv_a0.8", 0.95, L1, **curves),
-            Run("transinv", "transinv_a0.8", 0.8, **curves),
-            Run("jacobian", "jacobian_a0.95", 0.95, **curves),
+    curves = [("finetune", None), ("transinv", 0.95), ("transinv_l1", 0.95), ("transinv", 0.8), ("jacobian", 0.95)]
+    others = [
+        ("photographs", "transinv_mixed", 0.95),
+        ("photographs", "transinv_l1_mixed", 0.95),
+        ("photographs", "transinv_far", 0.95),
+        ("procedural", "transinv_mixed", 0.95),
+        ("procedural", "transinv", 0.99),
+        ("procedural", "augment", None),
+    ]
+    return [
+        Run(Cell("hdr", strategy, alpha, seed), domain, tested)
+        for seed in seeds
+        for domain, strategy, alpha, tested in [
+            *((domain, *curve, True) for domain in ("photographs", "procedural") for curve in curves),
+            *((*other, False) for other in others),
         ]
-
-    def others(seed: int) -> list[Run]:
-        mixed = {"model.transform": {"_delete_": True, **MIXED_MOTION}}
-        large = {"model.transform": {"_delete_": True, **LARGE_MOTION}}
-        return [
-            Run("transinv_mixed", "transinv_a0.8", 0.95, mixed, "photographs", seed),
-            Run("transinv_l1_mixed", "transinv_a0.8", 0.95, {**L1, **mixed}, "photographs", seed),
-            Run("transinv_larger", "transinv_a0.8", 0.95, large, "photographs", seed),
-            Run("transinv_mixed", "transinv_a0.8", 0.95, mixed, "procedural", seed),
-            Run("transinv", "transinv_a0.8", 0.99, domain="procedural", seed=seed),
-            Run("augment", "augment", None, domain="procedural", seed=seed),
-        ]
-
-    first, *more = seeds
-    listed = [*runs(first, "photographs"), *runs(first, "procedural"), *others(first)]
-    for seed in more:
-        listed += [*runs(seed, "photographs"), *runs(seed, "procedural"), *others(seed)]
-    return listed
+    ]
 
 
 @dataclass(frozen=True)
@@ -276,23 +251,13 @@ def train_baseline(plan: Plan) -> None:
 
 def fine_tune(plan: Plan, run: Run) -> None:
     """From the baseline."""
-    from mmengine.config import Config
-
-    config = Config.fromfile(ROOT / "configs" / "tempreg" / f"hdr_{run.config}.py")
-    siamese = config.model.type == "SiameseEditModel"
-    config.merge_from_dict(
-        {
-            **run.options,
-            **quick(plan, plan.iterations, 0.05, 1e-4),
-            **without_tests(),
-            **({"model.alpha": run.alpha} if run.alpha is not None else {}),
-            **({"model.seed": run.seed} if siamese else {}),
-            "randomness.seed": run.seed,
-            "train_dataloader": loader(plan, run.domain, 8),
-            "load_from": str(plan.baseline),
-            "work_dir": str(plan.out / "work" / run.name),
-        }
-    )
+    options = {
+        **quick(plan, plan.iterations, 0.05, 1e-4),
+        "train_dataloader": loader(plan, run.domain, 8),
+        "load_from": str(plan.baseline),
+        "work_dir": str(plan.out / "work" / run.name),
+    }
+    config = run.cell.train_config(KNOWN[run.cell.strategy], options)
     train(plan, config, {i: plan.checkpoint(run, i) for i in plan.tested_after(run)})
 
 
@@ -429,7 +394,8 @@ def jobs(plan: Plan, runs: Sequence[Run], speed: bool) -> Iterator[Job]:
     for run in runs:
         yield Job(run.name, "train", fine_tune, (plan, run), ("baseline",))
     for run in runs:
-        about = dict(strategy=run.strategy, alpha="" if run.alpha is None else run.alpha, seed=run.seed)
+        cell = run.cell
+        about = dict(strategy=cell.strategy, alpha="" if cell.alpha is None else cell.alpha, seed=cell.seed)
         for iteration in plan.tested_after(run):
             row = {**about, "domain": run.domain, "iterations": iteration, "config_hash": f"{run.domain}@{iteration}"}
             checkpoint = plan.checkpoint(run, iteration)
@@ -456,7 +422,7 @@ def main() -> None:
     if args.toy:
         tiny = dict(encoder_channels=((4,), (4,)), bottleneck_channels=(4,))
         plan = Plan(plan.out, args.device, 32, 2, 2, (0.5,), frames=3, clips=1, size=32, generator=tiny)
-        runs = [runs[0], next(run for run in runs if run.strategy == "transinv_mixed")]
+        runs = [runs[0], next(run for run in runs if run.cell.strategy == "transinv_mixed")]
     places = dict(alone=1, train=args.at_once, test=args.tests)
     listed = list(jobs(plan, runs, args.speed != "no"))
     if args.speed == "only":

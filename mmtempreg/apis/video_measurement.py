@@ -22,6 +22,7 @@ from ..meters import (
     METERS,
     Clip,
     DetailMeter,
+    FlickerMeter,
     Meter,
     Motion,
     TemporalEnergyMeter,
@@ -30,7 +31,6 @@ from ..meters import (
     estimate_motion,
     reliable,
 )
-from ..meters.base import FLOOR
 from ..meters.domains import MAX_RADIANCE, Domain, shown
 from ..meters.flicker import lag_frames
 from ..video import Frame, FrameSource
@@ -453,9 +453,8 @@ class _Video:
         if isinstance(warping, WarpErrorMeter) and WarpErrorMeter in sums:
             self.scores.change_over_time, self.scores.change_map = warping.over_time, warping.change_map
             self.change_of_target = warping.target_over_time
-            with np.errstate(divide="ignore", invalid="ignore"):
-                floor = np.where(warping.target_over_time > FLOOR, warping.target_over_time, np.nan) + warping.noise
-                self.scores.flicker_along = np.sqrt((warping.over_time + warping.noise) / floor)
+            pairs = zip(warping.over_time.tolist(), warping.target_over_time.tolist())
+            self.scores.flicker_along = np.array([FlickerMeter.value((f, y, 1, 1, warping.noise)) for f, y in pairs])
         detail = self._meters.get(DetailMeter)
         if isinstance(detail, DetailMeter) and DetailMeter in sums:
             self.scores.detail_over_time = detail.over_time

@@ -73,13 +73,10 @@ def _clip(num_frames: int) -> Options:
 
 
 _L1: Options = {"model.regularization.distance": dict(type="L1Loss")}
+# as far as a camera moves in a second
+_FAR: dict[str, Any] = dict(type="AffineTransformPair", translate=24.0, rotate=4.0, zoom=0.1, shear=2.0)
 _MIXED: Options = {
-    "model.transform": dict(
-        _delete_=True,
-        type="ChoiceTransformPair",  # one of four is as large as what a camera does in a second
-        transforms=[_AFFINE, dict(type="AffineTransformPair", translate=24.0, rotate=4.0, zoom=0.1, shear=2.0)],
-        weights=[3, 1],
-    )
+    "model.transform": dict(_delete_=True, type="ChoiceTransformPair", transforms=[_AFFINE, _FAR], weights=[3, 1])
 }
 _CHARBONNIER: Options = {"model.regularization.distance": dict(type="CharbonnierLoss")}
 
@@ -90,6 +87,12 @@ VARIANTS = {
         ("transinv_l1", "transform invariance, L1", "transinv_a0.8", _L1),
         ("transinv_mixed", "transform invariance, small and large motion", "transinv_a0.8", _MIXED),
         ("transinv_l1_mixed", "transform invariance, L1, small and large motion", "transinv_a0.8", {**_L1, **_MIXED}),
+        (
+            "transinv_far",
+            "transform invariance, large motion",
+            "transinv_a0.8",
+            {"model.transform": dict(_delete_=True, **_FAR)},
+        ),
         ("transinv_large", "transform invariance, T x 2", "transinv_a0.8", {"model.transform.scale": 2.0}),
         ("transinv_local", "transform invariance, local motion", "transinv_a0.8", _pair(_AFFINE, _LOCAL)),
         (

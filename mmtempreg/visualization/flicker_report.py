@@ -11,6 +11,7 @@ import numpy as np
 
 from ..apis.video_measurement import Measurement, VideoScores, measure_videos
 from ..atomic_write import replace_when_written
+from ..command_line import REPORTS
 from ..video import FrameSource
 from .page_recorder import PageRecorder
 from .pixel_plot import Region
@@ -18,8 +19,6 @@ from .report_page import write_page
 
 matplotlib.use("Agg")
 import matplotlib.pyplot as plt
-
-REPORTS = (".html", ".png", ".pdf", ".svg")
 
 PIXELS = 2
 """Pixels that are shown over time."""

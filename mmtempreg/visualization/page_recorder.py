@@ -16,7 +16,7 @@ from torch import Tensor
 from ..apis.video_measurement import Moment
 from ..functional import luminance, rgb_to_lab, to_pixels
 from ..video import Frame, FrameSource, VideoWriter
-from .pixel_plot import CHANNELS, Region
+from .pixel_plot import CHANNELS, Region, lies_inside
 
 MAX_VIDEOS = 6
 """Videos whose pictures and pixels a page holds, the reference included; others are in its table and charts."""
@@ -212,8 +212,8 @@ def _grid(size: tuple[int, int], pictures: int, region: Region | None) -> PixelG
         cells = max(1, STORED_VALUES // max(pictures, 1))
         scale = min(1.0, (cells / (height * width)) ** 0.5)
         return PixelGrid(Part(0, 0, width, height), max(1, int(width * scale)), max(1, int(height * scale)))
-    x, y, w, h = region
-    if min(x, y) < 0 or min(w, h) < 1 or x + w > width or y + h > height:
+    *_, w, h = region
+    if not lies_inside(region, size):
         raise ValueError(
             f"the region {','.join(map(str, region))} (x,y,width,height) is not in {width}x{height} pixels"
         )

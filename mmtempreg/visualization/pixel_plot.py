@@ -24,6 +24,12 @@ CHANNELS = dict(luminance="luminance", a="a of Lab", b="b of Lab")
 """What can be drawn over time, and the title of its axis."""
 
 
+def lies_inside(region: Region, size: tuple[int, int]) -> bool:
+    """Whether a region has a pixel, and all of them in a picture of (height, width)."""
+    left, top, width, height = region
+    return min(left, top) >= 0 and min(width, height) >= 1 and left + width <= size[1] and top + height <= size[0]
+
+
 def plot_pixels(
     path: str | Path,
     videos: Mapping[str, FrameSource],
@@ -114,8 +120,8 @@ def _read(
     channel: str,
 ) -> tuple[np.ndarray, dict[int, np.ndarray]]:
     height, width = source.size
-    left, top, w, h = region or (0, 0, width, height)
-    if min(left, top) < 0 or min(w, h) < 1 or left + w > width or top + h > height:
+    left, top, w, h = region = region or (0, 0, width, height)
+    if not lies_inside(region, source.size):
         raise ValueError(f"{name}: the region {region} does not lie in {width}x{height} pixels")
     if outside := [(x, y) for x, y in pixels if not (0 <= x < width and 0 <= y < height)]:
         raise ValueError(f"{name}: the pixels {outside} do not lie in {width}x{height} pixels")

@@ -15,7 +15,7 @@ from jinja2 import Environment
 
 from ..apis.video_measurement import Measurement, VideoScores
 from ..atomic_write import replace_when_written
-from ..meters import DOMAINS
+from ..meters import DOMAINS, Meter
 from .page_recorder import FULL_CHANGE, PageRecorder, mosaic_of
 
 MAX_POINTS = 10_000
@@ -223,13 +223,17 @@ def _headings(measurement: Measurement, headings: list[str]) -> list[dict[str, s
     return [dict(text=text, meaning=meaning) for text, meaning in zip(headings, meanings)]
 
 
+def _cost(meter: type[Meter], value: float) -> float:
+    """How far a value is from the best, or an order of that: less is better."""
+    return abs(value - 1) if meter.better == "near 1" else -value if meter.better == "higher" else value
+
+
 def _rows(measurement: Measurement, rows: list[list[str]]) -> list[dict[str, Any]]:
     """Rows of the table, with the best of each measure marked among the videos, if there are several."""
     videos = measurement.videos
     best: list[float] = []
     for meter in measurement.measures:
-        values = [video.values[meter.name] for video in videos]
-        costs = [abs(v - 1) if meter.better == "near 1" else -v if meter.better == "higher" else v for v in values]
+        costs = [_cost(meter, video.values[meter.name]) for video in videos]
         finite = [cost for cost in costs if not math.isnan(cost)]
         best.append(min(finite) if len(videos) > 1 and len(set(finite)) > 1 else math.nan)
     made = []
@@ -237,10 +241,7 @@ def _rows(measurement: Measurement, rows: list[list[str]]) -> list[dict[str, Any
         is_reference = measurement.reference is not None and number == 0
         cells = [dict(text=row[0], best=False)]
         for meter, lowest, text in zip(measurement.measures, best, row[1:]):
-            value = math.nan
-            if not is_reference:
-                value = videos[number - (measurement.reference is not None)].values[meter.name]
-            cost = abs(value - 1) if meter.better == "near 1" else -value if meter.better == "higher" else value
-            cells.append(dict(text=text, best=cost == lowest))
+            scores = _all(measurement)[number]
+            cells.append(dict(text=text, best=not is_reference and _cost(meter, scores.values[meter.name]) == lowest))
         made.append(dict(cells=cells, reference=is_reference))
     return made

@@ -14,9 +14,10 @@
   const isDark = matchMedia("(prefers-color-scheme: dark)");
   const CHART_HEIGHT = 210;
   const COLOURS = ["#1f77b4", "#ff7f0e", "#2ca02c", "#d62728", "#9467bd", "#8c564b", "#e377c2", "#7f7f7f", "#bcbd22", "#17becf"];
+  const themed = (name) => getComputedStyle(document.documentElement).getPropertyValue(name);
   const colour = (name) => {
     const number = data.names.indexOf(name) - (data.hasReference ? 1 : 0);
-    return number < 0 ? getComputedStyle(document.documentElement).getPropertyValue("--soft") : COLOURS[number % COLOURS.length];
+    return number < 0 ? themed("--soft") : COLOURS[number % COLOURS.length];
   };
   const shownFrames = pictures ? pictures.frames : data.frames;
   const lastFrame = shownFrames - 1;
@@ -224,7 +225,7 @@
       draw: (plot) => {
         const x = plot.valToPos(state.frame / data.rate, "x", true);
         plot.ctx.save();
-        plot.ctx.fillStyle = getComputedStyle(document.documentElement).getPropertyValue("--mark");
+        plot.ctx.fillStyle = themed("--mark");
         plot.ctx.fillRect(Math.round(x) - 1, plot.bbox.top, 2, plot.bbox.height);
         plot.ctx.restore();
       },
@@ -232,7 +233,7 @@
   };
 
   function chart(element, times, series, label) {
-    const ink = getComputedStyle(document.documentElement).getPropertyValue("--soft"), line = getComputedStyle(document.documentElement).getPropertyValue("--line");
+    const ink = themed("--soft"), line = themed("--line");
     const axis = { stroke: ink, grid: { stroke: line, width: 1 }, ticks: { stroke: line, width: 1 } };
     element.replaceChildren();
     element.setAttribute("role", "img");
