@@ -7,9 +7,19 @@ model = dict(
     type='ColorizationModel', generator=dict(type='ColorizationCNN'), pixel_loss=dict(type='MSELoss', loss_weight=1.0))
 
 meta_keys = ['clip', 'frame', 'num_frames', 'fps']
+# Regular augmentation, without which the network learns a small set of photographs by heart. The photograph is both
+# input and truth: it is turned and lit once, and copied.
 train_pipeline = [
-    dict(type='RandomResizedCrop', keys=['img', 'gt'], crop_size=128, scale=(0.4, 1.0), ratio=(1.0, 1.0)),
+    dict(type='RandomResizedCrop', keys=['img', 'gt'], crop_size=128, scale=(0.25, 1.0), ratio=(0.8, 1.25)),
     dict(type='Flip', keys=['img', 'gt'], flip_ratio=0.5, direction='horizontal'),
+    dict(
+        type='Albumentations',
+        keys=['img'],
+        transforms=[
+            dict(type='Rotate', limit=15, border_mode=4, p=0.8),  # OpenCV's BORDER_REFLECT_101
+            dict(type='RandomBrightnessContrast', brightness_limit=0.2, contrast_limit=0.2, p=0.8),
+        ]),
+    dict(type='CopyValues', src_keys=['img'], dst_keys=['gt']),
     dict(type='PackInputs'),
 ]
 test_pipeline = [dict(type='PackInputs', meta_keys=[*meta_keys, 'gt_path'])]

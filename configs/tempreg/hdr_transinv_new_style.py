@@ -4,6 +4,7 @@ from mmengine.config import read_base
 with read_base():
     from .._base_.hdr import *
 
+from mmtempreg.engine import NormEvalHook
 from mmtempreg.losses import TransformInvarianceLoss
 from mmtempreg.models import SiameseEditModel
 from mmtempreg.transforms import AffineTransformPair
@@ -17,3 +18,4 @@ model = dict(
     transform=dict(type=AffineTransformPair),
     regularization=dict(type=TransformInvarianceLoss),
     alpha=0.8)
+custom_hooks = [*custom_hooks, dict(type=NormEvalHook)]

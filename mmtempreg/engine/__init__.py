@@ -4,6 +4,7 @@ from .acceleration_hook import AccelerationHook
 from .bfloat16_optim_wrapper import BFloat16OptimWrapper
 from .exact_resume_hook import ExactResumeHook
 from .finite_loss_hook import FiniteLossHook
+from .norm_eval_hook import NormEvalHook
 from .safe_checkpoint_hook import SafeCheckpointHook
 from .strict_load_hook import StrictLoadHook
 
@@ -12,6 +13,7 @@ __all__ = [
     "BFloat16OptimWrapper",
     "ExactResumeHook",
     "FiniteLossHook",
+    "NormEvalHook",
     "SafeCheckpointHook",
     "StrictLoadHook",
 ]

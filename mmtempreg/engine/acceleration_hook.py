@@ -8,13 +8,10 @@ from typing import Any
 import torch
 from mmagic.registry import HOOKS
 from mmengine.hooks import Hook
-from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
-from torch import nn
 
 from ..validation import check_arguments
-
-NETWORKS = ("generator", "generators", "image_model")
+from .networks import networks_of
 
 
 @HOOKS.register_module()
@@ -44,20 +41,13 @@ class AccelerationHook(Hook):
 
     def before_train(self, runner: Runner) -> None:
         """Changes the networks in place; now that they are initialised, which fills memory in its order."""
-        model = _unwrapped(runner.model)
-        names = [name for name in self.networks or NETWORKS if isinstance(getattr(model, name, None), nn.Module)]
-        if not names or (self.networks is not None and len(names) < len(self.networks)):
-            raise ValueError(f"{type(model).__name__} has no network {self.networks or NETWORKS}: name its `networks`")
-        for name in names:
-            network = _unwrapped(getattr(model, name))
-            for part in network.values() if isinstance(network, nn.ModuleDict) else [network]:
-                if self.channels_last:
-                    part.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-                if self.compile is not None:
-                    if not hasattr(part, "compile"):
-                        raise RuntimeError(f"compile needs torch >= 2.2, this is {torch.__version__}")
-                    part.compile(**self.compile)
+        self.before_test(runner)
+        for network in networks_of(runner.model, self.networks) if self.compile is not None else ():
+            if not hasattr(network, "compile"):
+                raise RuntimeError(f"compile needs torch >= 2.2, this is {torch.__version__}")
+            network.compile(**self.compile)
 
-
-def _unwrapped(module: Any) -> Any:
-    return module.module if is_model_wrapper(module) else module
+    def before_test(self, runner: Runner) -> None:
+        """The memory layout alone: compiling takes longer than most tests."""
+        for network in networks_of(runner.model, self.networks) if self.channels_last else ():
+            network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]

@@ -197,7 +197,8 @@ def _short_hdr(images: int, epochs: int, gamma: float) -> Options:
         "train_dataloader.dataset.pipeline.0.crop_size": (64, 64),
         "train_dataloader.dataset.indices": images,
         "train_dataloader.batch_size": 8,
-        "train_dataloader.num_workers": 1,
+        "train_dataloader.num_workers": 0,  # it is a fiftieth of a step, and a sweep runs a cell on each core
+        "train_dataloader.persistent_workers": False,
         "train_cfg.max_epochs": epochs,
         "train_cfg.val_interval": epochs + 1,
         "optim_wrapper.optimizer.lr": 1e-4,
