@@ -8,13 +8,17 @@ out and moved, as by a hand-held camera and each within itself, and on these pse
 measured. The lowest flicker F along the motion wins (1: as steady as the truth) among those that can be afforded: PSNR
 may fall by --max-psnr-loss dB against fine-tuning of the same length without regularisation, and of the network's fine
 detail K --min-detail must be kept, since a blur does not flicker either. EQ is how well the prediction moves with the
-picture. Prints what was tried and the lines for your config. What is finished in --work-dir is not done again.
+picture. Prints what was tried, the lines for your config, and what the last doubling of the iterations changed, from
+which to tell how much longer to train. What is finished in --work-dir is not done again.
 """
+
+from __future__ import annotations
 
 import argparse
 import json
 from dataclasses import asdict
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from mmengine.config import DictAction
 
@@ -22,6 +26,9 @@ import mmtempreg  # noqa: F401, before MMagic is imported
 from mmtempreg.checkpoints import read_weights
 from mmtempreg.command_line import COUNT, WHOLE, Parser, run, within
 from mmtempreg.config_tools import read_config
+
+if TYPE_CHECKING:
+    from mmtempreg.tuning import TuningResult
 
 
 def main() -> None:
@@ -58,7 +65,7 @@ def tune_and_tell(args: argparse.Namespace) -> None:
 
     folder = args.work_dir or Path("work_dirs") / f"tune_{Path(args.config).stem}"
     tuner = Tuner(config, args.checkpoint, folder, args.iterations, args.num_clips, args.num_frames, args.seed)
-    with tqdm(total=args.budget + 1, unit="trial", desc="tuning", dynamic_ncols=True) as bar:
+    with tqdm(total=args.budget + 3, unit="trial", desc="tuning", dynamic_ncols=True) as bar:
         tuned = tune(tuner, args.max_psnr_loss, args.min_detail, args.budget, report=lambda trial: bar.update())
         bar.total = bar.n
         bar.refresh()
@@ -98,6 +105,20 @@ def tune_and_tell(args: argparse.Namespace) -> None:
         print(f"    {name}={value},")
     print(f"    alpha={tuned.best.alpha:g},\n")
     print(f"Already fine-tuned for {args.iterations} iterations: {tuned.best.checkpoint}")
+    if tuned.half:
+        print(how_far(tuned, args.iterations))
+
+
+def how_far(tuned: TuningResult, iterations: int) -> str:
+    """What the last doubling of the length changed."""
+    lines = ["How long to train? These runs are short. To plain fine-tuning of the same length:"]
+    assert tuned.best is not None
+    assert tuned.half is not None
+    for length, best, plain in ((iterations // 2, *tuned.half), (iterations, tuned.best, tuned.plain)):
+        kept = best.quality.detail / tuned.start.quality.detail
+        psnr = best.quality.psnr - plain.quality.psnr
+        lines.append(f"    {length:6d} iterations: F {best.quality.flicker:.2f}, K kept {kept:.2f}, {psnr:+.2f} dB")
+    return "\n".join([*lines, "Go on until twice as many change no more than you care for."])
 
 
 if __name__ == "__main__":

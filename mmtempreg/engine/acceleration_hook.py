@@ -42,7 +42,9 @@ class AccelerationHook(Hook):
     def before_train(self, runner: Runner) -> None:
         """Changes the networks in place; now that they are initialised, which fills memory in its order."""
         self.before_test(runner)
-        for network in networks_of(runner.model, self.networks) if self.compile is not None else ():
+        if self.compile is None:
+            return
+        for network in networks_of(runner.model, self.networks):
             if not hasattr(network, "compile"):
                 raise RuntimeError(f"compile needs torch >= 2.2, this is {torch.__version__}")
             network.compile(**self.compile)

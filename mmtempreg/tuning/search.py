@@ -22,6 +22,8 @@ class TuningResult:
         plain: Fine-tuned without regularisation: what the others are compared with.
         trials: All regularised fine-tunings, in the order in which they were made.
         best: The one with the lowest F of those that are `affordable`; None if there is none.
+        half: `best` once more with half of the iterations, and `plain` likewise: how much they still change. None if
+            there is no best, or no half.
         max_psnr_loss: dB that PSNR may fall below that of `plain`.
         min_detail: What must be kept of K of `start`.
     """
@@ -30,6 +32,7 @@ class TuningResult:
     plain: Trial
     trials: list[Trial]
     best: Trial | None
+    half: tuple[Trial, Trial] | None
     max_psnr_loss: float
     min_detail: float
 
@@ -47,13 +50,14 @@ def tune(
     Stronger regularisation lowers F, and PSNR and detail with it. So for each candidate the ladder of strengths is
     bisected for the strongest that can be afforded, taking turns, until the budget is spent. The lowest F of all that
     were tried and can be afforded wins. PSNR is compared with that of a fine-tuning of the same length without
-    regularisation, K with that of the network as it came.
+    regularisation, K with that of the network as it came. What is best is fine-tuned once more for half as long, and
+    plain fine-tuning too: from which it can be told what a longer training would change.
 
     Args:
         tuner: Does the fine-tunings.
         max_psnr_loss: dB that PSNR may fall.
         min_detail: What must be kept of K, in [0, 1] or above.
-        budget: Fine-tunings at most, the plain one included.
+        budget: Fine-tunings at most, the plain one included; the two of half the length come on top.
         ladder: Rising strengths.
         report: Is told of each trial when it is done.
 
@@ -86,4 +90,10 @@ def tune(
             report(trials[-1])
             ranges[name] = (middle + 1, high) if affordable(trials[-1]) else (low, middle)
     best = min(filter(affordable, trials), key=lambda trial: trial.quality.flicker, default=None)
-    return TuningResult(start, plain, trials, best, max_psnr_loss, min_detail)
+    half = None
+    if best and tuner.iterations > 1:
+        shorter = tuner.iterations // 2
+        half = tuner.trial(best.regularization, best.alpha, shorter), tuner.trial("", 0.0, shorter)
+        for trial in half:
+            report(trial)
+    return TuningResult(start, plain, trials, best, half, max_psnr_loss, min_detail)

@@ -144,9 +144,9 @@ class Tuner:
             transform = dict(type="ComposeTransformPair", transforms=[transform, local])
         return dict(transform=transform, regularization=dict(distance=self.distance) | candidate.loss)
 
-    def trial_config(self, name: str, alpha: float) -> Config:
+    def trial_config(self, name: str, alpha: float, iterations: int | None = None) -> Config:
         """The config of a short fine-tuning with a candidate; '': without regularisation."""
-        config = self.config.copy()
+        config, iterations = self.config.copy(), iterations or self.iterations
         model = dict(type="SiameseEditModel", model=plain(stock_model_config(config)), seed=self.seed)
         if name:
             model |= self.wrapping(name) | dict(alpha=alpha)
@@ -156,24 +156,25 @@ class Tuner:
                 model=dict(_delete_=True, **model),
                 load_from=self.checkpoint,
                 randomness=dict(seed=self.seed),
-                train_cfg=dict(_delete_=True, type="IterBasedTrainLoop", max_iters=self.iterations),
+                train_cfg=dict(_delete_=True, type="IterBasedTrainLoop", max_iters=iterations),
                 val_cfg=None,
                 val_dataloader=None,
                 val_evaluator=None,
                 default_hooks=dict(
-                    checkpoint=dict(_delete_=True, type="SafeCheckpointHook", interval=self.iterations, by_epoch=False)
+                    checkpoint=dict(_delete_=True, type="SafeCheckpointHook", interval=iterations, by_epoch=False)
                 ),
             )
         )
         config.param_scheduler = dict(
-            type="LinearLR", start_factor=1.0, end_factor=0.05, begin=0, end=self.iterations, by_epoch=False
+            type="LinearLR", start_factor=1.0, end_factor=0.05, begin=0, end=iterations, by_epoch=False
         )
         config.log_processor = dict(type="LogProcessor", window_size=50, by_epoch=False)
         return config
 
-    def trial(self, name: str, alpha: float) -> Trial:
+    def trial(self, name: str, alpha: float, iterations: int | None = None) -> Trial:
         """A short fine-tuning with a candidate ('': without); a finished one is read from its folder."""
-        config = self.trial_config(name, alpha)
+        iterations = iterations or self.iterations
+        config = self.trial_config(name, alpha, iterations)
         folder = self.work_dir / f"{name.replace(' ', '_') or 'plain'}_a{alpha:g}"
         result = folder / f"{config_hash(config)}_{self.num_frames}_frames_{MEASURED}.json"
         if not result.exists():
@@ -183,7 +184,7 @@ class Tuner:
             runner = Runner.from_cfg(config)
             model = runner.train()
             seconds = time.perf_counter() - started
-            checkpoint = folder / f"iter_{self.iterations}.pth"
+            checkpoint = folder / f"iter_{iterations}.pth"
             values = dict(quality=asdict(self._quality(model)), seconds=seconds, checkpoint=str(checkpoint))
             with replace_when_written(result) as partial:
                 partial.write_text(json.dumps(values))

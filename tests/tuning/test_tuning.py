@@ -130,6 +130,7 @@ class FakeTuner:
     """PSNR, F and K fall with the strength: `cost` dB and `blur` of the detail at -log10(1 - alpha) = 1."""
 
     blur = 0.0
+    iterations = 200
 
     def __init__(self, **cost):
         self.cost, self.candidates, self.made = cost, {name: {} for name in cost}, []
@@ -137,9 +138,10 @@ class FakeTuner:
     def start(self):
         return Trial("", 0.0, Quality(30.0, 1.0, 1.2, 3.0, 0.8, 30.0), 0.0, "start")
 
-    def trial(self, name, alpha):
-        self.made.append((name, alpha))
-        strength = -np.log10(1 - alpha)
+    def trial(self, name, alpha, iterations=iterations):
+        if iterations == self.iterations:
+            self.made.append((name, alpha))
+        strength = -np.log10(1 - alpha) * iterations / self.iterations
         psnr, blur = 29.0 - self.cost.get(name, 0) * strength, self.blur * strength
         flicker = 2.5 - 0.3 * strength * (name == "a" or 0.9)
         quality = Quality(psnr, 1.0, 1.0, flicker, 0.8 * (1 - blur), 30.0)
@@ -175,7 +177,19 @@ def test_candidates_take_turns_and_the_lowest_f_wins():
     reports = []
     tuned = tune(FakeTuner(a=0.05, b=0.05), budget=4, report=reports.append)
     assert len(tuned.trials) == 3
-    assert len(reports) == 5
+    assert len(reports) == 7
+
+
+def test_what_is_best_is_tried_once_more_for_half_as_long():
+    tuned = tune(FakeTuner(a=0.05, b=0.05), budget=9)
+    best, plain = tuned.half
+    assert (best.regularization, best.alpha) == (tuned.best.regularization, tuned.best.alpha)
+    assert best.quality.flicker == pytest.approx((2.5 + tuned.best.quality.flicker) / 2)
+    assert plain.quality == tuned.plain.quality
+    assert tune(FakeTuner(a=9.0)).half is None
+    tuner = FakeTuner(a=0.05)
+    tuner.iterations = 1
+    assert tune(tuner).half is None
 
 
 def test_nothing_is_named_best_if_all_cost_too_much():
@@ -276,6 +290,8 @@ def test_the_command_prints_what_it_tried_and_what_to_take(tmp_path, checkpoint)
         "local motion",
         "transform={",
         "alpha=0.95",
+        "     1 iterations: F ",
+        "     2 iterations: F ",
     ):
         assert word in done.stdout
     written = json.loads((tmp_path / "out" / "tuned.json").read_text())
