@@ -1,13 +1,13 @@
 """Draws the results of a sweep: F, K, PSNR, S and R against alpha, and what steadiness costs in detail and PSNR.
 
-Usage: python tools/experiments/plot_sweep.py RESULTS.csv OUTPUT.png [--strategies NAME ...] [--prefix PREFIX]
-       [--kind {strength,trade-off}]
+Usage: python tools/experiments/plot_sweep.py RESULTS.csv [RESULTS.csv ...] OUTPUT.png [--strategies NAME[=ALPHA] ...]
+       [--prefix PREFIX] [--kind {strength,trade-off,length}]
        python tools/experiments/plot_sweep.py RESULTS.json OUTPUT.png, of what real_models.py has measured
 
 `strength`: the paper's Figures 4 and 5, one line for each strategy, mean and standard deviation over the seeds;
 strategies without a strength are dashed lines. `trade-off`: a point for each strategy and strength in the planes of F
-and K, and of F and PSNR, with the Pareto front. Of published networks: the excess of E_warp and the detail that is
-kept. Only what was measured is drawn.
+and K, and of F and PSNR, with the Pareto front. `length`: all of them against the iterations, of sweeps with several
+schedules. Of published networks: the excess of E_warp and the detail that is kept. Only what was measured is drawn.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from ..atomic_write import replace_when_written
 from ..command_line import Parser, run
 from .grid import KNOWN, STRATEGIES, TASKS, Strategy
 from .results import Row, read_results
-from .table import groups
+from .table import Group, groups, parse_group, title_of
 
 matplotlib.use("Agg")
 import matplotlib.pyplot as plt
@@ -160,6 +160,47 @@ def trade_off_figure(points: Points, title: str) -> Any:
     return figure
 
 
+def length_figure(rows: Sequence[Row], wanted: Sequence[Group], sets: Mapping[str, str]) -> Any:
+    """All of `METRICS` against the iterations, a column for each set of clips; dotted: what was fine-tuned.
+
+    Raises:
+        ValueError: If rows do not tell their iterations.
+    """
+    if any(not row.get("iterations") for row in rows):
+        raise ValueError("the results do not tell how long was trained: their column `iterations` is missing or empty")
+    chosen = groups(rows, wanted)
+    figure, axes = plt.subplots(
+        len(METRICS), len(sets), figsize=(5 * len(sets) + 1, 12), sharex=True, squeeze=False, layout="constrained"
+    )
+    for column, (prefix, title) in zip(axes.T, sets.items()):
+        column[0].set_title(title, fontsize="medium")
+        for panel, metric in zip(column, METRICS):
+            for number, (key, group) in enumerate(chosen.items()):
+                style: dict[str, Any] = dict(color=f"C{number}", label=title_of(*key))
+                lengths = sorted({int(row["iterations"]) for row in group})
+                points = [
+                    Points([row for row in group if int(row["iterations"]) == n], {key[0]: KNOWN[key[0]]}, prefix)
+                    for n in lengths
+                ]
+                means = np.array([one.mean(key, metric) for one in points])
+                if lengths == [0]:
+                    panel.axhline(means[0], linestyle=":", linewidth=1.3, **style)
+                    continue
+                spreads = np.array([one.spread(key, metric) for one in points])
+                panel.plot(lengths, means, marker="o", markersize=4, **style)
+                panel.fill_between(lengths, means - spreads, means + spreads, color=style["color"], alpha=0.12)
+            if metric in ("F", "K", "S"):
+                panel.axhline(1, color="black", linewidth=0.8, alpha=0.5)  # the truth
+            panel.set_ylabel(metric)
+            panel.grid(alpha=0.3)
+        ticks = sorted({int(row["iterations"]) for row in rows} - {0})
+        column[-1].set(xscale="log", xlabel="iterations")
+        column[-1].set_xticks(ticks, [f"{n:,}" for n in ticks])
+        column[-1].minorticks_off()
+    figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=2, frameon=False)
+    return figure
+
+
 def frontier_figure(values: Mapping[str, Any]) -> Any:
     """The plane of the excess of E_warp and of K kept, for each kind of clips: what steadiness costs in detail."""
     kinds = [kind for kind in ("videos", "pans") if values[kind]]
@@ -188,28 +229,34 @@ def frontier_figure(values: Mapping[str, Any]) -> Any:
 
 def main() -> None:
     parser = Parser(__doc__)
-    parser.add_argument("results", type=Path)
+    parser.add_argument("results", type=Path, nargs="+", metavar="RESULTS")
     parser.add_argument("output", type=Path)
-    parser.add_argument("--strategies", nargs="+", choices=KNOWN, default=list(STRATEGIES), metavar="NAME")
-    parser.add_argument("--prefix", help="set of clips (default: the first)")
-    parser.add_argument("--kind", choices=("strength", "trade-off"), default="strength")
+    parser.add_argument("--strategies", nargs="+", default=list(STRATEGIES), metavar="NAME[=ALPHA]")
+    parser.add_argument("--prefix", nargs="+", help="set of clips (default: the first); of `length` several")
+    parser.add_argument("--kind", choices=("strength", "trade-off", "length"), default="strength")
     run(parser, plot)
 
 
 def plot(args: argparse.Namespace) -> None:
     """Draws what is asked for."""
-    if args.results.suffix == ".json":
-        save(frontier_figure(json.loads(args.results.read_text())), args.output)
+    if args.results[0].suffix == ".json":
+        save(frontier_figure(json.loads(args.results[0].read_text())), args.output)
         return
-    rows = read_results(args.results)
+    wanted = [parse_group(text) for text in args.strategies]
+    rows = [row for path in args.results for row in read_results(path)]
     if not rows:
-        raise ValueError(f"{args.results} holds no results")
+        raise ValueError(f"{', '.join(map(str, args.results))}: no results")
     sets = TASKS[rows[0]["task"]].prefixes
-    prefix = next(iter(sets)) if args.prefix is None else args.prefix
-    if prefix not in sets:
-        raise ValueError(f"there is no set of clips {prefix!r}: choose from {', '.join(sets)}")
-    points = Points(rows, {name: KNOWN[name] for name in args.strategies}, prefix)
-    save((strength_figure if args.kind == "strength" else trade_off_figure)(points, sets[prefix]), args.output)
+    prefixes = args.prefix or [next(iter(sets))]
+    if unknown := [prefix for prefix in prefixes if prefix not in sets]:
+        raise ValueError(f"there is no set of clips {unknown[0]!r}: choose from {', '.join(sets)}")
+    if args.kind == "length":
+        save(length_figure(rows, wanted, {prefix: sets[prefix] for prefix in prefixes}), args.output)
+        return
+    rows = [row for group in groups(rows, wanted).values() for row in group]
+    points = Points(rows, {name: KNOWN[name] for name, _ in wanted}, prefixes[0])
+    figure = strength_figure if args.kind == "strength" else trade_off_figure
+    save(figure(points, sets[prefixes[0]]), args.output)
 
 
 def save(figure: Any, path: Path) -> None:

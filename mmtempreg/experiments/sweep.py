@@ -35,6 +35,7 @@ from mmengine.config import Config, DictAction
 from tqdm import tqdm
 
 from ..atomic_write import replace_when_written
+from ..checkpoints import read_checkpoint
 from ..command_line import COUNT, WHOLE, Parser, run, within
 from ..config_tools import config_hash
 from .grid import ALPHAS, KNOWN, ROOT, STRATEGIES, TASKS, VARIANTS, Cell, Options, Strategy, cells
@@ -66,15 +67,17 @@ class Sweep:
         row: dict[str, Any] = dict(task=cell.task, strategy=cell.strategy, alpha=cell.alpha, seed=cell.seed)
         row = {name: "" if value is None else value for name, value in row.items()} | {"config_hash": self.hash(cell)}
         if strategy.config is None:
-            checkpoint, seconds = self.baseline(cell.task), 0.0
+            checkpoint, seconds, iterations = self.baseline(cell.task), 0.0, 0
         else:
             checkpoint, seconds = self._train(cell, strategy, folder, row["config_hash"])
+            iterations = read_checkpoint(checkpoint)["meta"]["iter"]
         started = time.perf_counter()
         metrics = self._test(cell.task, checkpoint, folder)
         row |= dict(
             revision=self.revision,
             hardware=self.hardware,
             finished=time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+            iterations=iterations,
             train_seconds=round(seconds),
             test_seconds=round(time.perf_counter() - started),
             **metrics,

@@ -24,7 +24,7 @@ from mmtempreg.datasets import ClipDataset
 from mmtempreg.experiments import rivals
 from mmtempreg.experiments.fill_tables import filled
 from mmtempreg.experiments.grid import ALPHAS, KNOWN, ROOT, STRATEGIES, TASKS, cells
-from mmtempreg.experiments.plot_sweep import Points, pareto, position
+from mmtempreg.experiments.plot_sweep import Points, length_figure, pareto, position
 from mmtempreg.experiments.results import append_result, read_results
 from mmtempreg.experiments.table import markdown, parse_group, rivals_table
 from mmtempreg.video import open_frames
@@ -251,6 +251,28 @@ def test_pareto_front():
     assert set(pareto(costs)) == {i for i, d in enumerate(dominated) if not d}
 
 
+def trained(rows, iterations):
+    """Rows of a sweep of this length; PSNR rises by 1 dB for each factor of 10."""
+    rise = math.log10(iterations)
+    return [
+        {**r, "iterations": 0 if r["strategy"] == "baseline" else iterations}
+        | {"pans/SaturatedPSNR": r["pans/SaturatedPSNR"] + rise * (r["strategy"] != "baseline")}
+        for r in rows
+    ]
+
+
+def test_the_curve_over_iterations_is_what_was_measured():
+    rows = written(trained(ROWS, 100) + trained(ROWS[1:], 1000))
+    figure = length_figure(rows, [("baseline", ""), ("transinv", "0.9")], {"pans": "Pans"})
+    (panel,) = [axes for axes in figure.axes if axes.get_ylabel() == "PSNR [dB]"]
+    baseline, curve = panel.get_lines()
+    assert list(baseline.get_ydata()) == [20, 20]
+    assert list(curve.get_xdata()) == [100, 1000]
+    assert list(curve.get_ydata()) == pytest.approx([22.05, 23.05])
+    with pytest.raises(ValueError, match="column `iterations`"):
+        length_figure(written(ROWS), [("transinv", "")], {"pans": "Pans"})
+
+
 @pytest.mark.slow
 def test_pictures_and_tables_from_a_file(tmp_path):
     path = tmp_path / "hdr.csv"
@@ -260,6 +282,13 @@ def test_pictures_and_tables_from_a_file(tmp_path):
     for kind in ("strength", "trade-off"):
         tool("plot_sweep.py", path, tmp_path / f"{kind}.png", "--kind", kind)
         assert cv2.imread(str(tmp_path / f"{kind}.png")).std() > 10
+    paths = [tmp_path / "100.csv", tmp_path / "1000.csv"]
+    for path, rows in zip(paths, (trained(ROWS, 100), trained(ROWS[1:], 1000))):
+        for r in rows:
+            append_result(path, r)
+    options = ("--kind", "length", "--strategies", "baseline", "transinv=0.9", "--prefix", "pans")
+    tool("plot_sweep.py", *paths, tmp_path / "length.png", *options)
+    assert cv2.imread(str(tmp_path / "length.png")).std() > 10
     assert "no set of clips 'x'" in tool("plot_sweep.py", path, tmp_path / "a.png", "--prefix", "x", ok=False)
     assert "holds no results" in tool("table.py", tmp_path / "none.csv", ok=False)
 
@@ -377,6 +406,8 @@ def test_a_sweep_that_is_killed_goes_on_where_it_was(tmp_path):
         rows = list(csv.DictReader(file))
     assert path.read_text().startswith(before)
     assert [(r["strategy"], r["alpha"]) for r in rows] == [("baseline", ""), ("transinv", "0.5"), ("transinv", "0.9")]
+    assert rows[0]["iterations"] == "0"
+    assert rows[1]["iterations"] == rows[2]["iterations"] > "0"
     for r in rows:
         assert float(r["pans/TemporalResidual"]) > 0
         assert float(r["pans/TemporalFlicker"]) > 0
