@@ -78,13 +78,18 @@ _FAR: dict[str, Any] = dict(type="AffineTransformPair", translate=24.0, rotate=4
 _MIXED: Options = {
     "model.transform": dict(_delete_=True, type="ChoiceTransformPair", transforms=[_AFFINE, _FAR], weights=[3, 1])
 }
+_HOOKS = [dict(type=f"{name}Hook") for name in ("StrictLoad", "ExactResume", "FiniteLoss")]
+_BATCH: Options = {"custom_hooks": [*_HOOKS, dict(type="AccelerationHook", channels_last=True)]}  # no NormEvalHook
 _CHARBONNIER: Options = {"model.regularization.distance": dict(type="CharbonnierLoss")}
 
 
 VARIANTS = {
+    "finetune_batch": Strategy("plain fine-tuning, statistics of the batch", "finetune", options=_BATCH),
+} | {
     name: Strategy(title, config, (0.5, 0.8, 0.95), options)
     for name, title, config, options in [
         ("transinv_l1", "transform invariance, L1", "transinv_a0.8", _L1),
+        ("transinv_batch", "transform invariance, statistics of the batch", "transinv_a0.8", _BATCH),
         ("transinv_mixed", "transform invariance, small and large motion", "transinv_a0.8", _MIXED),
         ("transinv_l1_mixed", "transform invariance, L1, small and large motion", "transinv_a0.8", {**_L1, **_MIXED}),
         (

@@ -67,7 +67,10 @@ def test_every_strategy_builds_what_it_says(task, name):
     assert not Path(config.load_from).is_absolute()
     assert (ROOT / config.load_from).exists()
     assert config.randomness.seed == 3
-    if name == "finetune":
+    hooks = [hook["type"] for hook in config.custom_hooks]
+    assert ("NormEvalHook" in hooks) != name.endswith("_batch")
+    assert hooks[:4] == ["StrictLoadHook", "ExactResumeHook", "FiniteLossHook", "AccelerationHook"]
+    if name in ("finetune", "finetune_batch"):
         assert getattr(model, "regularizer", None) is None
         return
     assert model.regularizer.seed == 3
