@@ -5,7 +5,7 @@ Usage: python -m benchmarks.training_speed [--batch 8] [--size 64] [--rounds 15]
 Each row is the one before with one more option, data from `InMemoryDataset` included: float32 as the configs say,
 bfloat16 (`BFloat16OptimWrapper`), a quarter of each batch regularised (`regularize_fraction=0.25`), the optimiser in
 one kernel (`optimizer.fused=True`), both passes in one (`single_pass=True`; with `NormEvalHook` that changes nothing
-else). The rows take turns; printed are medians, their quartiles, and how often as many images a second the first row does.
+else). The rows take turns; printed are medians, their quartiles, and how many times the images a second of the first.
 """
 
 from __future__ import annotations
