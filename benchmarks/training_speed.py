@@ -25,11 +25,12 @@ from mmengine.registry import init_default_scope
 import mmtempreg  # noqa: F401, before MMagic is imported
 from mmtempreg.experiments.grid import ROOT
 
+# The options of each row, beside those of the rows before.
 ROWS: dict[str, dict[str, Any]] = {
     "float32": {},
     "bfloat16": {"optim_wrapper.type": "BFloat16OptimWrapper"},
     "a quarter regularised": {"model.regularize_fraction": 0.25},
-    "fused Adam": {"optim_wrapper.optimizer.fused": True},
+    "fused Adam": {"optim_wrapper.optimizer.fused": True},  # torch >= 2.4 on a CPU
     "a single pass": {"model.single_pass": True},
 }
 

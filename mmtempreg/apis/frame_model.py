@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import math
+from collections.abc import Iterator, Sequence
 from contextlib import nullcontext
 
 import torch
 import torch.nn.functional as F
 from mmengine.config import Config
-from torch import Tensor
+from torch import Tensor, nn
 
 from ..config_tools import type_name
 from .model import load_model
@@ -18,6 +19,9 @@ PAD_MULTIPLES = (1, 2, 4, 8, 16, 32, 64, 128, 256)
 
 
 SMALLEST_TILE = 16
+
+SMALL_FRAME = 2**19
+"""Pixels of a frame, or of a tile, of which several may be computed at a time on a CPU: the memory does not matter."""
 
 
 def check_device(name: str) -> None:
@@ -88,6 +92,14 @@ class FrameModel:
         if self.tile is None or max(frames.shape[-2:]) <= self.tile:
             return self._padded(frames)
         return self._tiled(frames, self.tile)
+
+    def at_once(self, shape: Sequence[int]) -> int:
+        """How many batches of this (N, 3, H, W) may be given to it at the same time, in threads of their own."""
+        pixels = shape[0] * math.prod(min(length, self.tile or length) for length in shape[-2:])
+        dropout = any(isinstance(part, nn.Dropout) and part.training for part in self.model.modules())
+        if self.device.type != "cpu" or pixels > SMALL_FRAME or dropout:  # which draws in turns
+            return 1
+        return min(torch.get_num_threads(), 4)
 
     def _tiled(self, frames: Tensor, tile: int) -> Tensor:
         height, width = frames.shape[-2:]

@@ -18,6 +18,7 @@ from torch import Tensor
 
 from ..functional import to_display, to_pixels
 from ..video import Frame, FrameSource, FrameWriter, VideoWriter, open_writer
+from .frame_model import FrameModel
 
 T = TypeVar("T")
 Prepare = Callable[[Frame, Tensor], Frame]
@@ -99,8 +100,7 @@ def process_video(
             for writer in writers:
                 stack.enter_context(writer)
             write = stack.enter_context(_Behind(AHEAD, lambda item: _write(writers, prepare, *item)))
-            for frames in ahead(_batches(progress(source), batch_size), AHEAD):
-                results = model(to_tensor(frames, source.name))
+            for frames, results in _through(model, ahead(_batches(progress(source), batch_size), AHEAD), source.name):
                 # the sum is quick to look at, and may overflow where no value does
                 if not (results.sum().isfinite() or results.isfinite().all()):
                     raise ValueError(
@@ -115,6 +115,38 @@ def process_video(
         raise KeyboardInterrupt(f"stopped after {count} frames, which are in {kept}" if kept else "stopped") from None
     notes = list(dict.fromkeys(note for writer in writers for note in writer.notes))
     return Processed([w.written for w in writers if w.written], count, time.perf_counter() - start, notes)
+
+
+def _through(
+    model: Callable[[Tensor], Tensor], batches: Iterable[list[Frame]], name: str
+) -> Iterator[tuple[list[Frame], Tensor]]:
+    """Each batch and what the model makes of it, in order.
+
+    Threads that share one frame wait for each other at every layer, and for whoever decodes and encodes beside them. So
+    a model that says `at_once` computes so many batches at a time, each with its share of the threads.
+    """
+    iterator = iter(batches)
+    for frames in islice(iterator, 1):  # alone: it finds out how frames of this size are padded
+        images = to_tensor(frames, name)
+        yield frames, model(images)
+        number = model.at_once(images.shape) if isinstance(model, FrameModel) else 1
+        if number == 1:
+            yield from ((frames, model(to_tensor(frames, name))) for frames in iterator)
+            return
+    threads = torch.get_num_threads()
+    pool = ThreadPoolExecutor(number, "model", lambda: torch.set_num_threads(max(threads // number, 1)))
+    pending: deque[tuple[list[Frame], Future]] = deque()
+    try:
+        for frames in iterator:
+            pending.append((frames, pool.submit(lambda batch: model(to_tensor(batch, name)), frames)))
+            if len(pending) > number:
+                done, results = pending.popleft()
+                yield done, results.result()
+        for done, results in pending:
+            yield done, results.result()
+    finally:
+        pool.shutdown(cancel_futures=True)
+        torch.set_num_threads(threads)  # what a thread has set is what those have that start after it
 
 
 def to_tensor(frames: Sequence[Frame], name: str) -> Tensor:

@@ -3,6 +3,9 @@
 import os
 import subprocess
 import sys
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
 from fractions import Fraction
 from pathlib import Path
 
@@ -198,6 +201,76 @@ def test_every_frame_once_and_in_order(folder, tmp_path, batch_size):
         result = read_image(tmp_path / "out" / f"shot_{t}.png")
         np.testing.assert_array_equal(result[..., 0], image[..., 0])
         assert not result[..., 1:].any()
+
+
+@pytest.fixture
+def four_threads():
+    threads = torch.get_num_threads()
+    torch.set_num_threads(4)
+    yield
+    torch.set_num_threads(threads)
+
+
+def observed(model):
+    """A list of (how many frames are in the network, threads of this one), for each that enters it."""
+    inside, seen, lock, run = [], [], threading.Lock(), model._run
+
+    def watched(frames, multiple):
+        with lock:
+            inside.append(None)
+            seen.append((len(inside), torch.get_num_threads()))
+        time.sleep(0.02)
+        try:
+            return run(frames, multiple)
+        finally:
+            with lock:
+                inside.pop()
+
+    model._run = watched
+    return seen
+
+
+def test_small_frames_are_computed_several_at_a_time_and_stay_in_order(tmp_path, four_threads):
+    images = frames_of(count=12)
+    for t, image in enumerate(images):
+        write_image(tmp_path / "in" / f"{t:02d}.png", image)
+    model = frame_model(edit_config(dict(type="OnlyRed")), tmp_path, tile=32, tile_overlap=4)
+    seen = observed(model)
+    process_video(model, open_frames(tmp_path / "in", rate=25), tmp_path / "out")
+    for t, image in enumerate(images):
+        result = read_image(tmp_path / "out" / f"{t:02d}.png")
+        np.testing.assert_allclose(result.sum(axis=-1), image[..., 2], atol=1)
+    assert seen[0] == (1, 4)  # the first, alone, has all threads
+    assert max(number for number, _ in seen) > 1
+    assert {threads for _, threads in seen} == {1, 4}
+    # afterwards all is as it was, also for threads that start later
+    with ThreadPoolExecutor(1) as pool:
+        assert torch.get_num_threads() == pool.submit(torch.get_num_threads).result() == 4
+
+
+def test_how_many_frames_at_a_time(tmp_path, four_threads):
+    model = frame_model(edit_config(dict(type="OnlyRed")), tmp_path)
+    assert model.at_once((1, 3, 320, 426)) == 4
+    assert model.at_once((1, 3, 1080, 1920)) == model.at_once((8, 3, 320, 426)) == 1
+    model.tile = 512
+    assert model.at_once((1, 3, 1080, 1920)) == 4
+    model.model.generator.drop = nn.Dropout().train()
+    assert model.at_once((1, 3, 320, 426)) == 1
+    torch.set_num_threads(1)
+    model.model.generator.drop.eval()
+    assert model.at_once((1, 3, 320, 426)) == 1
+
+
+def test_an_error_among_several_frames_names_the_first_and_leaves_nothing(tmp_path, four_threads):
+    for t in range(9):
+        write_image(tmp_path / "in" / f"{t}.png", np.full((20, 20, 3), t, np.uint8))
+    model = frame_model(edit_config(dict(type="OnlyRed")), tmp_path)
+    run = model._run
+    model._run = lambda frames, multiple: run(frames, multiple) * (torch.nan if frames.max() > 5.5 / 255 else 1)
+    with pytest.raises(ValueError, match="NaN or infinity from frame 6 of"):
+        process_video(model, open_frames(tmp_path / "in", rate=25), tmp_path / "out.mp4")
+    assert sorted(os.listdir(tmp_path)) == ["in", "model.pth"]
+    assert torch.get_num_threads() == 4
 
 
 def test_16_bits_stay_16_bits(tmp_path):

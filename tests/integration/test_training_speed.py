@@ -1,0 +1,23 @@
+"""The benchmark of a training step, tiny."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from benchmarks.training_speed import ROWS
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.mark.slow
+def test_each_option_is_measured():
+    command = [sys.executable, "-W", "ignore", "-m", "benchmarks.training_speed"]
+    done = subprocess.run(
+        [*command, "--batch", "4", "--size", "32", "--rounds", "2"], cwd=ROOT, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    rows = [line.split(" | ") for line in done.stdout.splitlines() if line.startswith("| ")]
+    assert [row[0].strip("| ") for row in rows] == list(ROWS)
+    assert all(float(row[2].strip("| ")) > 0 for row in rows)
