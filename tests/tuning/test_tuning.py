@@ -133,14 +133,14 @@ class FakeTuner:
     iterations = 200
 
     def __init__(self, **cost):
-        self.cost, self.candidates, self.made = cost, {name: {} for name in cost}, []
+        self.cost, self.candidates, self.made, self.shorter = cost, {name: {} for name in cost}, [], []
 
     def start(self):
         return Trial("", 0.0, Quality(30.0, 1.0, 1.2, 3.0, 0.8, 30.0), 0.0, "start")
 
     def trial(self, name, alpha, iterations=iterations):
-        if iterations == self.iterations:
-            self.made.append((name, alpha))
+        made = self.made if iterations == self.iterations else self.shorter
+        made.append((name, alpha))
         strength = -np.log10(1 - alpha) * iterations / self.iterations
         psnr, blur = 29.0 - self.cost.get(name, 0) * strength, self.blur * strength
         flicker = 2.5 - 0.3 * strength * (name == "a" or 0.9)
@@ -181,8 +181,10 @@ def test_candidates_take_turns_and_the_lowest_f_wins():
 
 
 def test_what_is_best_is_tried_once_more_for_half_as_long():
-    tuned = tune(FakeTuner(a=0.05, b=0.05), budget=9)
+    tuner = FakeTuner(a=0.05, b=0.05)
+    tuned = tune(tuner, budget=9)
     best, plain = tuned.half
+    assert tuner.shorter == [(tuned.best.regularization, tuned.best.alpha), ("", 0.0)]
     assert (best.regularization, best.alpha) == (tuned.best.regularization, tuned.best.alpha)
     assert best.quality.flicker == pytest.approx((2.5 + tuned.best.quality.flicker) / 2)
     assert plain.quality == tuned.plain.quality
