@@ -1,4 +1,4 @@
-# Transform invariance (Eq. 4) with the L1 distance, the steadiest of what we tried that keeps detail (docs/results.md).
+# Transform invariance (Eq. 4) with L1: the steadiest of what we tried, and too strong for PSNR (docs/results.md).
 _base_ = './hdr_transinv_a0.95.py'
 experiment_name = 'hdr_transinv_l1_a0.95'
 work_dir = './work_dirs/hdr_transinv_l1_a0.95'
