@@ -125,14 +125,14 @@ def _through(
     Threads that share one frame wait for each other at every layer, and for whoever decodes and encodes beside them. So
     a model that says `at_once` computes so many batches at a time, each with its share of the threads.
     """
-    iterator = iter(batches)
+    iterator, number = iter(batches), 1
     for frames in islice(iterator, 1):  # alone: it finds out how frames of this size are padded
         images = to_tensor(frames, name)
         yield frames, model(images)
         number = model.at_once(images.shape) if isinstance(model, FrameModel) else 1
-        if number == 1:
-            yield from ((frames, model(to_tensor(frames, name))) for frames in iterator)
-            return
+    if number == 1:
+        yield from ((frames, model(to_tensor(frames, name))) for frames in iterator)
+        return
     threads = torch.get_num_threads()
     pool = ThreadPoolExecutor(number, "model", lambda: torch.set_num_threads(max(threads // number, 1)))
     pending: deque[tuple[list[Frame], Future]] = deque()

@@ -18,6 +18,7 @@ from mmengine.config import Config
 from torch import nn
 
 from mmtempreg.apis import FrameModel, process_video
+from mmtempreg.apis.video_processing import _through
 from mmtempreg.video import Frame, VideoWriter, open_frames
 from mmtempreg.video.image_files import read_image, write_image
 
@@ -271,6 +272,16 @@ def test_an_error_among_several_frames_names_the_first_and_leaves_nothing(tmp_pa
         process_video(model, open_frames(tmp_path / "in", rate=25), tmp_path / "out.mp4")
     assert sorted(os.listdir(tmp_path)) == ["in", "model.pth"]
     assert torch.get_num_threads() == 4
+
+
+def test_a_video_without_frames():
+    class Empty:
+        name = "empty"
+
+        def __iter__(self):
+            return iter(())
+
+    assert list(_through(lambda x: x, Empty(), "empty")) == []
 
 
 def test_16_bits_stay_16_bits(tmp_path):
