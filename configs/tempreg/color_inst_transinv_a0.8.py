@@ -40,3 +40,4 @@ val_evaluator = dict(metrics=ab_metrics)
 test_evaluator = dict(metrics=[*ab_metrics, dict(type='WarpError'), dict(type='ColorDistributionConsistency')])
 optim_wrapper = dict(optimizer=dict(lr=1e-5))
 load_from = 'https://download.openmmlab.com/mmediting/inst_colorization/inst-colorizatioon_full_official_cocostuff-256x256-5b9d4eee.pth'
+custom_hooks = [*_base_.custom_hooks, dict(type='NormEvalHook')]
