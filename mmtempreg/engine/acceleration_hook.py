@@ -51,5 +51,6 @@ class AccelerationHook(Hook):
 
     def before_test(self, runner: Runner) -> None:
         """The memory layout alone: compiling takes longer than most tests."""
-        for network in networks_of(runner.model, self.networks) if self.channels_last else ():
-            network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        for network in networks_of(runner.model, self.networks):
+            if self.channels_last:
+                network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
