@@ -1,6 +1,7 @@
 """Mixed precision, accumulated and clipped gradients, channels_last, torch.compile, activation checkpointing."""
 
 import copy
+from types import SimpleNamespace
 from unittest import mock
 
 import pytest
@@ -149,6 +150,15 @@ def test_a_model_without_such_a_network_is_refused(images, tmp_path):
     with pytest.raises(ValueError, match="has no network"):
         run(images, tmp_path / "run", custom_hooks=[dict(type="AccelerationHook", networks=["backbone"])])
     assert AccelerationHook().compile is None
+
+
+def test_a_test_gets_the_layout_and_does_not_compile():
+    model = siamese(SRCNN)
+    with mock.patch.object(torch.nn.Module, "compile", side_effect=AssertionError, create=True):
+        AccelerationHook(channels_last=True, compile=True).before_test(SimpleNamespace(model=model))
+    weight = model.generator.conv2.weight
+    assert weight.is_contiguous(memory_format=torch.channels_last)
+    assert model.generator.conv1.weight.is_contiguous(memory_format=torch.channels_last)
 
 
 def test_activation_checkpointing_gives_the_same_training(images, tmp_path):
