@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
+from .allocator import keep_freed_memory
 from .atomic_write import check_output
 from .internals import close_progress_bars
 from .validation import Interval, check_value
@@ -119,6 +120,7 @@ def tell(notes: Iterable[str]) -> None:
 def run(parser: Parser, work: Callable[[argparse.Namespace], None], terminate: bool = True) -> None:
     """Parses the command line and does the work; `terminate` as in `one_line_for_mistakes`."""
     args = parser.parse_args()
+    keep_freed_memory()
     with one_line_for_mistakes(args.debug, terminate=terminate):
         work(args)
 

@@ -13,6 +13,7 @@ from pathlib import Path
 import torch
 import torch.distributed
 
+from .allocator import keep_freed_memory
 from .atomic_write import replace_when_written
 from .command_line import Parser, one_line_for_mistakes
 from .config_tools import check_keys, read_config
@@ -26,6 +27,7 @@ def run_mmagic_tool(name: str) -> None:
     """
     debug = "--debug" in sys.argv
     sys.argv = [argument for argument in sys.argv if argument != "--debug"]
+    keep_freed_memory()
     argparse.ArgumentParser.error = Parser.error  # type: ignore[method-assign, assignment]
     with one_line_for_mistakes(debug, _to_log_file, terminate=False):
         _check_config(sys.argv[1:])

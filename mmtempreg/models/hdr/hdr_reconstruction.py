@@ -102,7 +102,7 @@ class HDRReconstructionModel(BaseEditModel):
         """(N, 3, H, W) input in [0, 1] and log radiance to linear radiance."""
         mask = saturation_mask(inputs, self.threshold)
         linear = inverse_camera_curve(inputs.clamp(0, 1), self.camera_n, self.camera_s)
-        return (1 - mask) * linear + mask * exp_radiance(prediction.float())
+        return torch.lerp(linear, exp_radiance(prediction.float()), mask)
 
     def regression_target(self, inputs: Tensor, data_samples: Any) -> tuple[Tensor, Tensor]:
         """Log radiance of the truth, and its saturation mask (N, 1, H, W)."""
