@@ -14,5 +14,8 @@ test_evaluator = [
             dict(type='ImageEquivariance', **_where, prefix=prefix),
             dict(type='TemporalSmoothness', **_where, prefix=prefix),
             dict(type='TemporalResidual', **_where, prefix=prefix),
+            # of the coloured frames: do their colours stay, from frame to frame and for a second?
+            dict(type='ColorDistributionConsistency', prefix=prefix),
+            dict(type='ColorDistributionConsistency', lag=1.0, prefix=prefix),
         ]) for prefix in ('validation', 'faces')
 ]

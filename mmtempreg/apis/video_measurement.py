@@ -169,7 +169,7 @@ def measure_videos(
             in the folder itself too, motion counts where both agree. Default: OpenCV's DIS, of the reference (of each
             video without one).
         stops: Exposure at which radiance is shown to measures of display values.
-        lag: Seconds between the frames that F and E_warp compare; None: one frame. Exact flow is composed for it;
+        lag: Seconds between the frames that F, E_warp and CDC compare; None: one frame (CDC: 1, 2 and 4). Exact flow is composed for it;
             estimated flow is lost where motion is fast.
         progress: Wraps the iterator over frames, to show how far it is.
         watch: Called with each frame when it has been measured, such as a `PageRecorder`.
@@ -202,7 +202,7 @@ def measure_videos(
                 float(rate), sources[0].count(), DOMAINS[domain].peak(MAX_RADIANCE if _is_radiance(frames[0]) else 1.0)
             )
             for video in videos:
-                video.start(clip, dict(sigma=sigma), dict(lag=lag))
+                video.start(clip, sigma, lag)
         target = views.pop(0) if reference else None
         if target:
             own_pixels.append(luminance(target.shown).flatten()[_grid(size)])
@@ -397,16 +397,18 @@ class _Video:
         self._failures: dict[type[Meter], str] = {}
         self._pixels: list[Tensor] = []
 
-    def start(self, clip: Clip, temporal: dict[str, Any], warping: dict[str, Any]) -> None:
+    def start(self, clip: Clip, sigma: float, lag: float | None) -> None:
         """Makes the meters; the kinds that pictures are made of have options of their own."""
         self._peak = clip.peak
         kinds: list[type[Meter]] = [TemporalEnergyMeter, *(meter.summed_by() for meter in self._chosen)]
         for kind in dict.fromkeys(kinds):
-            options: dict[str, Any] = {}
+            options: dict[str, Any] = dict(lag=lag) if kind.lagged else {}
+            if kind is TemporalEnergyMeter:
+                options |= dict(sigma=sigma)
             if kind in (TemporalEnergyMeter, WarpErrorMeter):
-                options = dict(temporal if kind is TemporalEnergyMeter else warping, maps=True)
+                options |= dict(maps=True)
             elif kind is DetailMeter:
-                options = dict(each_frame=True)
+                options |= dict(each_frame=True)
             self._meters[kind] = kind.of_clip(clip, **options)
 
     def update(self, view: _View, target: _View | None, motion: Motion | str | None) -> None:

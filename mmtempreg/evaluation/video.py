@@ -7,7 +7,7 @@ from typing import Any
 from mmagic.registry import METRICS
 
 from ..meters import ColorDistributionMeter, DetailMeter, FlowDifferenceMeter, VideoVDPMeter
-from ..validation import check_arguments
+from ..validation import Positive, check_arguments
 from .sequence_metric import SequenceMetric
 
 
@@ -37,11 +37,19 @@ class TemporalOpticalFlow(SequenceMetric):
 class ColorDistributionConsistency(SequenceMetric):
     """CDC (Liu et al. 2021): `ColorDistributionMeter`, of the prediction alone. Lower is better.
 
+    `ColorDistributionConsistency_truth` stands beside it, and with a lag of 1 s it is called
+    `ColorDistributionConsistency_1s`.
+
     Args:
+        lag: Seconds between the frames that are compared; None: 1, 2 and 4 frames.
         kwargs: Arguments of `SequenceMetric`.
     """
 
     meter = ColorDistributionMeter
+
+    @check_arguments
+    def __init__(self, lag: Positive | None = None, **kwargs: Any) -> None:
+        super().__init__(options=dict(lag=lag), **kwargs)
 
 
 @METRICS.register_module()

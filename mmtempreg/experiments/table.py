@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from ..command_line import Parser, run
-from ..meters import Meter, WarpErrorMeter
+from ..meters import Meter
 from ..tables import cell, columns_of, markdown_table
 from .grid import KNOWN, TASKS
 from .results import Row, read_results
@@ -100,8 +100,7 @@ def _truth(columns: Iterable[str], row: Row, prefix: str) -> list[str]:
     """The cells of the truth itself: what there is to reach."""
     lead, cells = f"{prefix}/" if prefix else "", []
     for name, (_, meter) in columns_of(columns).items():
-        own = row.get(f"{lead}{name}_truth", "") if meter is WarpErrorMeter else meter.ideal
-        value = math.nan if own == "" else float(own)
+        value = float(row.get(f"{lead}{name}_truth") or meter.ideal)
         cells.append("" if math.isnan(value) else meter.format(value))
     return cells
 

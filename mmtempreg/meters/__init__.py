@@ -51,7 +51,7 @@ def column_of(metric: str) -> tuple[str, type[Meter]] | None:
         if name in (meter.metric, *meter.metric_aliases):
             lag, _, beside = rest.partition("_") if not rest.startswith("E_") else ("", "", rest)
             shown: type[Meter] = WarpErrorMeter if beside == "E_warp" else meter
-            if beside not in ("", "E_warp") or (lag and not (lag.endswith("s") and meter.needs_motion)):
+            if beside not in ("", "E_warp") or (lag and not (lag.endswith("s") and meter.lagged)):
                 return None
             return (f"{shown.title} {lag[:-1]} s" if lag else shown.title), shown
     return None

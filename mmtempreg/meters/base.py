@@ -62,6 +62,7 @@ class Meter:
         ideal: What the reference itself has; nan where that is not known beforehand.
         reference: 'needed', 'optional', or 'unused': the clip is measured alone.
         display: Whether it is of display values, RGB in [0, 1]; else of the values of any domain (`domains`).
+        lagged: Whether it can compare frames that are so many seconds apart (`of_clip(clip, lag=...)`).
         needs_motion: Whether `update` wants to know the motion from an earlier frame to this.
         default: Whether it is measured if nobody says what to measure.
         about: One line for people.
@@ -76,6 +77,7 @@ class Meter:
     ideal: ClassVar[float] = math.nan
     reference: ClassVar[str] = "needed"
     display: ClassVar[bool] = False
+    lagged: ClassVar[bool] = False
     needs_motion: ClassVar[bool] = False
     default: ClassVar[bool] = True
     about: ClassVar[str]

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import math
 from collections import deque
+from typing import Any
 
 import torch
 from torch import Tensor
 
-from .base import Meter, Sums, as_float
+from .base import Clip, Meter, Sums, as_float
+from .flicker import lag_frames
 
 
 class ColorDistributionMeter(Meter):
@@ -16,43 +18,72 @@ class ColorDistributionMeter(Meter):
 
     Mean over d in (1, 2, 4), over the three channels and over pairs of frames i, i+d of the Jensen-Shannon divergence
     (natural logarithm) between their normalised histograms of 256 bins. 0: the histograms do not change. It needs no
-    reference, and grey video scores well.
+    reference, and grey video scores well: what a reference has itself stands beside it.
+
+    Args:
+        lag: One d in frames instead of the authors' three, for what drifts slowly.
     """
 
     name, metric, title, spec = "cdc", "ColorDistributionConsistency", "CDC", ".5f"
-    reference, display = "unused", True
+    reference, display, lagged = "optional", True, True
     about = "do the histograms of R, G and B stay the same?"
 
     STEPS = (1, 2, 4)
 
-    def __init__(self) -> None:
-        self._histograms: deque[Tensor] = deque(maxlen=max(self.STEPS))
-        self._sums = [0.0] * 2 * len(self.STEPS)
+    def __init__(self, lag: int | None = None) -> None:
+        if lag is not None and lag < 1:
+            raise ValueError(f"lag must be 1 frame at least, or None for {self.STEPS}, got {lag}")
+        self.steps = self.STEPS if lag is None else (lag,)
+        self._histograms: deque[Tensor] = deque(maxlen=max(self.steps))
+        self._sums = [0.0] * 3 * len(self.steps)
+
+    @classmethod
+    def of_clip(cls, clip: Clip, lag: float | None = None, **options: Any) -> ColorDistributionMeter:
+        """`lag` is in seconds here."""
+        return cls(None if lag is None else lag_frames(lag, clip.fps), **options)
 
     def update(self, pred: Tensor, target: Tensor | None = None, mask: Tensor | None = None) -> None:
-        levels = (as_float(pred) * 255).round().clamp(0, 255).flatten(1)
-        histogram = torch.stack([torch.histc(channel, 256, 0, 256) for channel in levels]).double()
-        histogram /= histogram.sum(dim=1, keepdim=True)
-        for k, step in enumerate(self.STEPS):
+        clips = [pred] if target is None else [pred, target]
+        now = torch.stack([histograms(frame) for frame in clips])
+        for k, step in enumerate(self.steps):
             if len(self._histograms) >= step:
-                self._sums[2 * k] += float(jensen_shannon(self._histograms[-step], histogram).mean())
-                self._sums[2 * k + 1] += 1
-        self._histograms.append(histogram)
+                means = jensen_shannon(self._histograms[-step], now).mean(dim=-1).tolist()
+                for offset, value in enumerate([means[0], 1.0, (means[1:] or [math.nan])[0]]):
+                    self._sums[3 * k + offset] += value
+        self._histograms.append(now)
 
     def finish(self) -> Sums:
-        """For every step: the sum over pairs, the number of pairs."""
-        sums, self._sums = tuple(self._sums), [0.0] * 2 * len(self.STEPS)
+        """For every d: the sum over pairs, the number of pairs, the sum for the target (nan without one)."""
+        sums, self._sums = tuple(self._sums), [0.0] * 3 * len(self.steps)
         self._histograms.clear()
         return sums
 
     @staticmethod
     def value(sums: Sums) -> float:
-        means = [total / pairs if pairs else math.nan for total, pairs in zip(sums[::2], sums[1::2])]
-        return sum(means) / len(means)
+        return _mean(sums[::3], sums[1::3])
+
+    @classmethod
+    def of_target(cls, sums: Sums) -> float:
+        return _mean(sums[2::3], sums[1::3])
 
     @staticmethod
     def reason(sums: Sums) -> str:
-        return "it needs 5 frames"
+        return "it needs 5 frames" if len(sums) > 3 else "the clip is no longer than the lag"
+
+    @staticmethod
+    def beside(sums: Sums) -> dict[str, float]:
+        return {"truth": ColorDistributionMeter.of_target(sums)}
+
+
+def _mean(sums: Sums, pairs: Sums) -> float:
+    return sum(total / count if count else math.nan for total, count in zip(sums, pairs)) / len(sums)
+
+
+def histograms(image: Tensor) -> Tensor:
+    """(C, H, W) display values to (C, 256) shares of the pixels."""
+    levels = (as_float(image) * 255).round().clamp(0, 255).flatten(1)
+    counts = torch.stack([torch.histc(channel, 256, 0, 256) for channel in levels]).double()
+    return counts / counts.sum(dim=1, keepdim=True)
 
 
 def jensen_shannon(p: Tensor, q: Tensor) -> Tensor:

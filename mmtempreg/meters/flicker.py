@@ -97,7 +97,7 @@ class WarpErrorMeter(Meter):
     last_change: Tensor | None = None
 
     name, metric, title, spec = "warp_error", "WarpError", "E_warp", ".3g"
-    reference, needs_motion = "optional", True
+    reference, needs_motion, lagged = "optional", True, True
     about = "change along the motion (mean of squares); what the truth itself has stands in its row"
 
     def __init__(

@@ -285,6 +285,9 @@ def test_video_metrics_equal_the_meters():
         meter.update(frame)
     result = evaluate(build("ColorDistributionConsistency", per_clip=True), samples)
     assert result["ColorDistributionConsistency/a"] == pytest.approx(meter.value(meter.finish()), rel=1e-6)
+    assert 0 < result["ColorDistributionConsistency_truth"] < result["ColorDistributionConsistency"]
+    apart = evaluate(build("ColorDistributionConsistency", lag=1 / 6), samples)
+    assert apart["ColorDistributionConsistency_0.166667s"] > 0
 
 
 def test_video_vdp_equals_what_its_authors_say_of_the_whole_clip():

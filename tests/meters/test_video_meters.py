@@ -127,7 +127,7 @@ def test_histograms_by_hand():
     for frame in [black, half] * 4:  # 8 frames: pairs 1 apart always differ, 2 and 4 apart never
         meter.update(frame)
     sums = meter.finish()
-    assert sums[1::2] == (7, 6, 4)
+    assert sums[1::3] == (7, 6, 4)
     assert meter.value(sums) == pytest.approx(expected / 3 / 3)  # of three steps and three channels one
     assert math.isnan(meter.value(meter.finish()))
 
@@ -149,6 +149,31 @@ def test_histograms_are_those_of_numpy():
         for d in (1, 2, 4)
     ]
     assert meter.value(meter.finish()) == pytest.approx(np.mean(means), rel=1e-9)
+
+
+def test_colours_that_drift_are_seen_over_a_lag_and_beside_the_reference():
+    """A second of 12 frames apart: the clip darkens by a step a frame, the reference by half of one."""
+    rng = np.random.default_rng(0)
+    noise = rng.integers(100, 140, (3, 40, 40))
+    clip, reference = ([noise + rate * t for t in range(30)] for rate in (1, 2))
+    meter = ColorDistributionMeter.of_clip(Clip(12.0, 30), lag=1.0)
+    for frame, target in zip(reference, clip):
+        meter.update(torch.from_numpy(frame) / 255, torch.from_numpy(target) / 255)
+        assert len(meter._histograms) <= 12
+    sums = meter.finish()
+
+    def expected(frames):
+        counts = [[np.bincount(plane.ravel(), minlength=256) for plane in frame] for frame in frames]
+        return np.mean(
+            [[jensenshannon(counts[i][c], counts[i + 12][c]) ** 2 for c in range(3)] for i in range(len(frames) - 12)]
+        )
+
+    assert meter.value(sums) == pytest.approx(expected(reference), rel=1e-9)
+    assert meter.of_target(sums) == meter.beside(sums)["truth"] == pytest.approx(expected(clip), rel=1e-9)
+    meter.update(torch.rand(3, 4, 4))
+    assert meter.reason(meter.finish()) == "the clip is no longer than the lag"
+    with pytest.raises(ValueError, match="lag must be 1 frame at least"):
+        ColorDistributionMeter(lag=0)
 
 
 # ---------------------------------------------------------------- PSNR, SSIM
@@ -238,5 +263,7 @@ def test_what_needs_a_reference_says_so(name):
 def test_columns_of_what_test_py_writes():
     titles = {key: (column_of(key) or ("-",))[0] for key in (
         "TemporalFlicker", "TemporalFlicker_1s", "TemporalFlicker_E_warp", "TemporalFlicker_1s_E_warp", "SaturatedPSNR",
-        "TemporalFlicker_E_warp_truth", "SpatialDetail_1s", "nothing", "ImageEquivariance")}  # fmt: skip
-    assert list(titles.values()) == ["F", "F 1 s", "E_warp", "E_warp 1 s", "PSNR [dB]", "-", "-", "-", "EQ [dB]"]
+        "TemporalFlicker_E_warp_truth", "SpatialDetail_1s", "nothing", "ImageEquivariance",
+        "ColorDistributionConsistency_1s", "ColorDistributionConsistency_1s_truth")}  # fmt: skip
+    found = ["F", "F 1 s", "E_warp", "E_warp 1 s", "PSNR [dB]", "-", "-", "-", "EQ [dB]", "CDC 1 s", "-"]
+    assert list(titles.values()) == found
