@@ -222,10 +222,11 @@ TASKS = {
         },
         dict(
             full={},
-            # 300, 1,000 and 3,000 iterations, over which the learning rate falls alike
+            # 300, 1,000, 3,000 and 10,000 iterations, over which the learning rate falls alike
             short=_short_hdr(2400, 1, 0.99),
             medium=_short_hdr(8000, 1, 0.997),
             long=_short_hdr(8000, 3, 0.999),
+            longest=_short_hdr(8000, 10, 0.9997),
         ),
         dict(
             full={},
