@@ -1,7 +1,7 @@
 """Fine-tunes and tests a grid of strategies, strengths and seeds; the results go into one CSV file.
 
 Usage: python tools/experiments/sweep.py {hdr,color} [--strategies NAME ...] [--alphas A ...] [--seeds S ...]
-       [--schedule {short,medium,long,full}] [--jobs N] [--out-dir DIR]
+       [--schedule {short,medium,long,longest,full}] [--jobs N] [--out-dir DIR]
        [--train-options KEY=VALUE ...] [--test-options KEY=VALUE ...]
 
 Every cell is a config of configs/tempreg that `tools/train.py` and `tools/test.py` run: its folder,
@@ -9,8 +9,8 @@ DIR/TASK/STRATEGY_aALPHA/seedS/, holds the config, the logs and the checkpoint. 
 finished. A sweep may be killed and started again with the same command: what is finished is not done again, what is
 trained is only tested. --jobs cells run at a time, a core each without a GPU; on a GPU they share it.
 
---schedule short (default) is for a CPU, `medium` and `long` (of hdr) are 3 and 10 times as long, and `full` is what the
-configs say. The options name your data where it is not where the configs look for it, and with load_from=CHECKPOINT
+--schedule short (default) is for a CPU, `medium`, `long` and `longest` (of hdr) are 3, 10 and 33 times as long, and `full` is
+what the configs say. The options name your data where it is not where the configs look for it, and with load_from=CHECKPOINT
 another baseline. Tables and plots: table.py and plot_sweep.py.
 """
 
@@ -199,7 +199,7 @@ def main() -> None:
     parser.add_argument(
         "--seeds", type=COUNT, nargs="+", default=list(range(10)), help="default: 0 to 9, as in the paper"
     )
-    parser.add_argument("--schedule", choices=("short", "medium", "long", "full"), default="short")
+    parser.add_argument("--schedule", choices=list(TASKS["hdr"].schedules), default="short")
     parser.add_argument("--jobs", type=WHOLE, default=os.cpu_count(), help="cells at the same time")
     parser.add_argument("--out-dir", type=Path, default=ROOT / "work_dirs" / "sweep")
     parser.add_argument("--train-options", nargs="+", action=DictAction, default={}, metavar="KEY=VALUE")
