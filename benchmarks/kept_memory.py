@@ -2,9 +2,9 @@
 
 Usage: python -m benchmarks.kept_memory [--rounds 15] [--threads 1]
 
-Two processes, of which one keeps it, take turns at the same work: training steps of `hdr_transinv_a0.8` on 8 crops of
-64x64, and frames of 426x320 through the HDR baseline, in float32 and in bfloat16. Printed are medians, their ratio, and
-the most memory that each process held.
+For each kind of work two new processes, of which one keeps it, take turns: training steps of `hdr_transinv_a0.8` on 8
+crops of 64x64, and frames of 426x320 through the HDR baseline, in float32 and in bfloat16. Printed are medians, their
+ratio, and the most memory that each process held.
 """
 
 from __future__ import annotations
@@ -30,41 +30,39 @@ from mmtempreg.apis import FrameModel
 from mmtempreg.experiments.grid import ROOT
 
 WARM_UP = 2
+WORKS = [(kind, precision) for kind in ("training step", "frame") for precision in ("float32", "bfloat16")]
 
 
-def works(threads: int) -> dict[str, Callable[[], Any]]:
-    """What is timed, by name."""
+def work_of(kind: str, precision: str) -> Callable[[], Any]:
+    """What is timed."""
     from mmagic.registry import DATASETS
 
     init_default_scope("mmagic")
-    torch.set_num_threads(threads)
-    path = ROOT / "configs" / "tempreg" / "hdr_transinv_a0.8.py"
+    config = Config.fromfile(ROOT / "configs" / "tempreg" / "hdr_transinv_a0.8.py")
+    if kind == "frame":
+        checkpoint, frame = str(ROOT / "checkpoints" / "hdr_baseline.pth"), torch.rand(1, 3, 320, 426)
+        model = FrameModel(config, checkpoint, half=precision == "bfloat16")
+        return lambda: model(frame)
+    config.merge_from_dict(ROWS[precision])
+    training = Training(config)
     with tempfile.TemporaryDirectory() as folder:
         stills = dict(type="ProceduralHDRDataset", data_root=folder, num_images=16, size=64)
         data = DATASETS.build(dict(type="InMemoryDataset", dataset=stills))
-    made: dict[str, Callable[[], Any]] = {}
-    for name in ("float32", "bfloat16"):
-        config = Config.fromfile(path)
-        config.merge_from_dict(ROWS[name])
-        made[f"training step, {name}"] = lambda training=Training(config): training.step(data, 8)
-    frame = torch.rand(1, 3, 320, 426)
-    for name, half in (("float32", False), ("bfloat16", True)):
-        model = FrameModel(Config.fromfile(path), str(ROOT / "checkpoints" / "hdr_baseline.pth"), half=half)
-        made[f"frame, {name}"] = lambda model=model: model(frame)
-    return made
+    return lambda: training.step(data, 8)
 
 
-def serve(connection: Connection, kept: bool, threads: int) -> None:
-    """Does the work that it is told by name and says how long it took; at last how many MiB it held."""
+def serve(connection: Connection, kept: bool, threads: int, kind: str, precision: str) -> None:
+    """Works whenever it is told to, and says how many seconds it took and how many MiB it has held."""
     if kept and not keep_freed_memory():
         raise SystemExit("memory cannot be kept here: no glibc, or a variable MALLOC_... is set")
-    made = works(threads)
-    connection.send(list(made))
-    while name := connection.recv():
+    torch.set_num_threads(threads)
+    work = work_of(kind, precision)
+    while True:
+        connection.send((0.0, 0.0))
+        connection.recv()
         started = time.perf_counter()
-        made[name]()
-        connection.send(time.perf_counter() - started)
-    connection.send(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+        work()
+        connection.send((time.perf_counter() - started, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024))
 
 
 def main() -> None:
@@ -73,27 +71,30 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=1)
     args = parser.parse_args()
     context = get_context("spawn")
-    sides = []
-    for kept in (False, True):
-        here, there = context.Pipe()
-        context.Process(target=serve, args=(there, kept, args.threads), daemon=True).start()
-        sides.append(here)
-    names = [side.recv() for side in sides][0]
-    print("| | given back | kept | ratio |\n|---|---|---|---|")
-    for name in names:
-        seconds: tuple[list[float], list[float]] = ([], [])
+    print("| | given back | kept | ratio | memory, given back | memory, kept |\n|---|---|---|---|---|---|")
+    for kind, precision in WORKS:
+        pipes = [context.Pipe() for _ in range(2)]
+        options = (args.threads, kind, precision)
+        processes = [
+            context.Process(target=serve, args=(there, kept, *options), daemon=True)
+            for kept, (_, there) in zip((False, True), pipes)
+        ]
+        for process in processes:
+            process.start()
+        seconds: list[list[float]] = [[], []]
+        memory = [0.0, 0.0]
         for turn in range(args.rounds + WARM_UP):
-            for side, taken in zip(sides, seconds):
-                side.send(name)
-                value = side.recv()
+            for side, (here, _) in enumerate(pipes):
+                here.recv()  # it is ready
+                here.send(None)
+                taken, memory[side] = here.recv()
                 if turn >= WARM_UP:
-                    taken.append(value)
-        back, kept_time = map(statistics.median, seconds)
-        print(f"| {name} | {back * 1e3:.0f} ms | {kept_time * 1e3:.0f} ms | {back / kept_time:.2f} |")
-    for side in sides:
-        side.send("")
-    back, kept_memory = (side.recv() for side in sides)
-    print(f"| memory | {back:.0f} MiB | {kept_memory:.0f} MiB | {back / kept_memory:.2f} |")
+                    seconds[side].append(taken)
+        for process in processes:
+            process.terminate()
+        back, kept = (statistics.median(values) for values in seconds)
+        held = " | ".join(f"{value:.0f} MiB" for value in memory)
+        print(f"| {kind}, {precision} | {back * 1e3:.0f} ms | {kept * 1e3:.0f} ms | {back / kept:.2f} | {held} |")
 
 
 if __name__ == "__main__":

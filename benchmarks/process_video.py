@@ -27,6 +27,7 @@ import torch
 from mmengine.config import Config
 
 import mmtempreg  # noqa: F401, before MMagic is imported
+from mmtempreg.allocator import keep_freed_memory
 from mmtempreg.apis import FrameModel, process_video
 from mmtempreg.video import Frame, VideoWriter, open_frames
 
@@ -90,6 +91,7 @@ def main() -> None:
     parser.add_argument("--config", type=Path, default=ROOT / "configs" / "tempreg" / "hdr_transinv_a0.8.py")
     parser.add_argument("--checkpoint", type=Path, default=ROOT / "checkpoints" / "hdr_baseline.pth")
     args = parser.parse_args()
+    keep_freed_memory()  # as the tool does
     model = FrameModel(Config.fromfile(args.config), str(args.checkpoint), args.device, args.half)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "in.mp4"
