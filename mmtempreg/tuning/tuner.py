@@ -173,7 +173,6 @@ class Tuner:
 
     def trial(self, name: str, alpha: float, iterations: int | None = None) -> Trial:
         """A short fine-tuning with a candidate ('': without); a finished one is read from its folder."""
-        iterations = iterations or self.iterations
         config = self.trial_config(name, alpha, iterations)
         folder = self.work_dir / f"{name.replace(' ', '_') or 'plain'}_a{alpha:g}"
         result = folder / f"{config_hash(config)}_{self.num_frames}_frames_{MEASURED}.json"
@@ -184,7 +183,7 @@ class Tuner:
             runner = Runner.from_cfg(config)
             model = runner.train()
             seconds = time.perf_counter() - started
-            checkpoint = folder / f"iter_{iterations}.pth"
+            checkpoint = folder / f"iter_{config.train_cfg.max_iters}.pth"
             values = dict(quality=asdict(self._quality(model)), seconds=seconds, checkpoint=str(checkpoint))
             with replace_when_written(result) as partial:
                 partial.write_text(json.dumps(values))
