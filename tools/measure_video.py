@@ -36,7 +36,9 @@ def main() -> None:
         "--channels", choices=CHANNELS, default="luminance", help="what is compared (default: luminance)"
     )
     parser.add_argument(
-        "--lag", type=within("(0, 3600]"), help="seconds between the frames that F, E_warp and CDC compare (default: one frame)"
+        "--lag",
+        type=within("(0, 3600]"),
+        help="seconds between the frames that F, E_warp and CDC compare (default: one frame)",
     )
     parser.add_argument("--fps", type=float, help="frames per second of images; of videos: takes frame by frame")
     parser.add_argument(

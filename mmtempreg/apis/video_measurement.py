@@ -169,8 +169,8 @@ def measure_videos(
             in the folder itself too, motion counts where both agree. Default: OpenCV's DIS, of the reference (of each
             video without one).
         stops: Exposure at which radiance is shown to measures of display values.
-        lag: Seconds between the frames that F, E_warp and CDC compare; None: one frame (CDC: 1, 2 and 4). Exact flow is composed for it;
-            estimated flow is lost where motion is fast.
+        lag: Seconds between the frames that F, E_warp and CDC compare; None: one frame (CDC: 1, 2 and 4). Exact flow is
+            composed for it; estimated flow is lost where motion is fast.
         progress: Wraps the iterator over frames, to show how far it is.
         watch: Called with each frame when it has been measured, such as a `PageRecorder`.
 

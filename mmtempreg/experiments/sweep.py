@@ -9,9 +9,9 @@ DIR/TASK/STRATEGY_aALPHA/seedS/, holds the config, the logs and the checkpoint. 
 finished. A sweep may be killed and started again with the same command: what is finished is not done again, what is
 trained is only tested. --jobs cells run at a time, a core each without a GPU; on a GPU they share it.
 
---schedule short (default) is for a CPU, `medium`, `long` and `longest` (of hdr) are 3, 10 and 33 times as long, and `full` is
-what the configs say. The options name your data where it is not where the configs look for it, and with load_from=CHECKPOINT
-another baseline. Tables and plots: table.py and plot_sweep.py.
+--schedule short (default) is for a CPU, `medium`, `long` and `longest` (of hdr) are 3, 10 and 33 times as long, and
+`full` is what the configs say. The options name your data where it is not where the configs look for it, and with
+load_from=CHECKPOINT another baseline. Tables and plots: table.py and plot_sweep.py.
 """
 
 from __future__ import annotations
