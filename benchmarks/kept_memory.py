@@ -12,7 +12,6 @@ from __future__ import annotations
 import argparse
 import resource
 import statistics
-import tempfile
 import time
 from collections.abc import Callable
 from multiprocessing import get_context
@@ -24,7 +23,7 @@ from mmengine.config import Config
 from mmengine.registry import init_default_scope
 
 import mmtempreg  # noqa: F401, before MMagic is imported
-from benchmarks.training_speed import ROWS, Training
+from benchmarks.training_speed import ROWS, Training, crops
 from mmtempreg.allocator import keep_freed_memory
 from mmtempreg.apis import FrameModel
 from mmtempreg.experiments.grid import ROOT
@@ -35,8 +34,6 @@ WORKS = [(kind, precision) for kind in ("training step", "frame") for precision 
 
 def work_of(kind: str, precision: str) -> Callable[[], Any]:
     """What is timed."""
-    from mmagic.registry import DATASETS
-
     init_default_scope("mmagic")
     config = Config.fromfile(ROOT / "configs" / "tempreg" / "hdr_transinv_a0.8.py")
     if kind == "frame":
@@ -44,21 +41,18 @@ def work_of(kind: str, precision: str) -> Callable[[], Any]:
         model = FrameModel(config, checkpoint, half=precision == "bfloat16")
         return lambda: model(frame)
     config.merge_from_dict(ROWS[precision])
-    training = Training(config)
-    with tempfile.TemporaryDirectory() as folder:
-        stills = dict(type="ProceduralHDRDataset", data_root=folder, num_images=16, size=64)
-        data = DATASETS.build(dict(type="InMemoryDataset", dataset=stills))
+    training, data = Training(config), crops(16, 64)
     return lambda: training.step(data, 8)
 
 
 def serve(connection: Connection, kept: bool, threads: int, kind: str, precision: str) -> None:
     """Works whenever it is told to, and says how many seconds it took and how many MiB it has held."""
-    if kept and not keep_freed_memory():
-        raise SystemExit("memory cannot be kept here: no glibc, or a variable MALLOC_... is set")
+    if kept:
+        keep_freed_memory()
     torch.set_num_threads(threads)
     work = work_of(kind, precision)
     while True:
-        connection.send((0.0, 0.0))
+        connection.send("ready")
         connection.recv()
         started = time.perf_counter()
         work()
@@ -70,6 +64,8 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=15)
     parser.add_argument("--threads", type=int, default=1)
     args = parser.parse_args()
+    if not keep_freed_memory():  # here it is only tried: each process has its own
+        parser.error("memory cannot be kept here: no glibc, or a variable MALLOC_... is set")
     context = get_context("spawn")
     print("| | given back | kept | ratio | memory, given back | memory, kept |\n|---|---|---|---|---|---|")
     for kind, precision in WORKS:
@@ -85,7 +81,7 @@ def main() -> None:
         memory = [0.0, 0.0]
         for turn in range(args.rounds + WARM_UP):
             for side, (here, _) in enumerate(pipes):
-                here.recv()  # it is ready
+                here.recv()
                 here.send(None)
                 taken, memory[side] = here.recv()
                 if turn >= WARM_UP:

@@ -60,9 +60,16 @@ class Training:
         return time.perf_counter() - started
 
 
-def main() -> None:
+def crops(num_images: int, size: int) -> Any:
+    """An `InMemoryDataset` of procedural stills."""
     from mmagic.registry import DATASETS
 
+    with tempfile.TemporaryDirectory() as folder:
+        stills = dict(type="ProceduralHDRDataset", data_root=folder, num_images=num_images, size=size)
+        return DATASETS.build(dict(type="InMemoryDataset", dataset=stills))
+
+
+def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--batch", type=int, default=8)
     parser.add_argument("--size", type=int, default=64, help="of the crops")
@@ -77,9 +84,7 @@ def main() -> None:
         config = Config.fromfile(ROOT / "configs" / "tempreg" / "hdr_transinv_a0.8.py")
         config.merge_from_dict(options)
         trainings[name] = Training(config)
-    with tempfile.TemporaryDirectory() as folder:
-        stills = dict(type="ProceduralHDRDataset", data_root=folder, num_images=2 * args.batch, size=args.size)
-        data = DATASETS.build(dict(type="InMemoryDataset", dataset=stills))
+    data = crops(2 * args.batch, args.size)
     seconds: dict[str, list[float]] = {name: [] for name in trainings}
     for turn in range(args.rounds + 2):
         for name, training in trainings.items():

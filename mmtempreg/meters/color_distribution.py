@@ -35,7 +35,7 @@ class ColorDistributionMeter(Meter):
             raise ValueError(f"lag must be 1 frame at least, or None for {self.STEPS}, got {lag}")
         self.steps = self.STEPS if lag is None else (lag,)
         self._histograms: deque[Tensor] = deque(maxlen=max(self.steps))
-        self._sums = [0.0] * 3 * len(self.steps)
+        self._sums = torch.zeros(len(self.steps), 3, dtype=torch.float64)
 
     @classmethod
     def of_clip(cls, clip: Clip, lag: float | None = None, **options: Any) -> ColorDistributionMeter:
@@ -47,14 +47,14 @@ class ColorDistributionMeter(Meter):
         now = torch.stack([histograms(frame) for frame in clips])
         for k, step in enumerate(self.steps):
             if len(self._histograms) >= step:
-                means = jensen_shannon(self._histograms[-step], now).mean(dim=-1).tolist()
-                for offset, value in enumerate([means[0], 1.0, (means[1:] or [math.nan])[0]]):
-                    self._sums[3 * k + offset] += value
+                change, of_target = [*jensen_shannon(self._histograms[-step], now).mean(dim=-1), math.nan][:2]
+                self._sums[k] += torch.tensor([change, 1.0, of_target], dtype=torch.float64)
         self._histograms.append(now)
 
     def finish(self) -> Sums:
         """For every d: the sum over pairs, the number of pairs, the sum for the target (nan without one)."""
-        sums, self._sums = tuple(self._sums), [0.0] * 3 * len(self.steps)
+        sums = tuple(self._sums.flatten().tolist())
+        self._sums.zero_()
         self._histograms.clear()
         return sums
 
