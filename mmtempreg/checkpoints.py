@@ -5,15 +5,20 @@ MMEngine reads local files with it too once this module is imported, which our h
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
+from mmengine.logging import print_log
 from mmengine.runner import CheckpointLoader
 from torch import Tensor, nn
 
 from .shipped import shipped
+
+ANTI_ALIASING = "anti_aliasing"
+"""Attribute of a network whose strides are anti-aliased, and what its state dict's metadata calls that: {'taps': 3}."""
 
 
 def load_from_local(filename: str, map_location: Any = None) -> Any:
@@ -103,13 +108,16 @@ def load_weights(model: nn.Module, path: str | Path, name: str) -> None:
     Raises:
         FileNotFoundError, ValueError: As `read_weights`; ValueError too if they are of another network.
     """
-    weights, expected = read_weights(path), model.state_dict()
+    checkpoint = read_checkpoint(path)
+    weights, expected = weights_of(checkpoint, path), model.state_dict()
+    check_finite(weights, path)
     faults = misfits(weights, expected)
     if more := [key for key in weights if key not in expected]:
         faults += f"{'; ' * bool(faults)}{len(more)} are of nothing in it, such as {more[:3]}"
     if faults:
         raise ValueError(f"{path} is of another network than this {name}: {faults}")
     model.load_state_dict(weights, strict=True)
+    warn_of_other_strides(checkpoint, model, path)
 
 
 def misfits(weights: Mapping[str, Tensor], expected: Mapping[str, Tensor]) -> str:
@@ -123,3 +131,35 @@ def misfits(weights: Mapping[str, Tensor], expected: Mapping[str, Tensor]) -> st
     faults = [f"{len(missing)} of {len(expected)} weights are missing, such as {missing[:3]}"] * bool(missing)
     faults += [f"{len(other)} have another shape, such as {other[:3]}"] * bool(other)
     return "; ".join(faults)
+
+
+def anti_aliasing_of(state: Mapping[str, Any]) -> dict[str, int] | None:
+    """How the network was anti-aliased that a state dict (or a checkpoint with one) is of; None: it was not."""
+    state = state.get("state_dict", state)
+    found = [about[ANTI_ALIASING] for about in getattr(state, "_metadata", {}).values() if ANTI_ALIASING in about]
+    return dict(found[0]) if found else None
+
+
+def warn_of_other_strides(checkpoint: Mapping[str, Any], model: nn.Module, path: str | Path) -> None:
+    """Warns if weights were trained with anti-aliased strides and go into a network without, or the other way round.
+
+    Their keys are the same, so that nothing else would tell.
+    """
+    trained = anti_aliasing_of(checkpoint)
+    found = [getattr(module, ANTI_ALIASING) for module in model.modules() if hasattr(module, ANTI_ALIASING)]
+    here = found[0] if found else None
+    if trained == here:
+        return
+    if here is None:
+        what = (
+            f"was trained with anti-aliased strides ({trained}), and this network has none: what it predicts will be "
+            "wrong. Put dict(type='AntiAliasedModel', model=...) around the model in the config"
+        )
+    elif trained is None:
+        what = (
+            f"was trained without anti-aliased strides, and this network has them ({here}): until it is fine-tuned like "
+            "this its predictions are softer"
+        )
+    else:
+        what = f"was trained with anti-aliased strides of {trained}, and this network has {here}"
+    print_log(f"{path} {what}", "current", logging.WARNING)

@@ -85,5 +85,13 @@ def config_hash(config: Config) -> str:
 
 
 def stock_model_config(config: Config) -> ConfigDict:
-    """The config of the stock model, of a wrapped config or a stock one."""
-    return config.model.model if type_name(config.model) == "SiameseEditModel" else config.model
+    """The config of the model without its regularisation, of a wrapped config or a stock one.
+
+    If its strides are anti-aliased they stay so.
+    """
+    model = config.model
+    if type_name(model) == "SiameseEditModel":
+        return model.model
+    if type_name(model) == "AntiAliasedModel" and type_name(model.model) == "SiameseEditModel":
+        return ConfigDict({**model, "model": model.model.model})
+    return model

@@ -82,3 +82,8 @@ def normalizes(preprocessor: Any) -> bool:
 def default_domain(model: Any) -> str:
     """The domain into which MMagic's `Pix2Pix` translates: an argument that it does not keep under a public name."""
     return model._default_domain
+
+
+def register_state_dict_hook(module: Any, hook: Any) -> None:
+    """Calls `hook(module, state_dict, prefix, local_metadata)` when a state dict is made: public in torch 2.5 and later."""
+    module._register_state_dict_hook(hook)

@@ -2,6 +2,7 @@
 
 Usage: python -m benchmarks.gpu.full_length OUT [--minutes 9.5] [--device cuda] [--at-once 12] [--tests N] [--toy]
        [--images 10000] [--baseline-iterations 15625] [--iterations 4000] [--seeds 0 1] [--speed {first,only,no}]
+       [--causes CHECKPOINT]
 
 What it does, as far as the time reaches, the baseline first:
 
@@ -9,6 +10,9 @@ What it does, as far as the time reaches, the baseline first:
 - `hdr_baseline`, 15,625 batches of 32 crops of 128x128 (500,000 images, what the config's 50 epochs see);
 - from it, fine-tunings of 4,000 batches of 8, with procedural stills and with photographs of HDR images;
 - each tested on pans over other HDR images, after a part of its iterations and at the end.
+
+--causes CHECKPOINT: fine-tunes a baseline that is there already, over 3,000 and 10,000 batches of 8 crops of 64x64, with
+anti-aliased strides and without, and trains another baseline with them from scratch.
 
 OUT gets `iterations.csv`, a row for each test; `speed.csv`; `checkpoints/`; `logs/`. --toy: tiny, for a look whether it
 runs, on a CPU too. On a machine without internet see docs/large_scale.md.
@@ -28,7 +32,7 @@ import csv
 import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +40,7 @@ import numpy as np
 import torch
 
 import mmtempreg  # noqa: F401, before MMagic is imported
+from mmtempreg.checkpoints import anti_aliasing_of, read_checkpoint
 from mmtempreg.experiments.grid import KNOWN, ROOT, Cell
 
 from .schedule import Job, run_jobs
@@ -51,16 +56,27 @@ class Run:
         cell: Strategy, strength and seed, of the sweeps' grid.
         domain: What it is trained on.
         tested: Whether it is tested on its way too.
+        iterations: None: as the plan says.
     """
 
     cell: Cell
     domain: str
     tested: bool = False
+    iterations: int | None = None
 
     @property
     def name(self) -> str:
         """Of its files."""
-        return f"{self.domain}_{self.cell.name.replace('/', '_')}"
+        length = f"_{self.iterations}" if self.iterations else ""
+        return f"{self.domain}{length}_{self.cell.name.replace('/', '_')}"
+
+
+def causes(seeds: Sequence[int]) -> list[Run]:
+    """Anti-aliasing, the frozen original as teacher, and what a camera gives, beside Table 1's T and plain fine-tuning."""
+    cells = [("steady_aa", 0.95), ("transinv", 0.95), ("taught_aa", None), ("finetune", None), ("steady", 0.95)]
+    short = [Run(Cell("hdr", *cell, seed), "procedural", iterations=3000) for seed in seeds for cell in cells]
+    long = [Run(Cell("hdr", *cell, seed), "procedural", iterations=10000) for seed in seeds for cell in cells]
+    return [*short[: len(cells)], *long[:2], *short[len(cells) :], *long[2:]]
 
 
 def fine_tunings(seeds: Sequence[int]) -> list[Run]:
@@ -97,6 +113,8 @@ class Plan:
         frames: Of each test clip.
         clips: How many.
         generator: What differs from the network's default.
+        start: The checkpoint that all is fine-tuned from; None: the baseline is trained.
+        crop: Edge of the crops that are fine-tuned on; None: the images.
     """
 
     out: Path
@@ -109,11 +127,18 @@ class Plan:
     clips: int = 12
     size: int = 128
     generator: Mapping[str, Any] = field(default_factory=dict)
+    start: Path | None = None
+    crop: int | None = None
 
     @property
     def baseline(self) -> Path:
         """The checkpoint that all is fine-tuned from."""
-        return self.out / "checkpoints" / "hdr_baseline.pth"
+        return self.start or self.out / "checkpoints" / "hdr_baseline.pth"
+
+    @property
+    def anti_aliased(self) -> Path:
+        """Another baseline, trained from scratch with anti-aliased strides."""
+        return self.out / "checkpoints" / "hdr_baseline_anti_aliased.pth"
 
     def checkpoint(self, run: Run, iteration: int) -> Path:
         """Of a fine-tuning after so many iterations."""
@@ -121,8 +146,8 @@ class Plan:
 
     def tested_after(self, run: Run) -> list[int]:
         """The iterations after which a fine-tuning is tested."""
-        points = self.points if run.tested else ()
-        return [*(max(1, round(self.iterations * point)) for point in points), self.iterations]
+        points, iterations = self.points if run.tested else (), run.iterations or self.iterations
+        return [*(max(1, round(iterations * point)) for point in points), iterations]
 
 
 # ------------------------------------------------------------------ data, prepared once for all processes
@@ -171,7 +196,7 @@ def register_prepared() -> None:
             return {**{key: np.array(held[index]) for key, held in self.arrays.items()}, **orders}
 
 
-def loader(plan: Plan, domain: str, batch_size: int) -> dict[str, Any]:
+def loader(plan: Plan, domain: str, batch_size: int, crop: int | None = None) -> dict[str, Any]:
     """Data that lie on the device."""
     source = dict(type="PreparedPairs", folder=str(plan.out / "data" / domain))
     return dict(
@@ -180,7 +205,7 @@ def loader(plan: Plan, domain: str, batch_size: int) -> dict[str, Any]:
         num_workers=0,
         drop_last=True,
         sampler=dict(type="DefaultSampler", shuffle=True),
-        dataset=dict(type="InMemoryDataset", device=plan.device, dataset=source),
+        dataset=dict(type="InMemoryDataset", device=plan.device, dataset=source, crop_size=crop and (crop, crop)),
     )
 
 
@@ -220,43 +245,51 @@ def train(plan: Plan, config: Any, saved: Mapping[int, Path]) -> None:
             """Saves them if it is time."""
             if path := saved.get(runner.iter + 1):
                 path.parent.mkdir(parents=True, exist_ok=True)
-                weights = {name: value.cpu().contiguous() for name, value in runner.model.state_dict().items()}
-                torch.save({"state_dict": weights}, path.with_suffix(".partial"))
+                state = runner.model.state_dict()  # whose metadata tells of anti-aliased strides
+                for name, value in state.items():
+                    state[name] = value.cpu().contiguous()
+                torch.save({"state_dict": state}, path.with_suffix(".partial"))
                 path.with_suffix(".partial").rename(path)
 
     register_prepared()
     if plan.generator:
-        stock = config.model.model if config.model.type == "SiameseEditModel" else config.model
+        stock = config.model
+        while "generator" not in stock:
+            stock = stock.model
         stock.generator.update(plan.generator)
     runner = Runner.from_cfg(config)
     runner.register_hook(SaveWeights())
     runner.train()
 
 
-def train_baseline(plan: Plan) -> None:
+def train_baseline(plan: Plan, anti_aliased: bool = False) -> None:
     """The network that flickers, at full length."""
     from mmengine.config import Config
 
+    name = "anti_aliased" if anti_aliased else "baseline"
     config = Config.fromfile(ROOT / "configs" / "tempreg" / "hdr_baseline.py")
     config.merge_from_dict(
         {
             **quick(plan, plan.baseline_iterations, 0.01, 1.5e-3),
             **without_tests(),
             "train_dataloader": loader(plan, "procedural", 32),
-            "work_dir": str(plan.out / "work" / "baseline"),
+            "work_dir": str(plan.out / "work" / name),
         }
     )
-    train(plan, config, {plan.baseline_iterations: plan.baseline})
+    config.model.generator.anti_aliased = anti_aliased
+    train(plan, config, {plan.baseline_iterations: plan.anti_aliased if anti_aliased else plan.baseline})
 
 
 def fine_tune(plan: Plan, run: Run) -> None:
     """From the baseline."""
     options = {
-        **quick(plan, plan.iterations, 0.05, 1e-4),
-        "train_dataloader": loader(plan, run.domain, 8),
+        **quick(plan, run.iterations or plan.iterations, 0.05, 1e-4),
+        "train_dataloader": loader(plan, run.domain, 8, plan.crop),
         "load_from": str(plan.baseline),
         "work_dir": str(plan.out / "work" / run.name),
     }
+    if plan.crop:  # the work of such a step is to start kernels, and bfloat16 has more of them
+        options["optim_wrapper"] = {**options["optim_wrapper"], "type": "OptimWrapper"}
     config = run.cell.train_config(KNOWN[run.cell.strategy], options)
     train(plan, config, {i: plan.checkpoint(run, i) for i in plan.tested_after(run)})
 
@@ -287,6 +320,8 @@ def test(plan: Plan, checkpoint: Path, row: Mapping[str, Any]) -> None:
             "model.generator": {**config.model.generator, **plan.generator},
         }
     )
+    if anti_aliasing_of(read_checkpoint(checkpoint)):
+        config.model = dict(type="AntiAliasedModel", model=config.model)
 
     class Take(Hook):
         """What `MultiTestLoop` measures, which its `run` does not give."""
@@ -388,11 +423,17 @@ def jobs(plan: Plan, runs: Sequence[Run], speed: bool) -> Iterator[Job]:
     if speed:
         yield Job("speed", "alone", measure_speed, (plan,), ("prepare",))
     first = "speed" if speed else "prepare"
-    yield Job("baseline", "train", train_baseline, (plan,), (first,))
     about = dict(strategy="baseline", alpha="", seed=0, domain="procedural", config_hash="baseline", iterations=0)
-    yield Job("test_baseline", "test", test, (plan, plan.baseline, about), ("baseline",), NO_GPU)
+    if plan.start is None:
+        yield Job("baseline", "train", train_baseline, (plan,), (first,))
+    if plan.crop:
+        yield Job("anti_aliased", "train", train_baseline, (plan, True), (first,))
+        scratch = {**about, "strategy": "scratch_aa"}
+        yield Job("test_anti_aliased", "test", test, (plan, plan.anti_aliased, scratch), ("anti_aliased",), NO_GPU)
+    ready = "baseline" if plan.start is None else first
+    yield Job("test_baseline", "test", test, (plan, plan.baseline, about), (ready,), NO_GPU)
     for run in runs:
-        yield Job(run.name, "train", fine_tune, (plan, run), ("baseline",))
+        yield Job(run.name, "train", fine_tune, (plan, run), (ready,))
     for run in runs:
         cell = run.cell
         about = dict(strategy=cell.strategy, alpha="" if cell.alpha is None else cell.alpha, seed=cell.seed)
@@ -414,15 +455,20 @@ def main() -> None:
     parser.add_argument("--iterations", type=int, default=4000)
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1])
     parser.add_argument("--speed", choices=("first", "only", "no"), default="first", help="measure it, alone")
+    parser.add_argument("--causes", type=Path, metavar="CHECKPOINT", help="fine-tune this baseline, anti-aliased and not")
     parser.add_argument("--toy", action="store_true", help="tiny in every respect")
     args = parser.parse_args()
     started = time.monotonic()
     plan = Plan(args.out.resolve(), args.device, args.images, args.baseline_iterations, args.iterations)
-    runs = fine_tunings(args.seeds)
+    runs = causes(args.seeds) if args.causes else fine_tunings(args.seeds)
+    if args.causes:
+        plan = replace(plan, start=args.causes.resolve(), crop=64)
     if args.toy:
         tiny = dict(encoder_channels=((4,), (4,)), bottleneck_channels=(4,))
-        plan = Plan(plan.out, args.device, 32, 2, 2, (0.5,), frames=3, clips=1, size=32, generator=tiny)
-        runs = [runs[0], next(run for run in runs if run.cell.strategy == "transinv_mixed")]
+        small = dict(frames=3, clips=1, size=32, generator=tiny, crop=plan.crop and 16)
+        plan = Plan(plan.out, args.device, 32, 2, 2, (0.5,), **small)
+        last = "steady_aa" if args.causes else "transinv_mixed"
+        runs = [replace(run, iterations=None) for run in (runs[0], next(r for r in runs if r.cell.strategy == last))]
     places = dict(alone=1, train=args.at_once, test=args.tests)
     listed = list(jobs(plan, runs, args.speed != "no"))
     if args.speed == "only":

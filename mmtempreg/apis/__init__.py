@@ -14,6 +14,7 @@ _HOMES = {
     "Measurement": "video_measurement",
     "Processed": "video_processing",
     "VideoScores": "video_measurement",
+    "blend_checkpoints": "blend",
     "clip_indices": "clips",
     "find_images": "equivariance",
     "load_model": "model",

@@ -88,14 +88,51 @@ class Window(NamedTuple):
         return np.array([[cos, -sin, x - middle * (cos - sin)], [sin, cos, y - middle * (cos + sin)]])
 
 
-def _view(image: np.ndarray, window: Window, size: int) -> np.ndarray:
-    """The image through a window, at `size` pixels."""
+LENS = 0.5
+"""Standard deviation of the lens' blur in pixels of the photograph: about what is left at a pixel's own blur."""
+
+SAMPLES = 4
+"""How finely a pixel looks at the scene, each way."""
+
+
+def camera_view(image: np.ndarray, matrix: np.ndarray, size: int, lens: float = LENS) -> np.ndarray:
+    """What a camera sees of a scene: a lens that blurs, and square pixels that gather light over their whole area.
+
+    The scene is the image, continuous by bilinear interpolation and mirrored beyond its border. It is sampled `SAMPLES`
+    times as finely as the pixels stand, blurred by the lens' Gaussian, and averaged over each pixel. The average of a
+    pixel does not depend on where the pixels of the *image* lie, as bilinear samples of it would: they are sharp where
+    both grids meet and blurred in between, so that a moving camera would see detail that pulses.
+
+    Args:
+        image: (H, W, 3) float32, linear light.
+        matrix: (2, 3), from a pixel of the view to the image's.
+        size: Of the view in pixels, both ways.
+        lens: Standard deviation of the lens' blur in pixels of the view.
+
+    Returns:
+        (size, size, 3) float32.
+    """
+    margin = int(np.ceil(4 * lens)) + 1  # pixels around the view that the lens brings light from
+    fine = np.array([[1 / SAMPLES, 0, 0.5 / SAMPLES - 0.5 - margin], [0, 1 / SAMPLES, 0.5 / SAMPLES - 0.5 - margin]])
+    to_image = matrix @ np.vstack([fine, (0, 0, 1)])
+    wide = (size + 2 * margin) * SAMPLES
+    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    light = cv2.warpAffine(image, to_image, (wide, wide), flags=flags, borderMode=cv2.BORDER_REFLECT)
+    if lens > 0:
+        light = cv2.GaussianBlur(light, (0, 0), lens * SAMPLES, borderType=cv2.BORDER_REFLECT)
+    inner = light[margin * SAMPLES : -margin * SAMPLES, margin * SAMPLES : -margin * SAMPLES]
+    return cv2.resize(inner, (size, size), interpolation=cv2.INTER_AREA)
+
+
+def _view(image: np.ndarray, window: Window, size: int, lens: float | None) -> np.ndarray:
+    """The image through a window, at `size` pixels; without a lens as the camera of earlier results saw it."""
+    if lens is not None:
+        return camera_view(image, window.matrix(size), size, lens)
     scale = window.width / size
     if scale > 1:  # what the smaller grid cannot hold would alias, and crawl as the camera moves
         image = cv2.GaussianBlur(image, (0, 0), 0.5 * scale, borderType=cv2.BORDER_REFLECT)
-    matrix = window.matrix(size)
     flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-    return cv2.warpAffine(image, matrix, (size, size), flags=flags, borderMode=cv2.BORDER_REFLECT)
+    return cv2.warpAffine(image, window.matrix(size), (size, size), flags=flags, borderMode=cv2.BORDER_REFLECT)
 
 
 class _HDRFolder(BaseDataset):
@@ -111,12 +148,13 @@ class _HDRFolder(BaseDataset):
         crop: tuple[float, float],
         percentile: tuple[float, float],
         camera: VirtualCamera,
+        lens: float | None,
         files: Sequence[str] | None,
         pipeline: Sequence[dict | Callable],
         **kwargs: Any,
     ) -> None:
         self.size, self.seed, self.crop, self.percentile, self.camera = size, seed, crop, percentile, camera
-        self.files = files
+        self.lens, self.files = lens, files
         super().__init__(data_root=data_root, pipeline=list(pipeline), serialize_data=False, **kwargs)
         check_crops(self.pipeline, (size, size), f"a view of {data_root}")
 
@@ -139,6 +177,8 @@ class HDRImageDataset(_HDRFolder):
         crop: Smallest and largest width of the crop, as a fraction of the image's.
         percentile: Range of the percentile of the brightest channel that is exposed to saturation.
         camera: Arguments of `VirtualCamera`.
+        lens: Standard deviation of the lens' blur in pixels (`camera_view`). None: bilinear samples of the image, which
+            no camera gives; for earlier results.
         files: Names in the folder to use; None: all.
         pipeline: Transforms of the items.
 
@@ -156,13 +196,14 @@ class HDRImageDataset(_HDRFolder):
         crop: ShareRange = (0.2, 0.6),
         percentile: ShareRange = (0.85, 0.95),
         camera: dict | None = None,
+        lens: Annotated[float, Interval("[0, 10]")] | None = LENS,
         files: Sequence[str] | None = None,
         pipeline: Sequence[dict | Callable] = (),
         **kwargs: Any,
     ) -> None:
         self.num_images = num_images
         shot = VirtualCamera(**(camera or {}))
-        super().__init__(data_root, size, seed, crop, percentile, shot, files, pipeline, **kwargs)
+        super().__init__(data_root, size, seed, crop, percentile, shot, lens, files, pipeline, **kwargs)
 
     def load_data_list(self) -> list[dict]:
         """One entry per photograph."""
@@ -179,7 +220,7 @@ class HDRImageDataset(_HDRFolder):
         source = _read_cached(info["img_path"])
         width = _crop_width(info["img_path"], source, rng.uniform(*self.crop), self.size)
         x, y = (rng.uniform(width / 2, extent - width / 2) for extent in source.shape[1::-1])
-        radiance = _view(source, Window((x, y), width), self.size)
+        radiance = _view(source, Window((x, y), width), self.size, self.lens)
         if rng.uniform() < 0.5:
             radiance = radiance[:, ::-1]
         shot = self.camera.draw(rng)
@@ -197,6 +238,7 @@ class _CameraPath:
     y: Wave
     width: Wave
     angle: Wave
+    lens: float | None
 
     def window(self, seconds: float) -> Window:
         """Where it looks. At the image's border the view stops."""
@@ -209,7 +251,7 @@ class _CameraPath:
 
     def view(self, seconds: float, size: int) -> np.ndarray:
         """What it sees, (size, size, 3)."""
-        return _view(self.image, self.window(seconds), size)
+        return _view(self.image, self.window(seconds), size, self.lens)
 
     def motion(self, now: float, then: float, size: int) -> tuple[np.ndarray, np.ndarray]:
         """Where each pixel was earlier, as in `meters.Motion`; hidden is what lies beyond the image."""
@@ -252,6 +294,7 @@ class HDRPanDataset(_HDRFolder):
         zoom: Relative amplitude of the view's width.
         roll: Amplitude of the camera's roll in degrees.
         camera: Arguments of `VirtualCamera`. Without JPEG by default: its blocks flicker.
+        lens: As in `HDRImageDataset`.
         motion_lags: For each of these lags (seconds; None: one frame) the items tell where every pixel was that long
             ago: `motion`, {frames: (flow, visible)} as in `meters.Motion`, exactly. Pack it as a meta key.
         files: Names in the folder to use; None: all.
@@ -276,6 +319,7 @@ class HDRPanDataset(_HDRFolder):
         zoom: Annotated[float, Interval("[0, 1)")] = 0.1,
         roll: Annotated[float, Interval("[0, 360]")] = 4.0,
         camera: dict | None = None,
+        lens: Annotated[float, Interval("[0, 10]")] | None = LENS,
         motion_lags: Sequence[Positive | None] = (),
         files: Sequence[str] | None = None,
         pipeline: Sequence[dict | Callable] = (),
@@ -286,7 +330,7 @@ class HDRPanDataset(_HDRFolder):
         self.lags = [lag_frames(lag, self.fps) for lag in motion_lags]
         self._take: tuple[int, _Take] | None = None  # that of the clip read last
         shot = VirtualCamera(**{"jpeg": False, **(camera or {})})
-        super().__init__(data_root, size, seed, crop, percentile, shot, files, pipeline, **kwargs)
+        super().__init__(data_root, size, seed, crop, percentile, shot, lens, files, pipeline, **kwargs)
 
     def load_data_list(self) -> list[dict]:
         """One entry per frame."""
@@ -332,6 +376,7 @@ class HDRPanDataset(_HDRFolder):
             y=Wave.draw(rng, y, self.pan * width / 2),
             width=Wave.draw(rng, width, self.zoom * width / 2),
             angle=Wave.draw(rng, 0, np.radians(self.roll) / 2),
+            lens=self.lens,
         )
         shot, percentile = self.camera.draw(rng), rng.uniform(*self.percentile)
         times = np.linspace(0, (self.num_frames - 1) / self.fps, 5)

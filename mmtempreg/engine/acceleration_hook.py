@@ -11,7 +11,7 @@ from mmengine.hooks import Hook
 from mmengine.runner import Runner
 
 from ..validation import check_arguments
-from .networks import networks_of
+from ..models.networks import networks_of
 
 
 @HOOKS.register_module()

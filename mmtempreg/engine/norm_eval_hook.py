@@ -10,7 +10,7 @@ from mmengine.runner import Runner
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from ..validation import check_arguments
-from .networks import networks_of
+from ..models.networks import networks_of
 
 
 @HOOKS.register_module()

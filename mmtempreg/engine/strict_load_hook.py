@@ -9,7 +9,7 @@ from mmengine.hooks import Hook
 from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
 
-from ..checkpoints import check_finite, misfits, weights_of
+from ..checkpoints import check_finite, misfits, warn_of_other_strides, weights_of
 from ..internals import checkpoint_of
 from ..validation import check_arguments
 
@@ -33,6 +33,9 @@ class StrictLoadHook(Hook):
     def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
         """Compares names and shapes before the weights are loaded.
 
+        It warns if the checkpoint is of a network whose strides are anti-aliased and the model's are not, or the other
+        way round.
+
         Raises:
             ValueError: If a weight is missing in the checkpoint, has another shape or is NaN, or the model has no such
                 parts.
@@ -52,3 +55,4 @@ class StrictLoadHook(Hook):
         if faults := misfits(weights, expected):
             raise ValueError(f"{source} is of another network than {type(model).__name__}: {faults}")
         check_finite({name: weights[name] for name in expected}, source)
+        warn_of_other_strides(checkpoint, model, source)

@@ -12,7 +12,7 @@ from typing import Any
 
 from mmengine.config import Config
 
-from ..config_tools import type_name
+from ..config_tools import stock_model_config, type_name
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -31,12 +31,26 @@ class Strategy:
         config: Name in `configs/tempreg`, without the task. None: the baseline, which is not trained.
         alphas: Strengths to run it with; empty: the strength is not a parameter of it.
         options: What differs from the config, as in `Config.merge_from_dict`.
+        anti_aliased: Whether its strides are; None: as the config says.
+        between: Two cells, NAME or NAME=ALPHA, whose weights it lies between: alpha is the share of the second.
     """
 
     title: str
     config: str | None
     alphas: tuple[float, ...] = ()
     options: Options = field(default_factory=dict)
+    anti_aliased: bool | None = None
+    between: tuple[str, str] | None = None
+
+    def with_strides(self, model: Mapping[str, Any]) -> dict[str, Any]:
+        """The config of a model, with anti-aliased strides or without, as the strategy wants them."""
+        if self.anti_aliased is None:
+            return dict(model)
+        from ..models.anti_aliasing import without_anti_aliasing  # slow
+
+        stock = without_anti_aliasing(stock_model_config(Config(dict(model=dict(model)))))
+        wanted = dict(type="AntiAliasedModel", model=stock) if self.anti_aliased else stock
+        return {**model, "model": wanted} if type_name(model) == "SiameseEditModel" else wanted
 
 
 STRATEGIES = {
@@ -170,7 +184,30 @@ VARIANTS = {
 }
 """What the paper leaves open (section 6), each as a change of one of its strategies."""
 
-KNOWN = {**STRATEGIES, **VARIANTS}
+_SHIFTS: Options = {"model.target": "truth", "model.teacher": None, "model.teacher_shift": 0}
+_NO_NOISE: Options = {"model.transform": dict(_delete_=True, type="RandomShift", max_shift=8, multiple=2)}
+
+CAUSES = {
+    "baseline_aa": Strategy("anti-aliased, nothing trained", None, anti_aliased=True),
+    "finetune_aa": Strategy("anti-aliased, plain fine-tuning", "finetune", anti_aliased=True),
+    "transinv_aa": Strategy("anti-aliased, transform invariance", "transinv_a0.8", (0.8, 0.95), anti_aliased=True),
+    "taught": Strategy("to the frozen original", "anti_aliased", anti_aliased=False),
+    "taught_aa": Strategy("anti-aliased, to the frozen original", "anti_aliased"),
+    "shifts": Strategy("whole pixels", "steady_a0.95", (0.8, 0.95), {**_SHIFTS, **_NO_NOISE}, anti_aliased=False),
+    "shifts_aa": Strategy("anti-aliased, whole pixels", "steady_a0.95", (0.8, 0.95), {**_SHIFTS, **_NO_NOISE}),
+    "steady": Strategy("steady", "steady_a0.95", (0.8, 0.95), anti_aliased=False),
+    "steady_aa": Strategy("anti-aliased, steady", "steady_a0.95", (0.8, 0.95)),
+    "steady_between": Strategy(
+        "anti-aliased, between to the frozen original and steady 0.95",
+        None,
+        (0.25, 0.5, 0.75),
+        anti_aliased=True,
+        between=("taught_aa", "steady_aa=0.95"),
+    ),
+}
+"""Where flicker comes from, and what a camera gives: anti-aliased strides, whole-pixel T, the network as its teacher."""
+
+KNOWN = {**STRATEGIES, **VARIANTS, **CAUSES}
 """All of them."""
 
 
@@ -284,6 +321,9 @@ class Cell:
         # as seen from the repository, where tools are run: a cell has the same hash wherever that lies
         merged.setdefault("load_from", str(TASKS[self.task].baseline(self.task).relative_to(ROOT)))
         config.merge_from_dict(merged)
+        if config.model.get("teacher"):
+            config.model.teacher = merged["load_from"]
+        config.model = strategy.with_strides(config.model)
         # training is all that a cell does with it: other data need not be there, and a new metric makes no new cell
         left = {f"{part}_{what}": None for part in ("val", "test") for what in ("dataloader", "cfg", "evaluator")}
         config.merge_from_dict({**left, "test_pipeline": None, "motion_lags": None})
@@ -317,5 +357,5 @@ def cells(
         for seed in seeds
         for name in names
         for alpha in ((wanted or strategies[name].alphas) if strategies[name].alphas else (None,))
-        if strategies[name].config is not None or seed == seeds[0]
+        if strategies[name].config or strategies[name].between or seed == seeds[0]
     ]

@@ -35,7 +35,8 @@ from mmengine.config import Config, DictAction
 from tqdm import tqdm
 
 from ..atomic_write import replace_when_written
-from ..checkpoints import read_checkpoint
+from ..apis.blend import blend_checkpoints
+from ..checkpoints import anti_aliasing_of, read_checkpoint
 from ..command_line import COUNT, WHOLE, Parser, run, within
 from ..config_tools import config_hash
 from .grid import ALPHAS, KNOWN, ROOT, STRATEGIES, TASKS, VARIANTS, Cell, Options, Strategy, cells
@@ -66,13 +67,15 @@ class Sweep:
         strategy, folder = self.strategies[cell.strategy], self.folder / cell.name
         row: dict[str, Any] = dict(task=cell.task, strategy=cell.strategy, alpha=cell.alpha, seed=cell.seed)
         row = {name: "" if value is None else value for name, value in row.items()} | {"config_hash": self.hash(cell)}
-        if strategy.config is None:
+        if strategy.between:
+            checkpoint, seconds, iterations = self._blend(cell, folder), 0.0, 0
+        elif strategy.config is None:
             checkpoint, seconds, iterations = self.baseline(cell.task), 0.0, 0
         else:
             checkpoint, seconds = self._train(cell, strategy, folder, row["config_hash"])
             iterations = read_checkpoint(checkpoint)["meta"]["iter"]
         started = time.perf_counter()
-        metrics = self._test(cell.task, checkpoint, folder)
+        metrics = self._test(cell.task, strategy, checkpoint, folder)
         row |= dict(
             revision=self.revision,
             hardware=self.hardware,
@@ -87,6 +90,8 @@ class Sweep:
     def hash(self, cell: Cell) -> str:
         """The hash of the config that the cell is trained with; of the baseline, its checkpoint's name."""
         strategy = self.strategies[cell.strategy]
+        if strategy.between:
+            return "+".join(self.hash(end) for end in self._ends(cell))
         return config_hash(cell.train_config(strategy, self.train_options)) if strategy.config else "baseline"
 
     def baseline(self, task: str) -> Path:
@@ -113,9 +118,29 @@ class Sweep:
                 shutil.rmtree(left, ignore_errors=True)
         return checkpoint, float(clock.read_text())
 
-    def _test(self, task: str, checkpoint: Path, folder: Path) -> dict[str, float]:
+    def _blend(self, cell: Cell, folder: Path) -> Path:
+        """The checkpoint between those of two cells, which are trained if they are not yet."""
+        before, after = (
+            self._train(end, self.strategies[end.strategy], self.folder / end.name, self.hash(end))[0]
+            for end in self._ends(cell)
+        )
+        assert cell.alpha is not None
+        checkpoint = folder / "between.pth"
+        blend_checkpoints(before, after, cell.alpha, checkpoint)
+        return checkpoint
+
+    def _ends(self, cell: Cell) -> list[Cell]:
+        """The two cells that a cell lies between."""
+        between = self.strategies[cell.strategy].between or ()
+        named = (text.partition("=") for text in between)
+        return [Cell(cell.task, name, float(alpha) if alpha else None, cell.seed) for name, _, alpha in named]
+
+    def _test(self, task: str, strategy: Strategy, checkpoint: Path, folder: Path) -> dict[str, float]:
         config = Config.fromfile(ROOT / "configs" / "tempreg" / f"{TASKS[task].test_config}.py")
         config.merge_from_dict(dict(self.test_options))
+        trained = strategy.config is not None
+        if anti_aliasing_of(read_checkpoint(checkpoint)) if trained else strategy.anti_aliased:
+            config.model = dict(type="AntiAliasedModel", model=config.model)
         attempt = folder / f"test_{os.getpid()}"
         attempt.mkdir(parents=True, exist_ok=True)
         config.dump(attempt / "config.py")
@@ -173,12 +198,17 @@ def run_all(sweep: Sweep, grid: Sequence[Cell], jobs: int) -> None:
             waiting.append(cell)
     print(f"{len(grid)} cells, {len(grid) - len(waiting)} finished before: {sweep.results}")
     failures = []
-    with ThreadPoolExecutor(jobs) as pool:
-        futures = {pool.submit(sweep.run, cell): cell for cell in waiting}
-        for future in tqdm(as_completed(futures), total=len(futures), unit="cell", smoothing=0.1):
-            if error := future.exception():
-                failures.append(f"{futures[future].name}: {error}")
-                tqdm.write(failures[-1])
+    progress = tqdm(total=len(waiting), unit="cell", smoothing=0.1)
+    for between in (False, True):  # those that lie between others come after them
+        with ThreadPoolExecutor(jobs) as pool:
+            now = [cell for cell in waiting if bool(sweep.strategies[cell.strategy].between) == between]
+            futures = {pool.submit(sweep.run, cell): cell for cell in now}
+            for future in as_completed(futures):
+                progress.update()
+                if error := future.exception():
+                    failures.append(f"{futures[future].name}: {error}")
+                    tqdm.write(failures[-1])
+    progress.close()
     if failures:
         raise ChildProcessError(f"{len(failures)} cells have failed")
 

@@ -10,6 +10,7 @@ from .given import GivenShiftPair
 from .local_motion import LocalMotionPair
 from .motion import MOTIONS, PathStep, motion_between
 from .noise import NoiseTransformPair
+from .shift import RandomShift
 
 __all__ = [
     "MOTIONS",
@@ -23,6 +24,7 @@ __all__ = [
     "LocalMotionPair",
     "NoiseTransformPair",
     "PathStep",
+    "RandomShift",
     "RandomTransform",
     "draw_generator",
     "motion_between",

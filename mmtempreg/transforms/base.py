@@ -40,14 +40,14 @@ class ImageRange:
 
 
 @torch.compiler.disable  # MMEngine's `compile` traces the whole training step, and hashing is no matter of tensors
-def draw_generator(seed: int, iteration: int, rank: int = 0) -> torch.Generator:
-    """A CPU generator that depends on (seed, iteration, rank) only.
+def draw_generator(seed: int, iteration: int, rank: int = 0, *stream: int) -> torch.Generator:
+    """A CPU generator that depends on (seed, iteration, rank) only, and on the number of a stream if one is given.
 
     Draws are made on the CPU, so that a resumed run and a run on other hardware see the same T.
     """
     if min(seed, iteration, rank) < 0:
         raise ValueError(f"seed, iteration and rank must not be negative, got {(seed, iteration, rank)}")
-    state = np.random.SeedSequence([seed, iteration, rank]).generate_state(1, np.uint64)
+    state = np.random.SeedSequence([seed, iteration, rank, *stream]).generate_state(1, np.uint64)
     return torch.Generator().manual_seed(int(state[0] >> np.uint64(1)))
 
 

@@ -32,6 +32,14 @@ class ComposeTransform(DrawnTransform):
         modes = [t.padding_mode for t in transforms if t.padding_mode is not None]
         super().__init__(size, modes[0] if modes else None)
         self.transforms = transforms
+        moving = [t for t in transforms if t.padding_mode is not None]
+        self._mover = moving[0] if len(moving) == 1 else None  # whose own way is the exact one
+
+    def apply_output(self, f: Tensor) -> Tensor:
+        return super().apply_output(f) if self._mover is None else self._mover.apply_output(f)
+
+    def valid(self, f: Tensor) -> Tensor:
+        return super().valid(f) if self._mover is None else self._mover.valid(f)
 
     def map_points(self, points: Tensor) -> Tensor:
         # The last transform's output pixel is looked up first.

@@ -10,39 +10,7 @@ from torch import Tensor
 
 from ..validation import Pixels, check_arguments
 from .base import DrawnTransform, ImageRange, RandomTransform
-
-
-class Shift(DrawnTransform):
-    """Moves each image by its own offset.
-
-    Args:
-        offset: (N, 2), (x, y) in pixels of the images: the output pixel p is read at p + offset.
-        size: (H, W) of the images.
-        margin: Pixels of the images along the border that do not count.
-    """
-
-    def __init__(self, offset: Tensor, size: tuple[int, int], margin: float = 0.0) -> None:
-        super().__init__(size, "zeros")
-        self.offset, self.margin = offset.to(torch.float64), margin
-
-    def of_first(self, number: int) -> Shift:
-        """The same of the first images alone."""
-        return Shift(self.offset[:number], self.size, self.margin)
-
-    def valid(self, f: Tensor) -> Tensor:
-        """As of any T, within the margin before and after."""
-        after = self._points(f)
-        limits = after.new_tensor([self.size[1], self.size[0]]) - 0.5 - self.margin
-        both = torch.cat([after, after - self.offset_of(after)], dim=-1)
-        ok = (both >= self.margin - 0.5) & (both <= limits.repeat(2))
-        return super().valid(f) * ok.all(dim=-1).unsqueeze(1).to(f.dtype)
-
-    def offset_of(self, points: Tensor) -> Tensor:
-        """The offsets, as they are added to points (N, h, w, 2)."""
-        return self.offset.to(points.device)[:, None, None, :]
-
-    def map_points(self, points: Tensor) -> Tensor:
-        return points + self.offset_of(points)
+from .shift import Shift
 
 
 @MODELS.register_module()

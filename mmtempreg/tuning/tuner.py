@@ -196,7 +196,8 @@ def _wrapping(config: Config) -> tuple[dict, dict]:
     if type_name(config.model) == "SiameseEditModel" and config.model.get("transform"):
         distance = config.model.regularization.get("distance") or dict(type="MSELoss")
         return plain(config.model.transform), plain(distance)
-    loss = plain(stock_model_config(config).get("pixel_loss") or {})
+    stock = stock_model_config(config)
+    loss = plain((stock.model if type_name(stock) == "AntiAliasedModel" else stock).get("pixel_loss") or {})
     same = type_name(loss) in ("L1Loss", "MSELoss", "CharbonnierLoss", "PSNRLoss")
     return dict(type="AffineTransformPair"), loss if same else dict(type="MSELoss")
 

@@ -4,12 +4,14 @@ import csv
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from benchmarks.gpu.full_length import Plan, fine_tunings, jobs
+from benchmarks.gpu.full_length import Plan, causes, fine_tunings, jobs
 from benchmarks.gpu.schedule import Job, run_jobs
+from mmtempreg.checkpoints import anti_aliasing_of, read_checkpoint
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -52,6 +54,14 @@ def test_every_fine_tuning_has_its_own_files():
     assert all(need in names for job in listed for need in job.needs)
 
 
+def test_what_is_compared_with_anti_aliasing_has_its_own_files_too():
+    runs = causes([0, 1])
+    assert len({run.name for run in runs}) == len(runs) == 20
+    names = [job.name for job in jobs(replace(Plan(Path("out")), start=Path("a.pth"), crop=64), runs, speed=False)]
+    assert len(set(names)) == len(names) and {"anti_aliased", "test_anti_aliased"} < set(names)
+    assert "baseline" not in names
+
+
 @pytest.mark.slow
 def test_it_runs_on_a_cpu_at_toy_size(tmp_path):
     command = [sys.executable, "-W", "ignore", "-m", "benchmarks.gpu.full_length", str(tmp_path), "--toy"]
@@ -68,3 +78,16 @@ def test_it_runs_on_a_cpu_at_toy_size(tmp_path):
     }
     assert all(float(row["pans/SaturatedPSNR"]) > 0 for row in rows)
     assert len(list((tmp_path / "checkpoints").glob("*.pth"))) == 4
+
+
+@pytest.mark.slow
+def test_anti_aliasing_runs_on_a_cpu_at_toy_size(tmp_path):
+    command = [sys.executable, "-W", "ignore", "-m", "benchmarks.gpu.full_length", str(tmp_path), "--toy", "--causes", "-"]
+    command += ["--device", "cpu", "--at-once", "1", "--tests", "1", "--speed", "no"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
+    rows = list(csv.DictReader((tmp_path / "iterations.csv").read_text().splitlines()))
+    assert {row["strategy"] for row in rows} == {"baseline", "scratch_aa", "steady_aa"}
+    weights = {path.stem: read_checkpoint(path) for path in (tmp_path / "checkpoints").glob("*.pth")}
+    anti_aliased = {name for name, weight in weights.items() if anti_aliasing_of(weight)}
+    assert anti_aliased == {name for name in weights if name.endswith("anti_aliased") or "_aa_" in name}

@@ -12,8 +12,10 @@ from mmengine.model import BaseModule
 from torch import Tensor, nn
 from torchvision.models import vgg16 as torchvision_vgg16
 
+from ...functional.antialias import TAPS
 from ...validation import Interval, check_arguments
 from ...vgg16 import MEAN, STD, load_vgg16
+from ..anti_aliasing import anti_alias
 
 NORM = dict(type="BN", eps=1e-3, momentum=0.01)
 """As in TensorFlow, which the authors used."""
@@ -79,6 +81,8 @@ class ColorizationCNN(_Colorizer):
         width: Channels of the first layer; 64 is Iizuka's.
         out_activation: After the last batch normalisation: None, 'ReLU' or 'Tanh'. 'ReLU' is that code's, which cannot
             predict green or blue.
+        anti_aliased: Low-pass what the strided convolutions sample (`anti_alias`): the same weights, less flicker.
+        taps: Of the low-pass: 3, or 5 for more of both.
         init_cfg: MMEngine's weight initialisation.
     """
 
@@ -89,6 +93,8 @@ class ColorizationCNN(_Colorizer):
         self,
         width: Annotated[int, Interval("[2, inf)")] = 32,
         out_activation: str | None = None,
+        anti_aliased: bool = False,
+        taps: int = TAPS,
         init_cfg: dict | None = None,
     ) -> None:
         super().__init__(out_activation, init_cfg)
@@ -98,6 +104,8 @@ class ColorizationCNN(_Colorizer):
         down = [_conv(*widths) for widths in plan]
         up = _upsampled(2 * w, (w, w)) + _upsampled(w, (w // 2, 2), out_activation)
         self.body = nn.Sequential(*down, *up)
+        if anti_aliased:
+            anti_alias(self, taps)
 
     @property
     def last(self) -> ConvModule:
@@ -117,7 +125,7 @@ class ColorizationVGG(_Colorizer):
     Args:
         vgg16: File with torchvision's weights of VGG16, trained on ImageNet or (in these names) on Places. None: the
             encoder is initialised at random.
-        out_activation: As in `ColorizationCNN`.
+        out_activation, anti_aliased, taps: As in `ColorizationCNN`; here it is the max-pooling that samples.
         init_cfg: MMEngine's weight initialisation.
 
     Raises:
@@ -126,8 +134,14 @@ class ColorizationVGG(_Colorizer):
 
     stride = 32
 
+    @check_arguments
     def __init__(
-        self, vgg16: str | None = None, out_activation: str | None = None, init_cfg: dict | None = None
+        self,
+        vgg16: str | None = None,
+        out_activation: str | None = None,
+        anti_aliased: bool = False,
+        taps: int = TAPS,
+        init_cfg: dict | None = None,
     ) -> None:
         super().__init__(out_activation, init_cfg)
         self.encoder = torchvision_vgg16(weights=None).features
@@ -137,6 +151,8 @@ class ColorizationVGG(_Colorizer):
         for below, pair in zip((512, 256, 128, 64), widths):
             decoder += _upsampled(below, pair, out_activation if pair is widths[-1] else "ReLU")
         self.decoder = nn.Sequential(*decoder)
+        if anti_aliased:
+            anti_alias(self, taps)
 
     @property
     def last(self) -> ConvModule:

@@ -12,9 +12,11 @@ from mmcv.cnn import ConvModule, build_norm_layer
 from mmengine.model import BaseModule
 from torch import Tensor, nn
 
+from ...functional.antialias import TAPS
 from ...functional.camera import LOG_EPSILON
 from ...validation import Interval, Positive, Whole, check_arguments
 from ...vgg16 import MEAN, STD, load_vgg16
+from ..anti_aliasing import anti_alias
 
 VGG_MEAN = (123.68, 116.779, 103.939)
 """Mean of R, G and B in [0, 255], as the authors take it out."""
@@ -97,6 +99,8 @@ class HDRCNN(BaseModule):
             the input in [0, 255] with VGG16's mean taken out.
         vgg16: File with torchvision's weights of VGG16 (`load_vgg16`) for an encoder of its shape to start from.
         gamma: The input is linearised as x^gamma before its logarithm enters the last fusion.
+        anti_aliased: Low-pass what the max-pooling samples (`anti_alias`): the same weights, a fraction of the flicker.
+        taps: Of the low-pass: 3, or 5 for more of both.
         init_cfg: MMEngine's weight initialisation.
     """
 
@@ -123,6 +127,8 @@ class HDRCNN(BaseModule):
         log_skips: bool = False,
         gamma: Positive = 2.0,
         vgg16: str | None = None,
+        anti_aliased: bool = False,
+        taps: int = TAPS,
         init_cfg: dict | None = None,
     ) -> None:
         super().__init__(init_cfg)
@@ -145,6 +151,7 @@ class HDRCNN(BaseModule):
         self.encoder = nn.ModuleList(
             convs(below, widths, encoder_norm_cfg) for below, widths in zip([3, *tops], encoder_channels)
         )
+        self.pools = nn.ModuleList(nn.MaxPool2d(2) for _ in encoder_channels)
         self.bottleneck = convs(tops[-1], bottleneck_channels, norm_cfg)
         lowest = [*tops, *bottleneck_channels][-1]
         ups = reversed(tops)
@@ -158,6 +165,8 @@ class HDRCNN(BaseModule):
             lowest, 3, out_kernel, padding=out_kernel // 2, bias=True, norm_cfg=out_norm_cfg, act_cfg=out_act_cfg
         )
         self.input_fusion = nn.Conv2d(6, 3, 1, bias=input_fusion_bias)
+        if anti_aliased:
+            anti_alias(self, taps)
 
     @staticmethod
     def full_size() -> dict:
@@ -212,10 +221,10 @@ class HDRCNN(BaseModule):
         padded = F.pad(x, (0, right, 0, bottom), mode="replicate") if bottom or right else x
         mean = padded.new_tensor(VGG_MEAN).view(1, 3, 1, 1)
         features, skips = (255 * padded - mean if self.log_skips else padded), []
-        for level in self.encoder:
+        for level, pool in zip(self.encoder, self.pools):
             features = level(features)
             skips.append(features)
-            features = F.max_pool2d(features, 2)
+            features = pool(features)
         features = self.bottleneck(features)
         for up, skip in zip(self.decoder, reversed(skips)):
             features = up(features, skip)

@@ -9,8 +9,10 @@ from typing import Annotated, Any
 from mmagic.registry import MODELS
 from mmengine.model import BaseModel
 
+from ...config_tools import type_name
 from ...transforms import MOTIONS, GivenShiftPair
 from ...validation import Count, Interval, OneOf, Share, Whole, check_arguments, check_value
+from ..anti_aliasing import anti_alias_model
 from .families import family_of
 from .training import Regularizer, StockTask, Teacher
 
@@ -34,7 +36,7 @@ class SiameseEditModel(BaseModel):
     second pass is left out, and training equals stock training to the bit.
 
     Args:
-        model: Config of the stock model; it maps one image to one image.
+        model: Config of the stock model, or of an `AntiAliasedModel` of it; it maps one image to one image.
         transform: Config of a random transform (`transforms`).
         regularization: Config of a regularisation loss.
         alpha: Strength of the regularisation in [0, 1].
@@ -50,6 +52,10 @@ class SiameseEditModel(BaseModel):
         target: 'truth', or 'teacher': L_rec (and with it the discriminator of a GAN) compares with what the network
             predicted before it was fine-tuned. No ground truth is needed then, and its look stays.
         teacher: Checkpoint of that network; as a rule what `load_from` names. It is loaded in the first training step.
+            Its strides are anti-aliased only if it was trained so, whatever `model` says.
+        teacher_shift: Largest number of pixels, each way, by which the teacher's input is shifted, at random in each step;
+            its prediction is shifted back. What is learnt is its mean over the shifts: without the part of its prediction
+            that depends on where the picture stands on the grid of its strides.
 
     Raises:
         ValueError: If a number is out of its range, or options that go together do not.
@@ -61,7 +67,7 @@ class SiameseEditModel(BaseModel):
             if model is None:
                 raise ValueError("SiameseEditModel needs `model`, the config of the stock model to wrap")
             check_value("model", model, Mapping, "SiameseEditModel: ")
-            cls = siamese_class(_stock_class(model))  # type: ignore[arg-type]  # mypy: a class is hashable
+            cls = siamese_class(_stock_class(_unwrapped(model)[0]))  # type: ignore[arg-type]  # mypy: a class is hashable
         return super().__new__(cls)
 
     @check_arguments
@@ -79,16 +85,22 @@ class SiameseEditModel(BaseModel):
         motion: Annotated[str, OneOf(tuple(MOTIONS))] = "independent",
         target: Annotated[str, OneOf(("truth", "teacher"))] = "truth",
         teacher: str | None = None,
+        teacher_shift: Count = 0,
     ) -> None:
         if (transform is None) != (regularization is None):
             raise ValueError("`transform` and `regularization` go together: give both, or neither")
         if (target == "teacher") != (teacher is not None):
             raise ValueError("target='teacher' and `teacher`, a checkpoint as `load_from` names, go together")
+        if teacher_shift and teacher is None:
+            raise ValueError(f"teacher_shift={teacher_shift} needs target='teacher': the truth is not predicted")
+        model, anti_aliasing = _unwrapped(model)
         stock = {name: value for name, value in model.items() if name not in ("type", "_scope_")}
         with MODELS.switch_scope_and_registry(model.get("_scope_")):
             super().__init__(**stock)
         self.prepare(stock)
-        self.teacher = None if teacher is None else Teacher(model, teacher)
+        if anti_aliasing is not None:
+            anti_alias_model(self, **anti_aliasing)
+        self.teacher = None if teacher is None else Teacher(model, teacher, int(teacher_shift), int(seed))
         if transform is not None and alpha > 0:
             self.regularizer = Regularizer(
                 MODELS.build(transform),
@@ -126,6 +138,15 @@ def siamese_class(kind: type[BaseModel]) -> type[SiameseEditModel]:
     """
     bases = (SiameseEditModel, family_of(kind), kind, StockTask)
     return type(f"Siamese{kind.__name__}", bases, {"__module__": __name__, "stock_class": kind})
+
+
+def _unwrapped(model: Mapping) -> tuple[Mapping, dict | None]:
+    """The config of the stock model, and the other arguments of an `AntiAliasedModel` around it; None: there is none."""
+    if type_name(model) != "AntiAliasedModel":
+        return model, None
+    options = {name: value for name, value in model.items() if name not in ("type", "_scope_", "model")}
+    check_value("model", model.get("model"), Mapping, "AntiAliasedModel: ")
+    return model["model"], options
 
 
 def _stock_class(model: Mapping) -> type[BaseModel]:

@@ -6,6 +6,8 @@ import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from fractions import Fraction
+from functools import partial
 from typing import Any
 
 import torch
@@ -16,11 +18,12 @@ from mmengine.logging import MessageHub
 from mmengine.model import BaseModel
 from torch import Tensor, nn
 
-from ...checkpoints import misfits, read_weights
+from ...checkpoints import anti_aliasing_of, check_finite, misfits, read_checkpoint, weights_of
 from ...internals import normalizes
 from ...losses import SiameseOutputs
 from ...transforms import MOTIONS, DrawnTransform, GivenShiftPair, ImageRange, RandomTransform, draw_generator
-from ...transforms.given import Shift
+from ...transforms.shift import Shift, mirrored
+from ..anti_aliasing import anti_alias_model, without_anti_aliasing
 
 Predict = Callable[[Tensor], Tensor]
 
@@ -57,25 +60,69 @@ class Teacher:
     Attributes:
         model: Config of the stock model.
         checkpoint: Its weights.
+        shift: Largest number of pixels that its input is shifted by, each way.
+        seed: Of the draws of shifts.
     """
 
     model: Mapping
     checkpoint: str
+    shift: int = 0
+    seed: int = 0
 
     def load(self, student: SiameseTraining) -> Any:
-        """The teacher of a student, a stock model.
+        """The teacher of a student, a stock model: with anti-aliased strides only if its checkpoint was trained so.
 
         Raises:
             FileNotFoundError: If there is no such checkpoint.
             ValueError: If it is of another network than the student.
         """
-        weights = read_weights(self.checkpoint)
-        teacher: Any = MODELS.build({n: value for n, value in self.model.items() if n not in student.for_training})
+        checkpoint = read_checkpoint(self.checkpoint)
+        weights = weights_of(checkpoint, self.checkpoint)
+        check_finite(weights, self.checkpoint)
+        config = without_anti_aliasing(self.model)
+        teacher: Any = MODELS.build({n: value for n, value in config.items() if n not in student.for_training})
+        if about := anti_aliasing_of(checkpoint):
+            anti_alias_model(teacher, **about)
         expected = {n: value for n, value in teacher.state_dict().items() if n.split(".")[0] in student.networks}
         if faults := misfits(weights, expected):
             raise ValueError(f"{self.checkpoint} is no teacher for this {student.stock_class.__name__}: {faults}")
         teacher.load_state_dict({n: weights[n] for n in expected}, strict=False)
         return teacher.eval().requires_grad_(False)
+
+    def draw(self, x: Tensor, scale: Fraction, iteration: int) -> tuple[int, int]:
+        """A shift (down, right) in pixels of `x`, whole pixels of the prediction too.
+
+        Raises:
+            ValueError: If `shift` is less than the one pixel of the prediction, or more than the images have.
+        """
+        if not scale.denominator <= self.shift < min(x.shape[-2:]):
+            raise ValueError(
+                f"teacher_shift={self.shift} does not fit inputs of {x.shape[-1]}x{x.shape[-2]} and predictions of "
+                f"{scale} times that: it must be {scale.denominator} at least, and less than the inputs' edge"
+            )
+        generator = draw_generator(self.seed, iteration, get_rank(), 1)
+        steps = torch.randint(self.shift // scale.denominator + 1, (2,), generator=generator) * scale.denominator
+        return int(steps[0]), int(steps[1])
+
+
+def predict_shifted(predict: Predict, x: Tensor, shift: tuple[int, int], scale: Fraction) -> Tensor:
+    """What a network predicts of x, seen from another place on the grid of its strides.
+
+    The picture is continued upwards and to the left, mirrored, by the shift, and the prediction cut to the picture: all
+    of it is predicted, and nothing interpolated.
+
+    Args:
+        predict: (N, C, H, W) -> (N, C', scale H, scale W).
+        x: (N, C, H, W).
+        shift: (down, right) in pixels, not negative; times `scale` whole.
+        scale: Of the prediction.
+    """
+    down, right = shift
+    rows, columns = (
+        mirrored(torch.arange(-by, length), length).to(x.device) for by, length in zip(shift, x.shape[-2:])
+    )
+    out = predict(x.index_select(-2, rows).index_select(-1, columns))
+    return out[..., int(down * scale) :, int(right * scale) :]
 
 
 @dataclass
@@ -130,6 +177,7 @@ class SiameseTraining(BaseModel):
     """Whose predictions are the truth; None: nobody's."""
 
     _teacher: tuple[Any, ...] = ()  # when it is loaded; in a tuple: no part of the state dict
+    _teacher_scale: Fraction | None = None  # of its prediction to its input
     _iteration: int | None = None  # which draws of T; None: those of the runner's iteration
     _given: tuple[Tensor, Shift] | None = None  # T(x) and T that came with the batch
     _passes: _Passes | None = None
@@ -172,15 +220,25 @@ class SiameseTraining(BaseModel):
         """Whether predictions of the network as it was stand in for the ground truth."""
         return self.teacher is not None
 
-    def _taught(self, predict: Callable[[Any], Tensor]) -> Tensor:
-        """What the teacher predicts; `predict` asks a model for it."""
+    def _taught(self, predict: Callable[[Any, Tensor], Tensor], x: Tensor) -> Tensor:
+        """What the teacher predicts of x; `predict` asks a model for it."""
+        about = self.teacher
+        assert about is not None
         if not self._teacher:
-            assert self.teacher is not None
             with torch.random.fork_rng(devices=[]):  # a run that is resumed loads it at another step
-                self._teacher = (self.teacher.load(self),)
-        (teacher,) = self._teacher
+                self._teacher = (about.load(self),)
+        teacher = self._teacher[0].to(next(self.parameters()).device)
         with torch.no_grad():
-            return predict(teacher.to(next(self.parameters()).device))
+            if not about.shift:
+                return predict(teacher, x)
+            if self._teacher_scale is None:
+                self._teacher_scale = Fraction(predict(teacher, x).shape[-1], x.shape[-1]).limit_denominator(16)
+            shift = about.draw(x, self._teacher_scale, self._now())
+            return predict_shifted(partial(predict, teacher), x, shift, self._teacher_scale)
+
+    def _now(self) -> int:
+        """The iteration that draws belong to."""
+        return MessageHub.get_current_instance().get_info("iter", 0) if self._iteration is None else self._iteration
 
     @contextmanager
     def regularized_by(self, regularizer: Regularizer | None, iteration: int | None = None) -> Iterator[None]:
@@ -251,9 +309,7 @@ class SiameseTraining(BaseModel):
             return predict(x)
         if x.ndim != 4:
             raise TypeError(f"SiameseEditModel needs single images (N, C, H, W), got inputs {tuple(x.shape)}")
-        iteration = self._iteration
-        if iteration is None:
-            iteration = MessageHub.get_current_instance().get_info("iter", 0)
+        iteration = self._now()
         if iteration % regularizer.every:
             return predict(x)
         part = x[: math.ceil(regularizer.fraction * len(x))]

@@ -55,7 +55,7 @@ class ColorizationFamily(SiameseTraining):
         lab = rgb2lab((inputs - image_range.low) / (image_range.high - image_range.low), option)
         lightness, colour = lab[:, :1], lab[:, 1:]
         if self.taught:
-            colour = self._taught(lambda teacher: colorize(teacher, lightness))
+            colour = self._taught(colorize, lightness)
         black, white = ((level - option["l_cent"]) / option["l_norm"] for level in (0.0, 100.0))
         with self._watching():
             prediction = self._predict_both(partial(colorize, self), lightness, ImageRange(black, white))

@@ -46,7 +46,7 @@ class EditFamily(SiameseTraining):
 
     def _with_taught_target(self, inputs: Tensor, data_samples: Any) -> Any:
         """The data samples, stacked, for a step in which the teacher's prediction is the truth."""
-        self._target = self._taught(lambda teacher: teacher.forward_tensor(inputs, data_samples))
+        self._target = self._taught(lambda teacher, x: teacher.forward_tensor(x, data_samples), inputs)
         taught = DataSample()
         taught.set_metainfo(data_samples.metainfo)
         for name, value in data_samples.items():

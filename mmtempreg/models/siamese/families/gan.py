@@ -40,7 +40,7 @@ class GANFamily(SiameseTraining):
     def forward_train(self, inputs: Tensor, data_samples: Any = None, **kwargs: Any) -> Tensor:
         """The stock prediction for training."""
         if self.taught:
-            taught = self._taught(lambda teacher: teacher.forward_train(inputs, data_samples, **kwargs))
+            taught = self._taught(lambda teacher, x: teacher.forward_train(x, data_samples, **kwargs), inputs)
             # `gt_unsharp`: RealESRGAN's sharpened truth, in [0, 255]
             self._target = super().extract_gt_data(DataSample(gt_img=taught, gt_unsharp=255 * taught))
         with self._watching(data_samples):

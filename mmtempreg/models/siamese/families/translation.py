@@ -55,7 +55,7 @@ class TranslationFamily(SiameseTraining):
     def forward_train(self, img: Tensor, target_domain: str, **kwargs: Any) -> dict[str, Tensor]:
         """The stock prediction for training."""
         if self.taught:
-            self._target = self._taught(lambda teacher: teacher.translation(img, target_domain, **kwargs))
+            self._target = self._taught(lambda teacher, x: teacher.translation(x, target_domain, **kwargs), img)
         with self._watching():
             return super().forward_train(img, target_domain, **kwargs)
 

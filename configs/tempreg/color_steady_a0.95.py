@@ -1,0 +1,11 @@
+# The same, and regularised: T(x) is what a camera gives, the picture moved by whole pixels with noise of its own.
+_base_ = './color_anti_aliased.py'
+experiment_name = 'color_steady_a0.95'
+work_dir = './work_dirs/color_steady_a0.95'
+model = dict(
+    transform=dict(
+        type='ComposeTransformPair',
+        transforms=[dict(type='RandomShift', max_shift=8, multiple=2),
+                    dict(type='NoiseTransformPair', sigma=(0, 0.02))]),
+    regularization=dict(type='TransformInvarianceLoss'),
+    alpha=0.95)

@@ -1,0 +1,117 @@
+"""Whole-pixel motion: the only one that is exact on every grid, without any interpolation."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import torch
+from mmagic.registry import MODELS
+from torch import Tensor
+
+from ..validation import Interval, Pixels, Whole, check_arguments
+from .base import DrawnTransform, ImageRange, RandomTransform
+
+
+class Shift(DrawnTransform):
+    """Moves each image by its own offset.
+
+    Args:
+        offset: (N, 2), (x, y) in pixels of the images: the output pixel p is read at p + offset.
+        size: (H, W) of the images.
+        margin: Pixels of the images along the border that do not count.
+        padding_mode: What lies outside, as in `functional.sample_at`.
+    """
+
+    def __init__(
+        self, offset: Tensor, size: tuple[int, int], margin: float = 0.0, padding_mode: str = "zeros"
+    ) -> None:
+        super().__init__(size, padding_mode)
+        self.offset, self.margin = offset.to(torch.float64), margin
+
+    def of_first(self, number: int) -> Shift:
+        """The shift of the first `number` images."""
+        return Shift(self.offset[:number], self.size, self.margin, str(self.padding_mode))
+
+    def valid(self, f: Tensor) -> Tensor:
+        """As of any T, within the margin before and after."""
+        after = self._points(f)
+        limits = after.new_tensor([self.size[1], self.size[0]]) - 0.5 - self.margin
+        both = torch.cat([after, after - self.offset_of(after)], dim=-1)
+        ok = (both >= self.margin - 0.5) & (both <= limits.repeat(2))
+        return super().valid(f) * ok.all(dim=-1).unsqueeze(1).to(f.dtype)
+
+    def offset_of(self, points: Tensor) -> Tensor:
+        """The offsets, as they are added to points (N, h, w, 2)."""
+        return self.offset.to(points.device)[:, None, None, :]
+
+    def map_points(self, points: Tensor) -> Tensor:
+        return points + self.offset_of(points)
+
+
+class WholeShift(Shift):
+    """A `Shift` by whole pixels of every map that it is applied to: values are moved and never mixed."""
+
+    def apply_output(self, f: Tensor) -> Tensor:
+        """Moves any (N, C, h, w) map of the same field of view; beyond its border it is mirrored.
+
+        Raises:
+            ValueError: If the shift is no whole number of the map's pixels.
+        """
+        scale = torch.tensor([f.shape[-1] / self.size[1], f.shape[-2] / self.size[0]], dtype=torch.float64)
+        whole = (self.offset.cpu() * scale).round()
+        if not torch.equal(whole, self.offset.cpu() * scale):
+            raise ValueError(
+                f"a shift by whole pixels of {self.size[1]}x{self.size[0]} is none of whole pixels of a map of "
+                f"{f.shape[-1]}x{f.shape[-2]}: give RandomShift multiple=N, so that shifts are multiples of N pixels"
+            )
+        columns, rows = (
+            mirrored(torch.arange(n) + by[:, None], n).to(f.device) for n, by in zip(f.shape[:-3:-1], whole.long().T)
+        )
+        moved = [one.index_select(-2, r).index_select(-1, c) for one, r, c in zip(f, rows, columns)]
+        return torch.stack(moved)
+
+
+def mirrored(index: Tensor, length: int) -> Tensor:
+    """Indices into an axis that is mirrored about the outer edges of its first and last pixel."""
+    index = index % (2 * length)
+    return torch.where(index < length, index, 2 * length - 1 - index)
+
+
+@MODELS.register_module()
+class RandomShift(RandomTransform):
+    """Draws whole-pixel shifts, uniformly and one per image.
+
+    No interpolation blurs the input or the prediction, so that T(x) is a picture that a camera gives, and no blur is the
+    cheapest way to agree. Compose it with `NoiseTransformPair`: the next frame has noise of its own.
+
+    Args:
+        max_shift: Largest shift in pixels, each way and axis.
+        multiple: Shifts are multiples of this many pixels: 2 for a network whose prediction has half the resolution.
+        margin: Pixels along the border that do not count: a network sees an end of the world there, which does not move.
+
+    Raises:
+        ValueError: If no shift but 0 is a multiple; when drawn, if hardly anything of the images would be left.
+    """
+
+    padding_mode = "reflection"
+
+    @check_arguments
+    def __init__(
+        self, max_shift: Annotated[int, Interval("[1, 10000]")] = 8, multiple: Whole = 1, margin: Pixels = 0.0
+    ) -> None:
+        if multiple > max_shift:
+            raise ValueError(f"no shift of up to {max_shift} pixels is a multiple of {multiple}, but 0")
+        self.max_shift, self.multiple, self.margin = max_shift, multiple, margin
+
+    def sample(
+        self, x: Tensor, generator: torch.Generator | None = None, image_range: ImageRange = ImageRange()
+    ) -> WholeShift:
+        size = (x.shape[-2], x.shape[-1])
+        if self.max_shift + 2 * self.margin >= min(size):
+            raise ValueError(
+                f"shifts of up to {self.max_shift} pixels and a margin of {self.margin:g} can leave nothing of images of "
+                f"{size[1]}x{size[0]} that counts: take larger crops or a smaller max_shift"
+            )
+        steps = self.max_shift // self.multiple
+        offset = torch.randint(-steps, steps + 1, (len(x), 2), generator=generator or torch.default_generator)
+        return WholeShift(self.multiple * offset, size, self.margin, self.padding_mode)
