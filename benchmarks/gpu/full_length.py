@@ -73,31 +73,17 @@ class Run:
 
 def causes(seeds: Sequence[int]) -> list[Run]:
     """Anti-aliasing, the frozen original as teacher, and what a camera gives, beside Table 1's T and plain fine-tuning."""
-    cells = [("steady_aa", 0.95), ("transinv", 0.95), ("taught_aa", None), ("finetune", None), ("steady", 0.95)]
-    short = [Run(Cell("hdr", *cell, seed), "procedural", iterations=3000) for seed in seeds for cell in cells]
-    long = [Run(Cell("hdr", *cell, seed), "procedural", iterations=10000) for seed in seeds for cell in cells]
-    return [*short[: len(cells)], *long[:2], *short[len(cells) :], *long[2:]]
+    best, table_1 = ("steady_aa", 0.95), ("transinv", 0.95)
+    cells = [best, table_1, ("taught_aa", None), ("finetune", None), ("steady", 0.95)]
 
+    def runs(domain: str, iterations: int, of: Sequence[tuple[str, float | None]], seed: int) -> list[Run]:
+        return [Run(Cell("hdr", *cell, seed), domain, iterations=iterations) for cell in of]
 
-def fine_tunings(seeds: Sequence[int]) -> list[Run]:
-    """The most important first."""
-    curves = [("finetune", None), ("transinv", 0.95), ("transinv_l1", 0.95), ("transinv", 0.8), ("jacobian", 0.95)]
-    others = [
-        ("photographs", "transinv_mixed", 0.95),
-        ("photographs", "transinv_l1_mixed", 0.95),
-        ("photographs", "transinv_far", 0.95),
-        ("procedural", "transinv_mixed", 0.95),
-        ("procedural", "transinv", 0.99),
-        ("procedural", "augment", None),
-    ]
-    return [
-        Run(Cell("hdr", strategy, alpha, seed), domain, tested)
-        for seed in seeds
-        for domain, strategy, alpha, tested in [
-            *((domain, *curve, True) for domain in ("photographs", "procedural") for curve in curves),
-            *((*other, False) for other in others),
-        ]
-    ]
+    found = [*runs("procedural", 10000, cells[:2], seeds[0]), *runs("photographs", 10000, [best, cells[2]], seeds[0])]
+    for seed in seeds:
+        found += runs("photographs", 3000, [best, *cells[2:4]], seed) + runs("procedural", 3000, cells, seed)
+    found += runs("procedural", 10000, cells[2:], seeds[0]) + runs("photographs", 10000, [cells[3]], seeds[0])
+    return found + [run for seed in seeds[1:] for run in runs("procedural", 10000, cells, seed)]
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,220 @@
+"""Why does a network flicker? How its prediction changes with the picture's place on the pixel grid, and with noise."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from ..functional import saturation_mask
+from ..meters import DOMAINS
+from .equivariance import read_display
+from .frame_model import FrameModel
+
+SHIFTS = (1, 2, 4, 8, 16, 32)
+"""Pixels by which the picture is shifted."""
+
+NOISE = 2 / 255
+"""Standard deviation of the noise that the network is tried with: two levels, about what a camera by daylight has."""
+
+MARGIN = 16
+"""Pixels along the border of a crop that do not count: there a network sees an end of the world, which does not move."""
+
+
+@dataclass
+class Changes:
+    """Mean squares of how a prediction changes, in its domain.
+
+    Attributes:
+        shifts: Pixels -> change when the picture moves by them; a shift is missing where it was no whole one of the
+            prediction's pixels.
+        noise: Change when the picture has other noise.
+    """
+
+    shifts: dict[int, float] = field(default_factory=dict)
+    noise: float = float("nan")
+
+    @property
+    def of_phase(self) -> float:
+        """Mean over the shifts by less than 8 pixels: what a slow pan makes of it."""
+        small = [value for shift, value in self.shifts.items() if shift < 8]
+        return sum(small) / len(small)
+
+
+@dataclass
+class FlickerCauses:
+    """What `find_flicker_causes` finds.
+
+    Attributes:
+        as_it_is: The network's changes.
+        stages: Name of what samples -> changes with that alone anti-aliased.
+        anti_aliased: With all of them; None: there is nothing that could be.
+        missed: What samples and cannot be anti-aliased.
+    """
+
+    as_it_is: Changes
+    stages: dict[str, Changes]
+    anti_aliased: Changes | None
+    missed: list[str]
+
+    def verdict(self) -> str:
+        """In words: which stages are to blame, what anti-aliasing takes away, and what is noise."""
+        before = self.as_it_is.of_phase
+        said = []
+        if self.anti_aliased is None:
+            said.append("It has no pooling or strided convolution that could be anti-aliased.")
+        else:
+            left = {name: changes.of_phase / before for name, changes in self.stages.items()}
+            blamed = [name for name, share in sorted(left.items(), key=lambda item: item[1]) if share < 0.9][:3]
+            parts = ", ".join(f"{name} ({100 * (1 - left[name]):.0f} %)" for name in blamed)
+            after = self.anti_aliased.of_phase / before
+            if after < 0.8:
+                said.append(
+                    f"Anti-aliasing takes away {100 * (1 - after):.0f} % of what the prediction changes when the picture moves "
+                    f"by 1 to 4 pixels{f'; of it alone: {parts}' if parts else ''}. Try it: "
+                    "model=dict(type='AntiAliasedModel', model=...)."
+                )
+            else:
+                said.append(
+                    f"Anti-aliasing its strides takes away {100 * max(0.0, 1 - after):.0f} % only of what the prediction changes "
+                    "when the picture moves by 1 to 4 pixels: they are not the cause."
+                )
+        if self.missed:
+            said.append(f"Not looked into, since it samples outside of modules: {'; '.join(self.missed)}.")
+        noise = self.as_it_is.noise / (self.as_it_is.noise + before) if before + self.as_it_is.noise else 0.0
+        said.append(
+            f"Noise of {255 * NOISE:g} levels has {100 * noise:.0f} % of both: "
+            + (
+                "what flickers is mostly noise, which regularisation with noise of its own steadies, at a price in detail."
+                if noise > 0.5
+                else "most is the picture's place and not noise."
+            )
+        )
+        return " ".join(said)
+
+
+def find_flicker_causes(
+    model: FrameModel,
+    files: Iterable[Path],
+    crop: int = 256,
+    shifts: Sequence[int] = SHIFTS,
+    stages: bool = True,
+    taps: int = 3,
+) -> FlickerCauses:
+    """Measures how predictions change when crops of images move by whole pixels, and with noise, and what does it.
+
+    Nothing is interpolated: the moved picture is another crop of the same image, as a camera that moved by whole pixels
+    would have it, and a network without phase would predict the same. Radiance is compared as its logarithm, where the
+    input is saturated; display values as they are.
+
+    Args:
+        model: Any single-image model.
+        files: Images of display values, with room for the crop and the shift.
+        crop: Edge of the crops in pixels; smaller images give smaller ones.
+        shifts: In pixels.
+        stages: Try each pooling and strided convolution by itself too.
+        taps: Of the low-pass that they are tried with.
+
+    Raises:
+        ValueError: If an image cannot be read or is too small: the message names it.
+    """
+    from ..models.anti_aliasing import functional_sampling, strided_modules
+    from ..models.networks import networks_of
+
+    names = {id(module): name for name, module in model.model.named_modules()}
+    prefixes = {names[id(network)]: network for network in networks_of(model.model)}
+    sampling = [f"{prefix}.{one.name}" for prefix, network in prefixes.items() for one in strided_modules(network)]
+    missed = [f"{prefix}.{text}" for prefix, network in prefixes.items() for text in functional_sampling(network)]
+    tried = {"": model}
+    if sampling:
+        tried["all"] = _anti_aliased(model, sampling, sampling, taps)
+        if stages and len(sampling) > 1:
+            tried |= {name: _anti_aliased(model, sampling, [name], taps) for name in sampling}
+    sums = {name: _Sums() for name in tried}
+    for number, path in enumerate(files):
+        image = read_display(path)
+        _add_image(tried, sums, image, path, crop, shifts, number)
+    found = {name: total.changes() for name, total in sums.items()}
+    return FlickerCauses(found.pop(""), {n: c for n, c in found.items() if n != "all"}, found.get("all"), missed)
+
+
+def _anti_aliased(model: FrameModel, sampling: Sequence[str], wanted: Sequence[str], taps: int) -> FrameModel:
+    """The same model with some of its strides anti-aliased."""
+    from ..models.anti_aliasing import anti_alias
+    from ..models.networks import networks_of
+
+    changed = copy.copy(model)
+    changed.model = copy.deepcopy(model.model)
+    names = {id(module): name for name, module in changed.model.named_modules()}
+    for network in networks_of(changed.model):
+        prefix = names[id(network)] + "."
+        keep = [name.removeprefix(prefix) for name in sampling if name.startswith(prefix) and name not in wanted]
+        anti_alias(network, taps, keep)
+    return changed
+
+
+class _Sums:
+    """Sums of squares and of weights for each shift (pixels), and for noise (None)."""
+
+    def __init__(self) -> None:
+        self.sums: dict[int | None, tuple[float, float]] = {}
+
+    def add(self, key: int | None, squares: Tensor, weight: Tensor) -> None:
+        total, count = self.sums.get(key, (0.0, 0.0))
+        weight = weight.expand_as(squares)
+        self.sums[key] = (total + float((squares * weight).sum()), count + float(weight.sum()))
+
+    def changes(self) -> Changes:
+        means = {key: total / count if count else float("nan") for key, (total, count) in self.sums.items()}
+        return Changes({key: value for key, value in means.items() if key is not None}, means.get(None, float("nan")))
+
+
+def _add_image(
+    tried: Mapping[str, FrameModel],
+    sums: Mapping[str, _Sums],
+    image: Tensor,
+    path: Path,
+    crop: int,
+    shifts: Sequence[int],
+    number: int,
+) -> None:
+    """Adds the changes of each network on one image (3, H, W)."""
+    height, width = image.shape[-2:]
+    edge = min(crop, min(height, width) - max(shifts))
+    if edge < max(shifts) + 2 * MARGIN + 8:
+        raise ValueError(
+            f"{path} is {width}x{height}: shifts of up to {max(shifts)} pixels need {2 * max(shifts) + 2 * MARGIN + 8}"
+        )
+    top, left = (height - edge - max(shifts)) // 2, (width - edge - max(shifts)) // 2
+    crops = [(0, 0), *((shift, 0) for shift in shifts), *((0, shift) for shift in shifts)]
+    inputs = [image[:, top + down : top + down + edge, left + right : left + right + edge] for down, right in crops]
+    generator = torch.Generator().manual_seed(number)
+    noisy = [(inputs[0] + NOISE * torch.randn(inputs[0].shape, generator=generator)).clamp(0, 1) for _ in range(2)]
+    for name, model in tried.items():
+        domain = DOMAINS["log" if model.radiance else "rgb"]
+        still, *moved = (domain.convert(model(x.unsqueeze(0))[0]) for x in inputs)
+        weight = saturation_mask(inputs[0]) if model.radiance else torch.ones(1, edge, edge)
+        scale = still.shape[-1] / edge
+        weight = torch.nn.functional.interpolate(weight[None], still.shape[-2:])[0]
+        inner = slice(round(MARGIN * scale), still.shape[-1] - round(MARGIN * scale))
+        for (down, right), prediction in zip(crops[1:], moved):
+            by = (down * scale, right * scale)
+            if any(b != int(b) for b in by):
+                continue
+            h, w = (still.shape[-1] - int(b) for b in by)
+            one, other = still[:, -h:, -w:], prediction[:, :h, :w]
+            counted = weight[:, -h:, -w:] * _inside(one, inner.start)
+            sums[name].add(max(down, right), (one - other).square(), counted)
+        first, second = (domain.convert(model(x.unsqueeze(0))[0]) for x in noisy)
+        sums[name].add(None, (first - second)[:, inner, inner].square(), weight[:, inner, inner])
+
+
+def _inside(image: Tensor, margin: int) -> Tensor:
+    """(1, h, w): 1 but along the border."""
+    weight = torch.zeros(1, *image.shape[-2:])
+    weight[:, margin : image.shape[-2] - margin, margin : image.shape[-1] - margin] = 1
+    return weight
