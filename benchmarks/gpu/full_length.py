@@ -11,8 +11,8 @@ What it does, as far as the time reaches, the baseline first:
 - from it, fine-tunings of 4,000 batches of 8, with procedural stills and with photographs of HDR images;
 - each tested on pans over other HDR images, after a part of its iterations and at the end.
 
---causes CHECKPOINT: fine-tunes a baseline that is there already, over 3,000 and 10,000 batches of 8 crops of 64x64, with
-anti-aliased strides and without, and trains another baseline with them from scratch.
+--causes CHECKPOINT: fine-tunes a baseline that is there already, over 3,000 and 10,000 batches of 8 crops of 64x64,
+with anti-aliased strides and without, and trains another baseline with them from scratch.
 
 OUT gets `iterations.csv`, a row for each test; `speed.csv`; `checkpoints/`; `logs/`. --toy: tiny, for a look whether it
 runs, on a CPU too. On a machine without internet see docs/large_scale.md.
@@ -72,7 +72,7 @@ class Run:
 
 
 def causes(seeds: Sequence[int]) -> list[Run]:
-    """Anti-aliasing, the frozen original as teacher, and what a camera gives, beside Table 1's T and plain fine-tuning."""
+    """Anti-aliasing, the frozen original as teacher, what a camera gives; beside them Table 1's T and plain training."""
     best, table_1 = ("steady_aa", 0.95), ("transinv", 0.95)
     cells = [best, table_1, ("taught_aa", None), ("finetune", None), ("steady", 0.95)]
 
@@ -84,6 +84,27 @@ def causes(seeds: Sequence[int]) -> list[Run]:
         found += runs("photographs", 3000, [best, *cells[2:4]], seed) + runs("procedural", 3000, cells, seed)
     found += runs("procedural", 10000, cells[2:], seeds[0]) + runs("photographs", 10000, [cells[3]], seeds[0])
     return found + [run for seed in seeds[1:] for run in runs("procedural", 10000, cells, seed)]
+
+
+def fine_tunings(seeds: Sequence[int]) -> list[Run]:
+    """The most important first."""
+    curves = [("finetune", None), ("transinv", 0.95), ("transinv_l1", 0.95), ("transinv", 0.8), ("jacobian", 0.95)]
+    others = [
+        ("photographs", "transinv_mixed", 0.95),
+        ("photographs", "transinv_l1_mixed", 0.95),
+        ("photographs", "transinv_far", 0.95),
+        ("procedural", "transinv_mixed", 0.95),
+        ("procedural", "transinv", 0.99),
+        ("procedural", "augment", None),
+    ]
+    return [
+        Run(Cell("hdr", strategy, alpha, seed), domain, tested)
+        for seed in seeds
+        for domain, strategy, alpha, tested in [
+            *((domain, *curve, True) for domain in ("photographs", "procedural") for curve in curves),
+            *((*other, False) for other in others),
+        ]
+    ]
 
 
 @dataclass(frozen=True)
@@ -441,7 +462,7 @@ def main() -> None:
     parser.add_argument("--iterations", type=int, default=4000)
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1])
     parser.add_argument("--speed", choices=("first", "only", "no"), default="first", help="measure it, alone")
-    parser.add_argument("--causes", type=Path, metavar="CHECKPOINT", help="fine-tune this baseline, anti-aliased and not")
+    parser.add_argument("--causes", type=Path, metavar="CHECKPOINT", help="fine-tune this, anti-aliased or not")
     parser.add_argument("--toy", action="store_true", help="tiny in every respect")
     args = parser.parse_args()
     started = time.monotonic()

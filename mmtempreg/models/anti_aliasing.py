@@ -199,7 +199,9 @@ def anti_alias_model(model: nn.Module, taps: int = TAPS, keep: Sequence[str] = (
         own = [name.removeprefix(prefix) for name in keep if name.startswith(prefix)]
         changed += [one._replace(name=prefix + one.name) for one in anti_alias(network, taps, own)]
         missed += [prefix + text for text in functional_sampling(network)]
-    if astray := [name for name in keep if not name.startswith(tuple(prefixes[id(n)] + "." for n in networks_of(model)))]:
+    if astray := [
+        name for name in keep if not name.startswith(tuple(prefixes[id(n)] + "." for n in networks_of(model)))
+    ]:
         raise ValueError(f"keep names {astray[0]!r}, which is in none of the networks of {type(model).__name__}")
     if missed:
         print_log(

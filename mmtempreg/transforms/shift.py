@@ -22,9 +22,7 @@ class Shift(DrawnTransform):
         padding_mode: What lies outside, as in `functional.sample_at`.
     """
 
-    def __init__(
-        self, offset: Tensor, size: tuple[int, int], margin: float = 0.0, padding_mode: str = "zeros"
-    ) -> None:
+    def __init__(self, offset: Tensor, size: tuple[int, int], margin: float = 0.0, padding_mode: str = "zeros") -> None:
         super().__init__(size, padding_mode)
         self.offset, self.margin = offset.to(torch.float64), margin
 

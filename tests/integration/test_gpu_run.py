@@ -82,7 +82,17 @@ def test_it_runs_on_a_cpu_at_toy_size(tmp_path):
 
 @pytest.mark.slow
 def test_anti_aliasing_runs_on_a_cpu_at_toy_size(tmp_path):
-    command = [sys.executable, "-W", "ignore", "-m", "benchmarks.gpu.full_length", str(tmp_path), "--toy", "--causes", "-"]
+    command = [
+        sys.executable,
+        "-W",
+        "ignore",
+        "-m",
+        "benchmarks.gpu.full_length",
+        str(tmp_path),
+        "--toy",
+        "--causes",
+        "-",
+    ]
     command += ["--device", "cpu", "--at-once", "1", "--tests", "1", "--speed", "no"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
