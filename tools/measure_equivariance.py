@@ -1,9 +1,15 @@
-"""Measures whether a network's prediction moves with the picture, from a folder of images: a still measure of flicker.
+"""Why does my network flicker? Whether its prediction moves with the picture, from a folder of images, and what does it.
 
 Usage: python tools/measure_equivariance.py CONFIG CHECKPOINT IMAGES [--num-images 32] [--crop 256] [--transforms 4]
-       [--device cpu] [--json FILE] [--cfg-options KEY=VALUE ...]
+       [--why] [--plot FILE.png] [--device cpu] [--json FILE] [--cfg-options KEY=VALUE ...]
 
-CONFIG is any config of a single-image model, IMAGES a folder. Prints EQ in dB, the PSNR between f(T(x)) and T(f(x)) for
+CONFIG is any config of a single-image model, IMAGES a folder.
+
+--why prints how much the prediction changes (mean square) when the picture moves by 1, 2, 4 ... whole pixels, as the
+network is and with its strides and pooling anti-aliased, one by one and all, and when the picture has other noise; and
+says what is to blame and what helps. A network without phase would have zeros. --plot draws it. Of the first 8 images.
+
+Prints EQ in dB, the PSNR between f(T(x)) and T(f(x)) for
 random small T: of translations alone (EQ-T, up to 2 pixels), of rotations alone (EQ-R, up to 1 degree), as StyleGAN3
 has it (Karras et al. 2021), and of all of the paper's Table 1 (EQ). Higher is steadier. A blur has a high EQ too:
 compare with K on a video, or look at the pictures. Radiance is compared as ln(v + 1/255), with the peak 7.844.
@@ -12,7 +18,9 @@ compare with K on a video, or look at the pictures. Radiance is compared as ln(v
 import argparse
 import json
 import math
+from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 from mmengine.config import DictAction
 
@@ -34,6 +42,8 @@ def main() -> None:
     parser.add_argument(
         "--transforms", type=within("[1, 1000]", int), default=4, help="T of each kind for each image (default: 4)"
     )
+    parser.add_argument("--why", action="store_true", help="which strides, or noise: what is to blame?")
+    parser.add_argument("--plot", type=Path, metavar="FILE.png", help="draw what --why finds")
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--json", type=Path, help="write the values")
     parser.add_argument("--cfg-options", nargs="+", action=DictAction)
@@ -43,22 +53,36 @@ def main() -> None:
 def measure(args: argparse.Namespace) -> None:
     """Measures, prints, and writes what was asked for."""
     config = read_config(args.config, args.cfg_options)
-    if args.json:
-        check_output(args.json)
+    if args.plot and not args.why:
+        raise ValueError("--plot draws what --why finds: give both")
+    for out in filter(None, (args.json, args.plot)):
+        check_output(out)
     from tqdm import tqdm
 
-    from mmtempreg.apis import FrameModel, find_images, measure_image_equivariance
+    from mmtempreg.apis import FrameModel, find_flicker_causes, find_images, measure_image_equivariance
     from mmtempreg.tables import print_table
 
     files = find_images(args.images)[: args.num_images]
     model = FrameModel(config, args.checkpoint, args.device)
-    progress = tqdm(files, unit="image", dynamic_ncols=True, leave=False)
-    found = measure_image_equivariance(model, progress, args.crop, args.transforms)
+
+    def progress(of: list[Path]) -> Iterable[Path]:
+        return tqdm(of, unit="image", dynamic_ncols=True, leave=False)
+
+    found = measure_image_equivariance(model, progress(files), args.crop, args.transforms)
+    values: dict[str, Any] = {kind: value if math.isfinite(value) else str(value) for kind, value in found.items()}
+    print_table([f"{kind} [dB]" for kind in found], [[f"{value:.2f}" for value in found.values()]])
+    if args.why:
+        causes = find_flicker_causes(model, progress(files[:8]), args.crop)
+        values["causes"] = causes.as_dict()
+        print_table(*causes.table())
+        print(causes.verdict())
+    if args.plot:
+        from mmtempreg.visualization import plot_flicker_causes
+
+        plot_flicker_causes(args.plot, causes)
     if args.json:
-        values = {kind: value if math.isfinite(value) else str(value) for kind, value in found.items()}
         with replace_when_written(args.json) as partial:
             partial.write_text(json.dumps(dict(num_images=len(files), crop=args.crop, **values), indent=2))
-    print_table([f"{kind} [dB]" for kind in found], [[f"{value:.2f}" for value in found.values()]])
 
 
 if __name__ == "__main__":

@@ -2,7 +2,7 @@
 
 Usage: python -m benchmarks.gpu.full_length OUT [--minutes 9.5] [--device cuda] [--at-once 12] [--tests N] [--toy]
        [--images 10000] [--baseline-iterations 15625] [--iterations 4000] [--seeds 0 1] [--speed {first,only,no}]
-       [--causes CHECKPOINT]
+       [--causes CHECKPOINT] [--only-test]
 
 What it does, as far as the time reaches, the baseline first:
 
@@ -305,7 +305,7 @@ def fine_tune(plan: Plan, run: Run) -> None:
 
 
 def test(plan: Plan, checkpoint: Path, row: Mapping[str, Any]) -> None:
-    """Tests a checkpoint on pans over HDR images that nothing was trained on, and adds a row to the results."""
+    """Tests a checkpoint on pans for validation and on those that nothing was trained on, and adds a row to the results."""
     import cv2
     from mmengine.config import Config
     from mmengine.hooks import Hook
@@ -316,12 +316,18 @@ def test(plan: Plan, checkpoint: Path, row: Mapping[str, Any]) -> None:
     cv2.setNumThreads(0)
     torch.set_num_threads(1)
     config = Config.fromfile(ROOT / "configs" / "tempreg" / "hdr_evaluation.py")
-    config.test_dataloader, config.test_evaluator = config.test_dataloader[2:], config.test_evaluator[2:]
+    config.test_dataloader, config.test_evaluator = config.test_dataloader[1:], config.test_evaluator[1:]
+    for number in (0, 1):
+        config.merge_from_dict(
+            {
+                f"test_dataloader.{number}.num_workers": 0,
+                f"test_dataloader.{number}.dataset.num_frames": plan.frames,
+            }
+        )
     config.merge_from_dict(
         {
-            "test_dataloader.0.num_workers": 0,
-            "test_dataloader.0.dataset.num_frames": plan.frames,
-            "test_dataloader.0.dataset.num_clips": plan.clips,
+            "test_dataloader.0.dataset.num_clips": min(plan.clips, 11),
+            "test_dataloader.1.dataset.num_clips": plan.clips,
             "load_from": str(checkpoint),
             "work_dir": str(plan.out / "work" / f"test_{checkpoint.stem}"),
             "model.generator": {**config.model.generator, **plan.generator},
@@ -463,6 +469,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1])
     parser.add_argument("--speed", choices=("first", "only", "no"), default="first", help="measure it, alone")
     parser.add_argument("--causes", type=Path, metavar="CHECKPOINT", help="fine-tune this, anti-aliased or not")
+    parser.add_argument("--only-test", action="store_true", help="what lies in OUT/checkpoints, and train nothing")
     parser.add_argument("--toy", action="store_true", help="tiny in every respect")
     args = parser.parse_args()
     started = time.monotonic()
@@ -477,7 +484,9 @@ def main() -> None:
         last = "steady_aa" if args.causes else "transinv_mixed"
         runs = [replace(run, iterations=None) for run in (runs[0], next(r for r in runs if r.cell.strategy == last))]
     places = dict(alone=1, train=args.at_once, test=args.tests)
-    listed = list(jobs(plan, runs, args.speed != "no"))
+    listed = list(jobs(plan, runs, args.speed != "no" and not args.only_test))
+    if args.only_test:
+        listed = [replace(job, needs=()) for job in listed if job.kind == "test" and job.arguments[1].exists()]
     if args.speed == "only":
         listed = [job for job in listed if job.kind == "alone"]
     states = run_jobs(listed, places, plan.out / "logs", started + 60 * args.minutes)

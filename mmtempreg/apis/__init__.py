@@ -16,6 +16,7 @@ _HOMES = {
     "VideoScores": "video_measurement",
     "blend_checkpoints": "blend",
     "clip_indices": "clips",
+    "find_flicker_causes": "flicker_causes",
     "find_images": "equivariance",
     "load_model": "model",
     "load_test_clips": "clips",

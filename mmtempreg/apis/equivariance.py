@@ -51,18 +51,28 @@ def measure_image_equivariance(
         return domain.convert(model(image.unsqueeze(0))[0])
 
     for number, path in enumerate(files):
+        image = _middle(read_display(path), crop)
         try:
-            measure_equivariance(predict, _middle(path, crop), meters, number, num_transforms)
+            measure_equivariance(predict, image, meters, number, num_transforms)
         except ValueError as error:
             raise ValueError(f"{path}: {error}") from error
     return {kind: meter.value(meter.finish()) for kind, meter in meters.items()}
 
 
-def _middle(path: Path, crop: int) -> Tensor:
+def read_display(path: Path) -> Tensor:
+    """An image of display values, (3, H, W) in [0, 1].
+
+    Raises:
+        ValueError: If it cannot be read or holds radiance: the message names it.
+    """
     image = read_image(path)
     if image.dtype == np.float32:
-        raise ValueError("it holds radiance; display values are needed")
-    height, width = image.shape[:2]
+        raise ValueError(f"{path}: it holds radiance; display values are needed")
+    values = image.astype(np.float32) / np.iinfo(image.dtype).max
+    return torch.from_numpy(np.ascontiguousarray(values.transpose(2, 0, 1)))
+
+
+def _middle(image: Tensor, crop: int) -> Tensor:
+    height, width = image.shape[-2:]
     top, left = max(height - crop, 0) // 2, max(width - crop, 0) // 2
-    part = image[top : top + crop, left : left + crop].astype(np.float32) / np.iinfo(image.dtype).max
-    return torch.from_numpy(np.ascontiguousarray(part.transpose(2, 0, 1)))
+    return image[:, top : top + crop, left : left + crop]

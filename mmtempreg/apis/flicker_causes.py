@@ -6,6 +6,7 @@ import copy
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -60,6 +61,26 @@ class FlickerCauses:
     stages: dict[str, Changes]
     anti_aliased: Changes | None
     missed: list[str]
+
+    @property
+    def rows(self) -> dict[str, Changes]:
+        """All that was tried, as tables and pictures call it."""
+        rows = {"as it is": self.as_it_is} | {f"{name} anti-aliased": changes for name, changes in self.stages.items()}
+        return rows | ({"all anti-aliased": self.anti_aliased} if self.anti_aliased else {})
+
+    def table(self) -> tuple[list[str], list[list[str]]]:
+        """Headings and rows: mean squares in thousandths."""
+        shifts = list(self.as_it_is.shifts)
+        headings = ["change, 1e-3", *(f"{shift} px" for shift in shifts), "noise"]
+        return headings, [
+            [name, *(f"{1e3 * value:.3g}" for value in (*changes.shifts.values(), changes.noise))]
+            for name, changes in self.rows.items()
+        ]
+
+    def as_dict(self) -> dict[str, Any]:
+        """All of it, for a file."""
+        rows = {name: dict(shifts=changes.shifts, noise=changes.noise) for name, changes in self.rows.items()}
+        return dict(rows=rows, missed=self.missed, verdict=self.verdict())
 
     def verdict(self) -> str:
         """In words: which stages are to blame, what anti-aliasing takes away, and what is noise."""

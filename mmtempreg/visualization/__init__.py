@@ -1,5 +1,6 @@
 """Pictures and videos of what changes over time."""
 
+from .causes_plot import plot_flicker_causes
 from .comparison_video import write_comparison_video
 from .display import tone_map
 from .flicker_report import plot_measurement, report_videos, write_report
@@ -8,6 +9,7 @@ from .temporal_plot import plot_temporal_comparison
 
 __all__ = [
     "PageRecorder",
+    "plot_flicker_causes",
     "plot_measurement",
     "plot_temporal_comparison",
     "report_videos",
