@@ -45,6 +45,9 @@ from mmtempreg.experiments.grid import KNOWN, ROOT, Cell
 
 from .schedule import Job, run_jobs
 
+SHARES = (0.25, 0.5, 0.75)
+"""How far networks lie between one that was tuned to the frozen original and one that was regularised too."""
+
 NO_GPU = (("CUDA_VISIBLE_DEVICES", ""),)  # tests take the cores that the trainings leave
 
 
@@ -304,7 +307,18 @@ def fine_tune(plan: Plan, run: Run) -> None:
 # ------------------------------------------------------------------ tests and speed
 
 
-def test(plan: Plan, checkpoint: Path, row: Mapping[str, Any]) -> None:
+def measure_between(plan: Plan, taught: Run, steady: Run, share: float, row: Mapping[str, Any]) -> None:
+    """Tests a network between two, in weights."""
+    from mmtempreg.apis import blend_checkpoints
+
+    ends = [plan.checkpoint(run, plan.tested_after(run)[-1]) for run in (taught, steady)]
+    between = plan.out / "work" / f"{steady.name}_{share:g}.pth"
+    between.parent.mkdir(parents=True, exist_ok=True)
+    blend_checkpoints(*ends, share, between)
+    measure(plan, between, row)
+
+
+def measure(plan: Plan, checkpoint: Path, row: Mapping[str, Any], anti_aliased: bool = False) -> None:
     """Tests a checkpoint on pans for validation and on those that nothing was trained on, and adds a row to the results."""
     import cv2
     from mmengine.config import Config
@@ -333,7 +347,7 @@ def test(plan: Plan, checkpoint: Path, row: Mapping[str, Any]) -> None:
             "model.generator": {**config.model.generator, **plan.generator},
         }
     )
-    if anti_aliasing_of(read_checkpoint(checkpoint)):
+    if anti_aliased or anti_aliasing_of(read_checkpoint(checkpoint)):
         config.model = dict(type="AntiAliasedModel", model=config.model)
 
     class Take(Hook):
@@ -441,10 +455,12 @@ def jobs(plan: Plan, runs: Sequence[Run], speed: bool) -> Iterator[Job]:
         yield Job("baseline", "train", train_baseline, (plan,), (first,))
     if plan.crop:
         yield Job("anti_aliased", "train", train_baseline, (plan, True), (first,))
-        scratch = {**about, "strategy": "scratch_aa"}
-        yield Job("test_anti_aliased", "test", test, (plan, plan.anti_aliased, scratch), ("anti_aliased",), NO_GPU)
+        scratch, untrained = {**about, "strategy": "scratch_aa"}, {**about, "strategy": "baseline_aa"}
+        yield Job("test_anti_aliased", "test", measure, (plan, plan.anti_aliased, scratch), ("anti_aliased",), NO_GPU)
+        needs = ("baseline",) if plan.start is None else (first,)
+        yield Job("test_untrained", "test", measure, (plan, plan.baseline, untrained, True), needs, NO_GPU)
     ready = "baseline" if plan.start is None else first
-    yield Job("test_baseline", "test", test, (plan, plan.baseline, about), (ready,), NO_GPU)
+    yield Job("test_baseline", "test", measure, (plan, plan.baseline, about), (ready,), NO_GPU)
     for run in runs:
         yield Job(run.name, "train", fine_tune, (plan, run), (ready,))
     for run in runs:
@@ -453,7 +469,24 @@ def jobs(plan: Plan, runs: Sequence[Run], speed: bool) -> Iterator[Job]:
         for iteration in plan.tested_after(run):
             row = {**about, "domain": run.domain, "iterations": iteration, "config_hash": f"{run.domain}@{iteration}"}
             checkpoint = plan.checkpoint(run, iteration)
-            yield Job(f"test_{checkpoint.stem}", "test", test, (plan, checkpoint, row), (run.name,), NO_GPU)
+            yield Job(f"test_{checkpoint.stem}", "test", measure, (plan, checkpoint, row), (run.name,), NO_GPU)
+    by_name = {run.name: run for run in runs}
+    for steady in (run for run in runs if run.cell.strategy == "steady_aa"):
+        taught = replace(steady, cell=replace(steady.cell, strategy="taught_aa", alpha=None))
+        for share in SHARES if taught.name in by_name else ():
+            row = dict(strategy="steady_between", alpha=share, seed=steady.cell.seed, domain=steady.domain)
+            row |= dict(iterations=plan.tested_after(steady)[-1], config_hash=f"{steady.name}@{share:g}")
+            arguments = (plan, taught, steady, share, row)
+            yield Job(
+                f"test_{steady.name}_{share:g}", "test", measure_between, arguments, (taught.name, steady.name), NO_GPU
+            )
+
+
+def _is_there(job: Job) -> bool:
+    """Whether all checkpoints are there that a test needs."""
+    plan, *others = job.arguments
+    needed = [plan.checkpoint(x, plan.tested_after(x)[-1]) if isinstance(x, Run) else x for x in others]
+    return all(path.exists() for path in needed if isinstance(path, Path))
 
 
 def main() -> None:
@@ -486,7 +519,7 @@ def main() -> None:
     places = dict(alone=1, train=args.at_once, test=args.tests)
     listed = list(jobs(plan, runs, args.speed != "no" and not args.only_test))
     if args.only_test:
-        listed = [replace(job, needs=()) for job in listed if job.kind == "test" and job.arguments[1].exists()]
+        listed = [replace(job, needs=()) for job in listed if job.kind == "test" and _is_there(job)]
     if args.speed == "only":
         listed = [job for job in listed if job.kind == "alone"]
     states = run_jobs(listed, places, plan.out / "logs", started + 60 * args.minutes)

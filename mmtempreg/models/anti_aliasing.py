@@ -156,14 +156,14 @@ def anti_alias(network: nn.Module, taps: int = TAPS, keep: Sequence[str] = ()) -
     changed = [one for one in strided_modules(network) if not _within(one.name, keep)]
     replaced: dict[nn.Module, nn.Module] = {}
     for one in changed:
-        if isinstance(one.module, LINEAR):
-            one.module.register_forward_pre_hook(LowPassInput(one.strides, taps))
-        else:
-            assert isinstance(one.module, nn.MaxPool2d)
+        if isinstance(one.module, nn.MaxPool2d):
             try:
                 replaced[one.module] = AntiAliasedMaxPool2d(one.module, taps)
             except ValueError as error:
                 raise ValueError(f"{one} cannot be anti-aliased: {error}; leave it out with keep=") from None
+    for one in changed:  # nothing is changed before all can be
+        if one.module not in replaced:
+            one.module.register_forward_pre_hook(LowPassInput(one.strides, taps))
     for parent in list(network.modules()):
         for name, child in parent.named_children():
             if child in replaced:  # a pooling may stand in several places
@@ -249,7 +249,7 @@ def without_anti_aliasing(model: Mapping) -> dict[str, Any]:
     def plain(value: Any) -> Any:
         if isinstance(value, Mapping):
             return {name: plain(v) for name, v in value.items() if name != "anti_aliased"}
-        return [plain(item) for item in value] if isinstance(value, list | tuple) else value
+        return type(value)(map(plain, value)) if isinstance(value, list | tuple) else value
 
     while type_name(model) == "AntiAliasedModel":
         model = model["model"]

@@ -97,7 +97,7 @@ def test_anti_aliasing_runs_on_a_cpu_at_toy_size(tmp_path):
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
     rows = list(csv.DictReader((tmp_path / "iterations.csv").read_text().splitlines()))
-    assert {row["strategy"] for row in rows} == {"baseline", "scratch_aa", "steady_aa"}
+    assert {row["strategy"] for row in rows} == {"baseline", "baseline_aa", "scratch_aa", "steady_aa"}
     weights = {path.stem: read_checkpoint(path) for path in (tmp_path / "checkpoints").glob("*.pth")}
     anti_aliased = {name for name, weight in weights.items() if anti_aliasing_of(weight)}
     assert anti_aliased == {name for name in weights if name.endswith("anti_aliased") or "_aa_" in name}

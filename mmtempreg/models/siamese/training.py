@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from mmagic.registry import MODELS
@@ -90,39 +90,77 @@ class Teacher:
         return teacher.eval().requires_grad_(False)
 
     def draw(self, x: Tensor, scale: Fraction, iteration: int) -> tuple[int, int]:
-        """A shift (down, right) in pixels of `x`, whole pixels of the prediction too.
+        """A shift (down, right) in pixels of `x`, whole pixels of the prediction too."""
+        generator = draw_generator(self.seed, iteration, get_rank(), 1)
+        steps = torch.randint(self.shift // scale.denominator + 1, (2,), generator=generator) * scale.denominator
+        return int(steps[0]), int(steps[1])
+
+    def room(self, predict: Predict, x: Tensor) -> ShiftRoom:
+        """Where there is room for shifts: found by trying which sizes the network takes.
 
         Raises:
-            ValueError: If `shift` is less than the one pixel of the prediction, or more than the images have.
+            ValueError: If `shift` is less than a pixel of the prediction, or more than the images have, or the network
+                takes no larger images.
         """
+        f_x = predict(x)
+        scale = Fraction(f_x.shape[-1], x.shape[-1]).limit_denominator(16)
         if not scale.denominator <= self.shift < min(x.shape[-2:]):
             raise ValueError(
                 f"teacher_shift={self.shift} does not fit inputs of {x.shape[-1]}x{x.shape[-2]} and predictions of "
                 f"{scale} times that: it must be {scale.denominator} at least, and less than the inputs' edge"
             )
-        generator = draw_generator(self.seed, iteration, get_rank(), 1)
-        steps = torch.randint(self.shift // scale.denominator + 1, (2,), generator=generator) * scale.denominator
-        return int(steps[0]), int(steps[1])
+        for multiple in PAD_MULTIPLES:
+            height, width = (-(-(length + self.shift) // multiple) * multiple for length in x.shape[-2:])
+            room = ShiftRoom(scale, (height, width), (f_x.shape[-2], f_x.shape[-1]))
+            try:
+                predict_shifted(predict, x, (0, 0), room)
+            except (RuntimeError, ValueError, AssertionError) as error:
+                failure = error
+            else:
+                return room
+        raise ValueError(
+            f"teacher_shift={self.shift}: the network takes images of {x.shape[-1]}x{x.shape[-2]}, and none that are "
+            f"larger, padded to multiples of up to {PAD_MULTIPLES[-1]}"
+        ) from failure
 
 
-def predict_shifted(predict: Predict, x: Tensor, shift: tuple[int, int], scale: Fraction) -> Tensor:
+PAD_MULTIPLES = (1, 2, 4, 8, 16, 32, 64, 128, 256)
+"""What images with room for a shift are padded to multiples of until the network takes them."""
+
+
+class ShiftRoom(NamedTuple):
+    """A canvas on which the teacher sees a picture in several places.
+
+    Attributes:
+        scale: Of its prediction to its input.
+        size: (H, W) of the canvas.
+        predicted: (h, w) of the prediction of the picture alone.
+    """
+
+    scale: Fraction
+    size: tuple[int, int]
+    predicted: tuple[int, int]
+
+
+def predict_shifted(predict: Predict, x: Tensor, shift: tuple[int, int], room: ShiftRoom) -> Tensor:
     """What a network predicts of x, seen from another place on the grid of its strides.
 
-    The picture is continued upwards and to the left, mirrored, by the shift, and the prediction cut to the picture: all
-    of it is predicted, and nothing interpolated.
+    The picture is put on a larger canvas, which continues it mirrored, and the prediction is cut to it again: all of the
+    picture is predicted, and nothing interpolated.
 
     Args:
         predict: (N, C, H, W) -> (N, C', scale H, scale W).
         x: (N, C, H, W).
-        shift: (down, right) in pixels, not negative; times `scale` whole.
-        scale: Of the prediction.
+        shift: (down, right), where the picture lies on the canvas; whole pixels of the prediction too.
+        room: The canvas.
     """
-    down, right = shift
     rows, columns = (
-        mirrored(torch.arange(-by, length), length).to(x.device) for by, length in zip(shift, x.shape[-2:])
+        mirrored(torch.arange(edge) - by, length).to(x.device)
+        for by, edge, length in zip(shift, room.size, x.shape[-2:])
     )
     out = predict(x.index_select(-2, rows).index_select(-1, columns))
-    return out[..., int(down * scale) :, int(right * scale) :]
+    top, left = (int(by * room.scale) for by in shift)
+    return out[..., top : top + room.predicted[0], left : left + room.predicted[1]]
 
 
 @dataclass
@@ -177,7 +215,7 @@ class SiameseTraining(BaseModel):
     """Whose predictions are the truth; None: nobody's."""
 
     _teacher: tuple[Any, ...] = ()  # when it is loaded; in a tuple: no part of the state dict
-    _teacher_scale: Fraction | None = None  # of its prediction to its input
+    _rooms: Mapping[tuple[int, int], ShiftRoom] = {}  # for the shifts of the teacher's inputs, by their size
     _iteration: int | None = None  # which draws of T; None: those of the runner's iteration
     _given: tuple[Tensor, Shift] | None = None  # T(x) and T that came with the batch
     _passes: _Passes | None = None
@@ -231,10 +269,11 @@ class SiameseTraining(BaseModel):
         with torch.no_grad():
             if not about.shift:
                 return predict(teacher, x)
-            if self._teacher_scale is None:
-                self._teacher_scale = Fraction(predict(teacher, x).shape[-1], x.shape[-1]).limit_denominator(16)
-            shift = about.draw(x, self._teacher_scale, self._now())
-            return predict_shifted(partial(predict, teacher), x, shift, self._teacher_scale)
+            asked, shape = partial(predict, teacher), (x.shape[-2], x.shape[-1])
+            if shape not in self._rooms:
+                self._rooms = {**self._rooms, shape: about.room(asked, x)}
+            room = self._rooms[shape]
+            return predict_shifted(asked, x, about.draw(x, room.scale, self._now()), room)
 
     def _now(self) -> int:
         """The iteration that draws belong to."""
