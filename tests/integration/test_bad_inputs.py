@@ -25,6 +25,7 @@ pytestmark = pytest.mark.slow
 
 HDR, COLOR = "configs/tempreg/hdr_finetune.py", "configs/tempreg/color_finetune.py"
 PROCESS, MEASURE, TUNE, EQ = "process_video.py", "measure_video.py", "tune_alpha.py", "measure_equivariance.py"
+BLEND = "blend_checkpoints.py"
 ANALYSIS, CONVERT, DATA, EXPERIMENTS = "analysis_tools", "model_converters", "dataset_converters", "experiments"
 NET = "{f}/net.py {f}/net.pth"
 IN_OUT = "{f}/clip.mp4 {o}/out.mp4"
@@ -169,6 +170,16 @@ CASES = [
     (EQ, f"{NET} {{f}}/frames --transforms 1e9", "it must be a whole number in"),
     (EQ, f"{NET} {{f}}/frames --device tpu9", "there is no device 'tpu9'"),
     (EQ, f"{NET} {{f}}/frames --json {{f}}/mine", "mine is a folder"),
+    (EQ, f"{NET} {{f}}/frames --plot {{o}}/a.png", "--plot draws what --why finds"),
+    (EQ, f"{NET} {{f}}/frames --transforms 1 --why", "frames/.*.png is 64x48: shifts of up to 32 pixels need"),
+    # ---------------------------------------------------------------- blend_checkpoints
+    *((BLEND, f"{{f}}/{name} {{f}}/net.pth {{o}}/a.pth --strength 0.5", says) for name, says in NO_CHECKPOINT),
+    (BLEND, "{f}/net.pth {f}/nan.pth {o}/a.pth --strength 0.5", "nan.pth holds weights that are NaN"),
+    (BLEND, "{f}/net.pth {f}/other.pth {o}/a.pth --strength 0.5", "are of different networks"),
+    (BLEND, "{f}/net.pth {f}/net.pth {o}/a.pth --strength 2", r"it must be a number in \[0, 1\]"),
+    (BLEND, "{f}/net.pth {f}/net.pth {o}/a.pth", "the following arguments are required: --strength"),
+    (BLEND, "{f}/net.pth {f}/net.pth {f}/net.pth --strength 0.5", "net.pth is read and would be overwritten"),
+    (BLEND, "{f}/net.pth {f}/net.pth {f}/other.pth --strength 0.5", "other.pth is there already"),
     # ---------------------------------------------------------------- tune_alpha
     *((TUNE, f"{{f}}/train.py {{f}}/{name}", says) for name, says in NO_CHECKPOINT),
     (TUNE, "{f}/train.py {f}/nan.pth", "nan.pth holds weights that are NaN"),
@@ -204,6 +215,8 @@ CASES = [
             ("model.alhpa=0.5", "unexpected keyword argument 'alhpa'; did you mean 'alpha'"),
             ("model.motion=fast", "motion must be one of"),
             ("model.target=teacher", "go together"),
+            ("model.teacher_shift=4", "teacher_shift=4 needs target='teacher'"),
+            ("model.model.type=AntiAliasedModel", "model must be"),
             ("model.transform.translate=1e9", r"translate must be a number in \[0, 10000\]"),
             ("model.transform.zoom=1", r"zoom must be a number in \[0, 1\)"),
             ("model.transform.rotat=1", "unexpected keyword argument 'rotat'; did you mean 'rotate'"),

@@ -324,6 +324,7 @@ def siamese(model, **options):
     )
 
 
+@pytest.mark.slow
 def test_it_trains_resumes_to_the_bit_and_says_so_in_what_it_saves(images, tmp_path, warnings_of):
     start = saved(MODELS.build(STRIDED), tmp_path / "start.pth")
     model = siamese(anti_aliased(STRIDED), target="teacher", teacher=str(start), teacher_shift=4)
@@ -369,6 +370,7 @@ def test_the_teacher_is_as_its_checkpoint_was_trained(tmp_path):
         assert (anti_aliasing_of(teacher.state_dict()) is not None) == (name == "filtered")
 
 
+@pytest.mark.slow
 def test_every_family_with_strides(images, tmp_path):
     for name in ("pix2pix", "deblurganv2", "nafnet"):
         family = next(one for one in FAMILIES if one.name == name)

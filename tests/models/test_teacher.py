@@ -223,3 +223,107 @@ def test_two_ranks_learn_from_one_teacher(tmp_path):
         assert torch.equal(first[name], second[name])
         torch.testing.assert_close(first[name], value, rtol=1e-4, atol=1e-5)
     assert not torch.equal(alone["generator.conv1.weight"], moved.state_dict()["generator.conv1.weight"])
+
+
+# ---------------------------------------------------------------- seen from all places of the grid
+
+
+class OnAGrid(torch.nn.Module):
+    """Predicts the input, and a pattern that stays on the grid of every fourth pixel: all of it is phase."""
+
+    def __init__(self, scale=1):
+        super().__init__()
+        self.weight = torch.nn.Parameter(torch.ones(1))
+        self.scale = scale
+
+    def forward(self, x):
+        grid = (torch.arange(x.shape[-1]) % 4 == 0).float() * (torch.arange(x.shape[-2]) % 4 == 0).float()[:, None]
+        out = self.weight * x + grid
+        if self.scale < 1:
+            return torch.nn.functional.avg_pool2d(out, 2)
+        return out.repeat_interleave(self.scale, -1).repeat_interleave(self.scale, -2)
+
+
+def on_a_grid(scale=1):
+    return dict(SRCNN, generator=dict(type=OnAGrid, scale=scale))
+
+
+@pytest.mark.parametrize("scale", [1, 2, 0.5])
+def test_the_mean_over_shifts_has_no_phase(scale, tmp_path):
+    """Of the pattern its mean is left, alike everywhere, at the border too; of the picture all, where it was."""
+    stock = on_a_grid(scale)
+    path = saved(siamese(stock), tmp_path / "base.pth")
+    model = siamese(stock, alpha=0, target="teacher", teacher=path, teacher_shift=7)
+    x, total = torch.rand(1, 3, 20, 24), 0
+    for iteration in range(800):
+        MessageHub.get_current_instance().update_info("iter", iteration)
+        total = total + model._taught(lambda teacher, x: teacher.generator(x), x)
+    alone = OnAGrid(scale)
+    picture = (alone(x) - alone(torch.zeros_like(x))).detach()
+    pattern = total / 800 - picture
+    assert pattern.shape == alone(x).shape
+    assert float((pattern - 1 / 16).abs().max()) < 0.05
+    assert float(alone(torch.zeros_like(x)).max()) >= 0.25
+
+
+def test_shifts_are_a_function_of_seed_and_iteration(tmp_path):
+    path = saved(siamese(on_a_grid()), tmp_path / "base.pth")
+    x, seen = torch.rand(1, 3, 16, 16), {}
+    for seed, iteration in ((0, 5), (0, 5), (0, 6), (1, 5)):
+        model = siamese(on_a_grid(), target="teacher", teacher=path, teacher_shift=7, seed=seed)
+        MessageHub.get_current_instance().update_info("iter", iteration)
+        torch.rand(3)  # hidden state changes nothing
+        taught = model._taught(lambda teacher, x: teacher.generator(x), x)
+        assert torch.equal(seen.setdefault((seed, iteration), taught), taught)
+    assert not any(torch.equal(seen[0, 5], seen[other]) for other in ((0, 6), (1, 5)))
+
+
+class NeedsMultiples(OnAGrid):
+    """Takes sizes that 16 divides alone, as U-Nets do."""
+
+    def forward(self, x):
+        if x.shape[-1] % 16 or x.shape[-2] % 16:
+            raise RuntimeError("sizes of tensors must match")
+        return super().forward(x)
+
+
+class NeedsOneSize(OnAGrid):
+    def forward(self, x):
+        assert x.shape[-2:] == (16, 16)
+        return super().forward(x)
+
+
+@pytest.mark.parametrize(
+    ("kind", "shift", "says"),
+    [
+        (NeedsMultiples, 5, None),
+        (NeedsOneSize, 5, "the network takes images of 16x16, and none that are larger"),
+        (OnAGrid, 16, r"teacher_shift=16 does not fit inputs of 16x16"),
+    ],
+)
+def test_networks_that_do_not_take_any_size(kind, shift, says, tmp_path):
+    stock = dict(SRCNN, generator=dict(type=kind))
+    model = siamese(stock, target="teacher", teacher=saved(siamese(stock), tmp_path / "base.pth"), teacher_shift=shift)
+    x = torch.rand(1, 3, 16, 16)
+    if says is None:
+        assert model._taught(lambda teacher, x: teacher.generator(x), x).shape == x.shape
+        return
+    with pytest.raises(ValueError, match=says):
+        model._taught(lambda teacher, x: teacher.generator(x), x)
+
+
+def test_a_shift_needs_a_teacher():
+    with pytest.raises(ValueError, match="teacher_shift=4 needs target='teacher'"):
+        siamese(teacher_shift=4)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("family", BY_KIND, ids=lambda f: f.name)
+def test_every_family_learns_from_shifts(family, images, tmp_path):
+    config = family_config(family, images, tmp_path, 1, small=True)
+    with untrained_vgg():
+        path = saved(MODELS.build(config.model), tmp_path / "base.pth")
+        config.model.update(target="teacher", teacher=path, teacher_shift=4)
+        runner = Runner.from_cfg(config)
+        runner.train()
+    assert runner.model._rooms

@@ -1,7 +1,10 @@
 import math
 
+import numpy as np
 import pytest
 import torch
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
 from mmagic.registry import MODELS
 
 from mmtempreg.functional import pixel_grid
@@ -17,6 +20,7 @@ from mmtempreg.transforms import (
     LocalMotionPair,
     NoiseTransformPair,
     PathStep,
+    RandomShift,
     draw_generator,
     motion_between,
 )
@@ -26,6 +30,7 @@ PAIRS = [
     dict(type="NoiseTransformPair"),
     dict(type="LocalMotionPair"),
     dict(type="ExposureTransformPair"),
+    dict(type="RandomShift", max_shift=5),
     dict(
         type="ComposeTransformPair",
         transforms=[
@@ -229,3 +234,74 @@ def test_where_a_field_folds_nothing_is_known():
     (motion,) = motion_between(None, drawn, (32, 32))
     assert bool(motion.flow.isfinite().all())
     assert float(motion.visible.mean()) < 0.5
+
+
+# ---------------------------------------------------------------- whole pixels
+
+
+@given(
+    st.integers(1, 40), st.integers(1, 4), st.integers(20, 50), st.integers(20, 50), st.sampled_from([1, 2, 4]),
+    st.integers(0, 10**6),
+)  # fmt: skip
+@settings(max_examples=60, deadline=None)
+def test_whole_shifts_move_values_and_mix_none(max_shift, multiple, height, width, scale, seed):
+    """numpy's padding, mirrored about the outer edges, is the oracle; predictions may have another resolution."""
+    assume(multiple <= max_shift < min(height, width))
+    x = torch.rand(2, 3, height, width)
+    drawn = RandomShift(max_shift, multiple).sample(x, draw_generator(seed, 0))
+    f = torch.rand(2, 1, scale * height, scale * width)
+    moved, valid = drawn.apply_output(f), drawn.valid(f)
+    for image, out, seen_, (right, down) in zip(f.numpy(), moved.numpy(), valid.numpy(), drawn.offset.long().tolist()):
+        assert right % multiple == down % multiple == 0
+        assert max(abs(right), abs(down)) <= max_shift
+        reach = scale * max_shift
+        padded = np.pad(image[0], reach, mode="symmetric")
+        top, left = reach + scale * down, reach + scale * right
+        np.testing.assert_array_equal(out[0], padded[top : top + scale * height, left : left + scale * width])
+        inside = np.pad(np.ones_like(image[0]), reach)[top : top + scale * height, left : left + scale * width]
+        np.testing.assert_array_equal(seen_[0], inside)
+
+
+def test_composed_with_noise_the_shift_is_exact_and_the_noise_its_own():
+    x = torch.rand(4, 3, 32, 32)
+    noisy = dict(type="NoiseTransformPair", sigma=(0.02, 0.02))
+    pair = MODELS.build(dict(type="ComposeTransformPair", transforms=[dict(type="RandomShift", max_shift=6), noisy]))
+    drawn = pair.sample(x, draw_generator(0, 0))
+    moved = drawn.apply_output(x)
+    assert set(moved[0].flatten().tolist()) <= set(x[0].flatten().tolist())  # nothing interpolated
+    noise = (drawn.apply_input(x) - moved)[(moved > 0.1) & (moved < 0.9)]
+    assert 0.018 < float(noise.std()) < 0.022
+
+
+def test_a_shift_that_is_whole_on_one_grid_alone_is_refused():
+    drawn = RandomShift(5).sample(torch.rand(8, 3, 32, 32), draw_generator(0, 0))
+    with pytest.raises(ValueError, match=r"is none of whole pixels of a map of 16x16: give RandomShift multiple=N"):
+        drawn.apply_output(torch.rand(8, 2, 16, 16))
+    even = RandomShift(5, multiple=2).sample(torch.rand(8, 3, 32, 32), draw_generator(0, 0))
+    even.apply_output(torch.rand(8, 2, 16, 16))
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        (dict(max_shift=1, multiple=2), "no shift of up to 1 pixels is a multiple of 2"),
+        (dict(max_shift=0), "max_shift"),
+    ],
+)
+def test_shifts_that_cannot_be(options, says):
+    with pytest.raises(ValueError, match=says):
+        RandomShift(**options)
+
+
+def test_shifts_that_leave_nothing_that_counts():
+    with pytest.raises(
+        ValueError, match="shifts of up to 16 pixels and a margin of 8 can leave nothing of images of 32x32"
+    ):
+        RandomShift(16, margin=8).sample(torch.rand(1, 3, 32, 32))
+
+
+def test_the_margin_does_not_count():
+    drawn = RandomShift(4, margin=3).sample(torch.rand(16, 3, 24, 24), draw_generator(0, 0))
+    valid = drawn.valid(torch.rand(16, 3, 24, 24))
+    for weight, (right, down) in zip(valid, drawn.offset.long().tolist()):
+        assert float(weight.sum()) == (24 - 6 - abs(right)) * (24 - 6 - abs(down))
