@@ -2,22 +2,26 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
+from unittest import mock
 
 import numpy as np
 import pytest
 import torch
+from mmagic.registry import MODELS
 from mmengine.config import Config
 from scipy.ndimage import map_coordinates
 from skimage import data
 
-from mmtempreg.apis import FrameModel, find_images, measure_image_equivariance
+from mmtempreg.apis import FrameModel, find_flicker_causes, find_images, measure_image_equivariance
 from mmtempreg.evaluation.equivariance import KINDS, measure_equivariance, move, transforms_of
 from mmtempreg.meters import EquivarianceMeter
 from mmtempreg.transforms import draw_generator
 from mmtempreg.video.image_files import write_image
+from mmtempreg.visualization import plot_flicker_causes
 
 ROOT = Path(__file__).resolve().parents[2]
 PHOTO = torch.from_numpy(data.astronaut().copy()).permute(2, 0, 1)[:, 60:188, 160:288].float() / 255
@@ -115,3 +119,79 @@ def test_the_command(images, tmp_path):
     missing = run()
     assert missing.returncode == 1
     assert missing.stderr.splitlines()[-1].startswith("error: there is no folder")
+
+
+# ---------------------------------------------------------------- why does it flicker?
+
+
+class Pooled(torch.nn.Module):
+    """An average over 2x2 pixels, brought back to all: its only phase is that of the pooling."""
+
+    def __init__(self, kind):
+        super().__init__()
+        self.pool = kind(2)
+
+    def forward(self, x):
+        return self.pool(x).repeat_interleave(2, -1).repeat_interleave(2, -2)
+
+
+def stock(generator):
+    preprocessor = dict(type="DataPreprocessor", mean=[0.0] * 3, std=[255.0] * 3)
+    return dict(
+        type="BaseEditModel", generator=generator, pixel_loss=dict(type="L1Loss"), data_preprocessor=preprocessor
+    )
+
+
+def frame_model(tmp_path, generator):
+    model = stock(generator)
+    torch.save(dict(state_dict=dict(MODELS.build(model).state_dict(), none=torch.zeros(1))), tmp_path / "net.pth")
+    with mock.patch("mmtempreg.apis.model.load_weights"):  # it has none
+        return FrameModel(Config(dict(model=model)), "net.pth")
+
+
+@pytest.fixture
+def photos(tmp_path):
+    for number, name in enumerate(("astronaut", "coffee")):
+        write_image(tmp_path / f"{number}.png", getattr(data, name)()[:256, :256])
+    return find_images(tmp_path)
+
+
+def test_the_pooling_is_blamed(tmp_path, photos):
+    causes = find_flicker_causes(frame_model(tmp_path, dict(type=Pooled, kind=torch.nn.MaxPool2d)), photos, crop=128)
+    before, after = causes.as_it_is.shifts, causes.anti_aliased.shifts
+    assert list(before) == [1, 2, 4, 8, 16, 32]
+    assert all(before[shift] < 1e-12 for shift in (2, 4, 8, 16, 32))  # whole steps of its grid
+    assert 0 < after[1] < before[1]
+    assert causes.stages == {}  # there is one alone
+    assert "anti-aliased" in causes.table()[1][1][0]
+    assert "Noise of 2 levels has" in causes.verdict()
+
+
+def test_a_network_without_phase_has_zeros_and_is_told_so(tmp_path, photos):
+    generator = dict(type="SRCNNNet", channels=(3, 4, 4, 3), kernel_sizes=(3, 1, 3), upscale_factor=1)
+    causes = find_flicker_causes(frame_model(tmp_path, generator), photos, crop=128)
+    assert max(causes.as_it_is.shifts.values()) < 1e-10
+    assert causes.anti_aliased is None
+    assert "no pooling or strided convolution that could be anti-aliased" in causes.verdict()
+    assert "Noise of 2 levels has 100 % of both" in causes.verdict()
+
+
+def test_the_shipped_networks_verdict(photos, tmp_path):
+    config = Config.fromfile("configs/tempreg/hdr_finetune.py")
+    model = FrameModel(config, "checkpoints/hdr_baseline.pth")
+    bright = [tmp_path / "bright.png"]
+    write_image(bright[0], np.clip(data.astronaut()[:200, :200].astype(int) * 2, 0, 255).astype(np.uint8))
+    causes = find_flicker_causes(model, bright, crop=128, shifts=(1, 8), stages=False)
+    assert causes.anti_aliased.shifts[1] < 0.5 * causes.as_it_is.shifts[1]
+    assert re.search(
+        r"Anti-aliasing takes away \d\d % of what .* Try it: model=dict\(type='AntiAliasedModel'", causes.verdict()
+    )
+    plot_flicker_causes(tmp_path / "why.png", causes)
+    assert (tmp_path / "why.png").stat().st_size > 10_000
+
+
+def test_an_image_without_room_is_named(tmp_path):
+    write_image(tmp_path / "a.png", data.astronaut()[:60, :90])
+    model = frame_model(tmp_path, dict(type=Pooled, kind=torch.nn.AvgPool2d))
+    with pytest.raises(ValueError, match=r"a.png is 90x60: shifts of up to 32 pixels need 104"):
+        find_flicker_causes(model, [tmp_path / "a.png"])
