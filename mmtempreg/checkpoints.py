@@ -157,8 +157,8 @@ def warn_of_other_strides(checkpoint: Mapping[str, Any], model: nn.Module, path:
         )
     elif trained is None:
         what = (
-            f"was trained without anti-aliased strides, and this network has them ({here}): until it is fine-tuned like "
-            "this its predictions are softer"
+            f"was trained without anti-aliased strides, and this network has them ({here}): until it is fine-tuned "
+            "like this, its predictions are softer"
         )
     else:
         what = f"was trained with anti-aliased strides of {trained}, and this network has {here}"

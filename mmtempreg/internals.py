@@ -85,5 +85,5 @@ def default_domain(model: Any) -> str:
 
 
 def register_state_dict_hook(module: Any, hook: Any) -> None:
-    """Calls `hook(module, state_dict, prefix, local_metadata)` when a state dict is made: public in torch 2.5 and later."""
+    """Calls `hook(module, state_dict, prefix, local_metadata)` when a state dict is made: public since torch 2.5."""
     module._register_state_dict_hook(hook)

@@ -1,4 +1,4 @@
-"""Why does my network flicker? Whether its prediction moves with the picture, from a folder of images, and what does it.
+"""Why does my network flicker? Does its prediction move with the picture, and what keeps it from that?
 
 Usage: python tools/measure_equivariance.py CONFIG CHECKPOINT IMAGES [--num-images 32] [--crop 256] [--transforms 4]
        [--why] [--plot FILE.png] [--device cpu] [--json FILE] [--cfg-options KEY=VALUE ...]

@@ -75,7 +75,7 @@ class Run:
 
 
 def causes(seeds: Sequence[int]) -> list[Run]:
-    """Anti-aliasing, the frozen original as teacher, what a camera gives; beside them Table 1's T and plain training."""
+    """Anti-aliasing, the frozen original as teacher, what a camera gives; beside them Table 1's T, and plain."""
     best, table_1 = ("steady_aa", 0.95), ("transinv", 0.95)
     cells = [best, table_1, ("taught_aa", None), ("finetune", None), ("steady", 0.95)]
 
@@ -319,7 +319,7 @@ def measure_between(plan: Plan, taught: Run, steady: Run, share: float, row: Map
 
 
 def measure(plan: Plan, checkpoint: Path, row: Mapping[str, Any], anti_aliased: bool = False) -> None:
-    """Tests a checkpoint on pans for validation and on those that nothing was trained on, and adds a row to the results."""
+    """Tests a checkpoint on pans for validation and on those for the test, and adds a row to the results."""
     import cv2
     from mmengine.config import Config
     from mmengine.hooks import Hook

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -23,7 +23,7 @@ NOISE = 2 / 255
 """Standard deviation of the noise that the network is tried with: two levels, about what a camera by daylight has."""
 
 MARGIN = 16
-"""Pixels along the border of a crop that do not count: there a network sees an end of the world, which does not move."""
+"""Pixels along the border of a crop that do not count: there a network sees an end of the world, and that stays."""
 
 
 @dataclass
@@ -84,38 +84,34 @@ class FlickerCauses:
 
     def verdict(self) -> str:
         """In words: which stages are to blame, what anti-aliasing takes away, and what is noise."""
+        return " ".join([self._of_strides(), *self._of_the_rest()])
+
+    def _of_strides(self) -> str:
         before = self.as_it_is.of_phase
-        said = []
         if self.anti_aliased is None:
-            said.append("It has no pooling or strided convolution that could be anti-aliased.")
-        else:
-            left = {name: changes.of_phase / before for name, changes in self.stages.items()}
-            blamed = [name for name, share in sorted(left.items(), key=lambda item: item[1]) if share < 0.9][:3]
-            parts = ", ".join(f"{name} ({100 * (1 - left[name]):.0f} %)" for name in blamed)
-            after = self.anti_aliased.of_phase / before
-            if after < 0.8:
-                said.append(
-                    f"Anti-aliasing takes away {100 * (1 - after):.0f} % of what the prediction changes when the picture moves "
-                    f"by 1 to 4 pixels{f'; of it alone: {parts}' if parts else ''}. Try it: "
-                    "model=dict(type='AntiAliasedModel', model=...)."
-                )
-            else:
-                said.append(
-                    f"Anti-aliasing its strides takes away {100 * max(0.0, 1 - after):.0f} % only of what the prediction changes "
-                    "when the picture moves by 1 to 4 pixels: they are not the cause."
-                )
-        if self.missed:
-            said.append(f"Not looked into, since it samples outside of modules: {'; '.join(self.missed)}.")
-        noise = self.as_it_is.noise / (self.as_it_is.noise + before) if before + self.as_it_is.noise else 0.0
-        said.append(
-            f"Noise of {255 * NOISE:g} levels has {100 * noise:.0f} % of both: "
-            + (
-                "what flickers is mostly noise, which regularisation with noise of its own steadies, at a price in detail."
-                if noise > 0.5
-                else "most is the picture's place and not noise."
-            )
+            return "It has no pooling or strided convolution that could be anti-aliased."
+        gone = 1 - self.anti_aliased.of_phase / before if before else 0.0
+        what = "of what the prediction changes when the picture moves by 1 to 4 pixels"
+        if gone < 0.2:
+            return f"Anti-aliasing takes away {100 * max(0.0, gone):.0f} % only {what}: its strides are not the cause."
+        alone = {name: 1 - changes.of_phase / before for name, changes in self.stages.items()}
+        worst = sorted(alone, key=lambda name: -alone[name])[:3]
+        parts = ", ".join(f"{name} ({100 * alone[name]:.0f} %)" for name in worst if alone[name] > 0.1)
+        return (
+            f"Anti-aliasing takes away {100 * gone:.0f} % {what}{f'; of it alone: {parts}' if parts else ''}. "
+            "Try it: model=dict(type='AntiAliasedModel', model=...)."
         )
-        return " ".join(said)
+
+    def _of_the_rest(self) -> Iterator[str]:
+        if self.missed:
+            yield f"Not looked into, since it samples outside of modules: {'; '.join(self.missed)}."
+        both = self.as_it_is.noise + self.as_it_is.of_phase
+        share = self.as_it_is.noise / both if both else 0.0
+        yield f"Noise of {255 * NOISE:g} levels has {100 * share:.0f} % of both:"
+        if share > 0.5:
+            yield "most of what flickers is noise. Training with noise of its own on T(x) steadies it, for some detail."
+        else:
+            yield "most of what flickers is the picture's place, and not noise."
 
 
 def find_flicker_causes(

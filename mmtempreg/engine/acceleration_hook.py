@@ -10,8 +10,8 @@ from mmagic.registry import HOOKS
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
 
-from ..validation import check_arguments
 from ..models.networks import networks_of
+from ..validation import check_arguments
 
 
 @HOOKS.register_module()

@@ -9,8 +9,8 @@ from mmengine.hooks import Hook
 from mmengine.runner import Runner
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from ..validation import check_arguments
 from ..models.networks import networks_of
+from ..validation import check_arguments
 
 
 @HOOKS.register_module()

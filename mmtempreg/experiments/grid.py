@@ -205,7 +205,7 @@ CAUSES = {
         between=("taught_aa", "steady_aa=0.95"),
     ),
 }
-"""Where flicker comes from, and what a camera gives: anti-aliased strides, whole-pixel T, the network as its teacher."""
+"""Where flicker comes from, and what a camera gives: anti-aliased strides, whole pixels, the network as teacher."""
 
 KNOWN = {**STRATEGIES, **VARIANTS, **CAUSES}
 """All of them."""

@@ -1,13 +1,13 @@
 """Do stock networks with strides flicker less when these are anti-aliased? Small ones, trained here, on real clips.
 
-Usage: python tools/experiments/strided_networks.py {nafnet,pix2pix,deblurganv2} --photographs FOLDER --videos FILE [FILE ...]
-       [--iterations 1500] [--fine-tuning 300] [--seeds 0 1] [--num-frames 30] [--work-dir DIR] [--out FILE.json]
-       [--picture FILE.png CLIP ...] [--vdp]
+Usage: python tools/experiments/strided_networks.py {nafnet,pix2pix,deblurganv2} --photographs FOLDER
+       --videos FILE [FILE ...] [--iterations 1500] [--fine-tuning 300] [--seeds 0 1] [--num-frames 30]
+       [--work-dir DIR] [--out FILE.json] [--picture FILE.png CLIP ...] [--vdp]
 
-A small NAFNet denoises (noise of 25 levels), Pix2Pix colours, DeblurGANv2's generator sharpens (a Gaussian blur of 1.6 pixels). Each is
-trained from scratch on the photographs, and measured on the middle of each video as it came, anti-aliased without any
-training, then tuned to the frozen original (whole-pixel shifts), then regularised too: the recipe of
-configs/tempreg/*_steady_a0.95.py. The measures are those of real_models.py. What is done already is not done again.
+A small NAFNet denoises (noise of 25 levels), Pix2Pix colours, DeblurGANv2's generator sharpens (a Gaussian blur of 1.6
+pixels). Each is trained from scratch on the photographs, and measured on the middle of each video as it came,
+anti-aliased without any training, then tuned to the frozen original (whole-pixel shifts), then regularised too: the
+recipe of configs/tempreg/*_steady_a0.95.py. The measures are those of real_models.py. What is done already is not done again.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from tqdm import tqdm
 from ..atomic_write import replace_when_written
 from ..checkpoints import anti_aliasing_of, read_checkpoint
 from ..command_line import COUNT, WHOLE, Parser, run, within
-from ..video import Frame, FrameFolderWriter, open_frames
+from ..video import Frame, FrameFolderWriter
 from .real_models import RATE, clip_frames, draw, measured, run_network
 from .sweep import run_tool
 from .table import real_models_table

@@ -34,8 +34,8 @@ import torch
 from mmengine.config import Config, DictAction
 from tqdm import tqdm
 
-from ..atomic_write import replace_when_written
 from ..apis.blend import blend_checkpoints
+from ..atomic_write import replace_when_written
 from ..checkpoints import anti_aliasing_of, read_checkpoint
 from ..command_line import COUNT, WHOLE, Parser, run, within
 from ..config_tools import config_hash

@@ -86,8 +86,8 @@ class AntiAliasedMaxPool2d(nn.Module):
 class LowPassInput:
     """A forward pre-hook that filters what a module with a stride is about to sample.
 
-    Convolution and average are linear: to filter their input is to run them at stride 1 and to filter what they give, up
-    to the border, at a fraction of the cost. Weights, keys and the phase of the sampling stay.
+    Convolution and average are linear: to filter their input is to run them at stride 1 and to filter what they give,
+    up to the border, at a fraction of the cost. Weights, keys and the phase of the sampling stay.
     """
 
     def __init__(self, strides: tuple[int, int], taps: int) -> None:
@@ -135,8 +135,9 @@ def strided_modules(network: nn.Module) -> list[Strided]:
 def anti_alias(network: nn.Module, taps: int = TAPS, keep: Sequence[str] = ()) -> list[Strided]:
     """Anti-aliases the strides of a network, in place: parameters and keys stay as they are.
 
-    `nn.MaxPool2d` becomes `AntiAliasedMaxPool2d`; `nn.AvgPool2d` and strided `nn.Conv2d` (also inside mmcv's `ConvModule`)
-    get a `LowPassInput`. What its state dict says of itself tells that it has another forward (`checkpoints`).
+    `nn.MaxPool2d` becomes `AntiAliasedMaxPool2d`; `nn.AvgPool2d` and strided `nn.Conv2d` (also inside mmcv's
+    `ConvModule`) get a `LowPassInput`. The metadata of its state dict tells that it has another forward
+    (`checkpoints`).
 
     Args:
         network: Any.
@@ -220,7 +221,7 @@ def anti_alias_model(model: nn.Module, taps: int = TAPS, keep: Sequence[str] = (
 
 @MODELS.register_module()
 @check_arguments
-def AntiAliasedModel(model: Mapping, taps: int = TAPS, keep: Sequence[str] = ()) -> Any:  # noqa: N802, a config names it
+def AntiAliasedModel(model: Mapping, taps: int = TAPS, keep: Sequence[str] = ()) -> Any:
     """Builds a stock model and anti-aliases the strides and pooling of its networks.
 
     What comes out is the stock model, of its own class, with its own keys: a checkpoint loads, and trains on. It stands
@@ -234,8 +235,8 @@ def AntiAliasedModel(model: Mapping, taps: int = TAPS, keep: Sequence[str] = ())
         keep: Names of modules that stay as they are: 'generator.pool1'.
 
     Raises:
-        ValueError: If there is nothing to anti-alias, a pooling gives indices, `keep` names what is not there, or `taps`
-            is even or below 3.
+        ValueError: If there is nothing to anti-alias, a pooling gives indices, `keep` names what is not there, or
+            `taps` is even or below 3.
     """
     with MODELS.switch_scope_and_registry(model.get("_scope_")):
         built = MODELS.build(dict(model))

@@ -79,13 +79,13 @@ def mirrored(index: Tensor, length: int) -> Tensor:
 class RandomShift(RandomTransform):
     """Draws whole-pixel shifts, uniformly and one per image.
 
-    No interpolation blurs the input or the prediction, so that T(x) is a picture that a camera gives, and no blur is the
-    cheapest way to agree. Compose it with `NoiseTransformPair`: the next frame has noise of its own.
+    No interpolation blurs the input or the prediction, so that T(x) is a picture that a camera gives, and a blur is not
+    the cheapest way to agree. Compose it with `NoiseTransformPair`: the next frame has noise of its own.
 
     Args:
         max_shift: Largest shift in pixels, each way and axis.
         multiple: Shifts are multiples of this many pixels: 2 for a network whose prediction has half the resolution.
-        margin: Pixels along the border that do not count: a network sees an end of the world there, which does not move.
+        margin: Pixels along the border that do not count: a network sees an end of the world there, and that stays.
 
     Raises:
         ValueError: If no shift but 0 is a multiple; when drawn, if hardly anything of the images would be left.
@@ -107,8 +107,8 @@ class RandomShift(RandomTransform):
         size = (x.shape[-2], x.shape[-1])
         if self.max_shift + 2 * self.margin >= min(size):
             raise ValueError(
-                f"shifts of up to {self.max_shift} pixels and a margin of {self.margin:g} can leave nothing of images of "
-                f"{size[1]}x{size[0]} that counts: take larger crops or a smaller max_shift"
+                f"shifts of up to {self.max_shift} pixels and a margin of {self.margin:g} can leave nothing of images "
+                f"of {size[1]}x{size[0]} that counts: take larger crops or a smaller max_shift"
             )
         steps = self.max_shift // self.multiple
         offset = torch.randint(-steps, steps + 1, (len(x), 2), generator=generator or torch.default_generator)

@@ -422,8 +422,8 @@ def test_our_datasets_are_registered():
 def amplitude(frequency, scale, lens):
     """What a lens and square pixels leave of a wave: frequency in cycles per pixel of the image, which is the scene.
 
-    The scene is continuous by bilinear interpolation, sinc^2 of a wave; a pixel of the view averages over its area, sinc,
-    and the lens is a Gaussian of `lens` pixels of the view.
+    The scene is continuous by bilinear interpolation, sinc^2 of a wave; a pixel of the view averages over its area,
+    sinc, and the lens is a Gaussian of `lens` pixels of the view.
     """
     seen = frequency * scale
     return np.sinc(frequency) ** 2 * np.sinc(seen) * np.exp(-2 * (np.pi * lens * seen) ** 2)
@@ -432,7 +432,7 @@ def amplitude(frequency, scale, lens):
 @pytest.mark.parametrize("lens", [0.3, 0.5, 0.8])
 @pytest.mark.parametrize(("scale", "per_pixel"), [(1.0, 0.1), (1.0, 0.3), (1.6, 0.2), (1.6, 0.4), (3.0, 0.4)])
 def test_a_view_is_the_scene_gathered_over_pixels_at_every_phase(lens, scale, per_pixel):
-    """Within 2.5 % of the wave; bilinear samples of the image are off by up to 9 % with the phase."""
+    """Within 3 % of the wave; bilinear samples of the image are off by up to 9 % with the phase."""
     frequency, size = per_pixel / scale, 24
     x = np.arange(160)
     image = np.repeat(np.tile(1 + 0.5 * np.cos(2 * np.pi * frequency * x + 0.3), (160, 1))[..., None], 3, -1)
@@ -442,7 +442,7 @@ def test_a_view_is_the_scene_gathered_over_pixels_at_every_phase(lens, scale, pe
         seen_at = matrix[0, 0] * np.arange(size) + matrix[0, 2]
         expected = 1 + 0.5 * amplitude(frequency, scale, lens) * np.cos(2 * np.pi * frequency * seen_at + 0.3)
         view = camera_view(image.astype(np.float32), matrix, size, lens)
-        np.testing.assert_allclose(view[size // 2, :, 1], expected, atol=0.025 * 0.5)
+        np.testing.assert_allclose(view[size // 2, :, 1], expected, atol=0.03 * 0.5)
         np.testing.assert_allclose(view, view[size // 2][None].repeat(size, 0), atol=1e-4)
 
 

@@ -46,7 +46,7 @@ def test_it_is_scipys_convolution(strides, taps, size):
 
 @pytest.mark.parametrize("frequency", [0.3, 0.4, 0.5])
 def test_what_the_coarser_grid_cannot_hold_is_left_with_the_filters_response(frequency):
-    """A sinusoid above the Nyquist frequency of the coarser grid, through a 1x1 convolution of stride 2: |H| = cos^2."""
+    """A sinusoid above the coarser grid's Nyquist frequency, through a 1x1 convolution of stride 2: |H| = cos^2."""
     wave = torch.cos(2 * math.pi * frequency * torch.arange(64) + 0.4).expand(1, 1, 64, 64)
     sampling = nn.Conv2d(1, 1, 1, stride=2, bias=False)
     nn.init.ones_(sampling.weight)

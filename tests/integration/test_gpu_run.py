@@ -58,7 +58,8 @@ def test_what_is_compared_with_anti_aliasing_has_its_own_files_too():
     runs = causes([0, 1])
     assert len({run.name for run in runs}) == len(runs) == 29
     names = [job.name for job in jobs(replace(Plan(Path("out")), start=Path("a.pth"), crop=64), runs, speed=False)]
-    assert len(set(names)) == len(names) and {"anti_aliased", "test_anti_aliased"} < set(names)
+    assert len(set(names)) == len(names)
+    assert {"anti_aliased", "test_anti_aliased"} < set(names)
     assert "baseline" not in names
 
 

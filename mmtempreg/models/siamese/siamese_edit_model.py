@@ -53,9 +53,9 @@ class SiameseEditModel(BaseModel):
             predicted before it was fine-tuned. No ground truth is needed then, and its look stays.
         teacher: Checkpoint of that network; as a rule what `load_from` names. It is loaded in the first training step.
             Its strides are anti-aliased only if it was trained so, whatever `model` says.
-        teacher_shift: Largest number of pixels, each way, by which the teacher's input is shifted, at random in each step;
-            its prediction is shifted back. What is learnt is its mean over the shifts: without the part of its prediction
-            that depends on where the picture stands on the grid of its strides.
+        teacher_shift: Largest number of pixels, each way, by which the teacher's input is shifted, at random in each
+            step; its prediction is shifted back. What is learnt is its mean over the shifts, without the part of its
+            prediction that depends on where the picture stands on the grid of its strides.
 
     Raises:
         ValueError: If a number is out of its range, or options that go together do not.
@@ -141,7 +141,7 @@ def siamese_class(kind: type[BaseModel]) -> type[SiameseEditModel]:
 
 
 def _unwrapped(model: Mapping) -> tuple[Mapping, dict | None]:
-    """The config of the stock model, and the other arguments of an `AntiAliasedModel` around it; None: there is none."""
+    """The config of the stock model, and the other arguments of an `AntiAliasedModel` around it, if there is one."""
     if type_name(model) != "AntiAliasedModel":
         return model, None
     options = {name: value for name, value in model.items() if name not in ("type", "_scope_", "model")}

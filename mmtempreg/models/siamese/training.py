@@ -82,7 +82,7 @@ class Teacher:
         config = without_anti_aliasing(self.model)
         teacher: Any = MODELS.build({n: value for n, value in config.items() if n not in student.for_training})
         if about := anti_aliasing_of(checkpoint):
-            anti_alias_model(teacher, **about)
+            anti_alias_model(teacher, about["taps"])
         expected = {n: value for n, value in teacher.state_dict().items() if n.split(".")[0] in student.networks}
         if faults := misfits(weights, expected):
             raise ValueError(f"{self.checkpoint} is no teacher for this {student.stock_class.__name__}: {faults}")
@@ -145,8 +145,8 @@ class ShiftRoom(NamedTuple):
 def predict_shifted(predict: Predict, x: Tensor, shift: tuple[int, int], room: ShiftRoom) -> Tensor:
     """What a network predicts of x, seen from another place on the grid of its strides.
 
-    The picture is put on a larger canvas, which continues it mirrored, and the prediction is cut to it again: all of the
-    picture is predicted, and nothing interpolated.
+    The picture is put on a larger canvas, which continues it mirrored, and the prediction is cut to it again: all of
+    the picture is predicted, and nothing interpolated.
 
     Args:
         predict: (N, C, H, W) -> (N, C', scale H, scale W).
