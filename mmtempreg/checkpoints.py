@@ -97,18 +97,19 @@ def check_finite(weights: Mapping[str, Tensor], path: str | Path) -> None:
         )
 
 
-def load_weights(model: nn.Module, path: str | Path, name: str) -> None:
+def load_weights(model: nn.Module, path: str | Path, name: str, checkpoint: Mapping[str, Any] | None = None) -> None:
     """Gives a model the weights of a checkpoint, all of them and no others.
 
     Args:
         model: Whose weights are replaced.
         path: The checkpoint.
         name: Of the model, for the error.
+        checkpoint: What it holds, if it is read already.
 
     Raises:
         FileNotFoundError, ValueError: As `read_weights`; ValueError too if they are of another network.
     """
-    checkpoint = read_checkpoint(path)
+    checkpoint = read_checkpoint(path) if checkpoint is None else checkpoint
     weights, expected = weights_of(checkpoint, path), model.state_dict()
     check_finite(weights, path)
     faults = misfits(weights, expected)

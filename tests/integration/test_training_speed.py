@@ -21,3 +21,13 @@ def test_each_option_is_measured():
     rows = [line.split(" | ") for line in done.stdout.splitlines() if line.startswith("| ")]
     assert [row[0].strip("| ") for row in rows] == list(ROWS)
     assert all(float(row[2].strip("| ")) > 0 for row in rows)
+
+
+@pytest.mark.slow
+def test_the_cost_of_anti_aliasing_is_measured():
+    command = [sys.executable, "-W", "ignore", "-m", "benchmarks.anti_aliasing", "--small", "--networks", "hdr", "color"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr[-2000:]
+    rows = [line.strip("| ").split(" | ") for line in done.stdout.splitlines() if line.startswith("| ")][1:]
+    assert [row[0] for row in rows] == ["hdr", "color"]
+    assert all(float(cell.split()[0]) > 0 for row in rows for cell in row[1:])

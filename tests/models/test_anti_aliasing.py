@@ -4,7 +4,6 @@ import copy
 import logging
 import pickle
 
-import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
@@ -412,10 +411,20 @@ def test_two_ranks_have_the_weights_of_one_process(tmp_path):
     assert not torch.equal(alone["generator.intro.weight"], start["generator.intro.weight"])
 
 
-def test_frames_go_through_it(tmp_path):
-    path = saved(MODELS.build(anti_aliased(STRIDED)), tmp_path / "net.pth")
+def test_frames_go_through_it_whether_the_config_says_so_or_not(tmp_path, warnings_of):
+    paths = [
+        saved(MODELS.build(config), tmp_path / f"{i}.pth")
+        for i, config in enumerate((anti_aliased(STRIDED, taps=5), STRIDED))
+    ]
     frames = torch.rand(2, 3, 27, 33)
-    out = FrameModel(Config(dict(model=anti_aliased(STRIDED))), str(path))(frames)
+
+    def processed(path, config):
+        return FrameModel(Config(dict(model=config)), str(path))(frames)
+
+    out = processed(paths[0], anti_aliased(STRIDED, taps=5))
     assert out.shape == frames.shape
-    plain = FrameModel(Config(dict(model=STRIDED)), str(path))(frames)
-    assert float(np.abs(out - plain).max()) > 1e-4
+    torch.testing.assert_close(processed(paths[0], STRIDED), out, rtol=0, atol=0)  # the checkpoint tells
+    assert warnings_of() == []
+    with_it, without = processed(paths[1], anti_aliased(STRIDED)), processed(paths[1], STRIDED)
+    assert float((with_it - without).abs().max()) > 1e-4
+    assert "was trained without anti-aliased strides" in warnings_of()[0]
