@@ -189,6 +189,7 @@ _NO_NOISE: Options = {"model.transform": dict(_delete_=True, type="RandomShift",
 
 CAUSES = {
     "baseline_aa": Strategy("anti-aliased, nothing trained", None, anti_aliased=True),
+    "scratch_aa": Strategy("anti-aliased, from scratch", "baseline_anti_aliased", options={"load_from": None}),
     "finetune_aa": Strategy("anti-aliased, plain fine-tuning", "finetune", anti_aliased=True),
     "transinv_aa": Strategy("anti-aliased, transform invariance", "transinv_a0.8", (0.8, 0.95), anti_aliased=True),
     "taught": Strategy("to the frozen original", "anti_aliased", anti_aliased=False),
@@ -198,7 +199,7 @@ CAUSES = {
     "steady": Strategy("steady", "steady_a0.95", (0.8, 0.95), anti_aliased=False),
     "steady_aa": Strategy("anti-aliased, steady", "steady_a0.95", (0.8, 0.95)),
     "steady_between": Strategy(
-        "anti-aliased, between to the frozen original and steady 0.95",
+        "between these two",
         None,
         (0.25, 0.5, 0.75),
         anti_aliased=True,

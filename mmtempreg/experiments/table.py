@@ -160,6 +160,17 @@ def tuned_table(tuned: Mapping[str, Any]) -> str:
     return markdown_table(["alpha", "F", "K kept", "PSNR, to plain [dB]", "EQ [dB]", "S", "R"], lines)
 
 
+def causes_table(causes: Mapping[str, Any]) -> str:
+    """What measure_equivariance.py --why has found, in Markdown: mean squares of the change, in thousandths."""
+    rows = causes["rows"]
+    shifts = list(next(iter(rows.values()))["shifts"])
+    lines = [
+        [name, *(f"{1e3 * row['shifts'][shift]:.3g}" for shift in shifts), f"{1e3 * row['noise']:.3g}"]
+        for name, row in rows.items()
+    ]
+    return markdown_table([*(f"{shift} px" for shift in shifts), "noise"], lines)
+
+
 REAL_MODELS = {
     "F": ("F", ".2f"),
     "F 1 s": ("F, 1 s", ".2f"),
@@ -213,6 +224,9 @@ def tables(args: argparse.Namespace) -> Iterator[tuple[str, str]]:
             kinds = [kind for kind in ("videos", "pans") if values[kind] and args.prefix in (None, kind)]
             wanted = [name for name in args.strategies if name in values["networks"]]
             yield from ((kind, real_models_table(values, kind, wanted)) for kind in kinds)
+            return
+        if "causes" in values:
+            yield args.results[0].stem, causes_table(values["causes"])
             return
         yield args.results[0].stem, tuned_table(values) if "trials" in values else rivals_table(values)
         return
