@@ -10,6 +10,7 @@ test_evaluator = [
         metrics=[
             dict(type='TemporalFlicker', **_where, prefix=prefix),
             dict(type='SpatialDetail', **_where, prefix=prefix),
+            dict(type='SequenceMetric', meter='K_true', **_where, prefix=prefix),
             dict(type='ClipPSNR', **_where, peak=2.0, prefix=prefix),
             dict(type='ImageEquivariance', **_where, prefix=prefix),
             dict(type='TemporalSmoothness', **_where, prefix=prefix),

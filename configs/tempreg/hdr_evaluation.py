@@ -28,6 +28,7 @@ test_evaluator = [
             dict(type='TemporalFlicker', **_where, prefix=prefix),
             dict(type='TemporalFlicker', **_where, lag=1.0, prefix=prefix),
             dict(type='SpatialDetail', **_where, prefix=prefix),
+            dict(type='SequenceMetric', meter='K_true', **_where, prefix=prefix),
             dict(type='SaturatedPSNR', prefix=prefix),
             dict(type='ImageEquivariance', **_where, prefix=prefix),
             dict(type='TemporalSmoothness', **_where, prefix=prefix),

@@ -22,6 +22,7 @@ from .temporal import (
     temporal_energies,
     temporal_residual,
 )
+from .true_detail import TrueDetailMeter
 from .video_vdp import VideoVDPMeter
 
 METERS: dict[str, type[Meter]] = {
@@ -29,6 +30,7 @@ METERS: dict[str, type[Meter]] = {
     for meter in (
         FlickerMeter,
         DetailMeter,
+        TrueDetailMeter,
         PSNRMeter,
         SmoothnessMeter,
         ResidualMeter,
@@ -76,6 +78,7 @@ __all__ = [
     "SmoothnessMeter",
     "Sums",
     "TemporalEnergyMeter",
+    "TrueDetailMeter",
     "VideoVDPMeter",
     "WarpErrorMeter",
     "add_sums",

@@ -25,7 +25,17 @@ def test_each_option_is_measured():
 
 @pytest.mark.slow
 def test_the_cost_of_anti_aliasing_is_measured():
-    command = [sys.executable, "-W", "ignore", "-m", "benchmarks.anti_aliasing", "--small", "--networks", "hdr", "color"]
+    command = [
+        sys.executable,
+        "-W",
+        "ignore",
+        "-m",
+        "benchmarks.anti_aliasing",
+        "--small",
+        "--networks",
+        "hdr",
+        "color",
+    ]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr[-2000:]
     rows = [line.strip("| ").split(" | ") for line in done.stdout.splitlines() if line.startswith("| ")][1:]

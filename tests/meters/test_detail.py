@@ -5,9 +5,11 @@ import math
 import numpy as np
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from scipy.ndimage import gaussian_filter
 
-from mmtempreg.meters import DetailMeter, fine_detail
+from mmtempreg.meters import DetailMeter, TrueDetailMeter, fine_detail
 
 SIZE = 128
 Y, X = np.mgrid[:SIZE, :SIZE].astype(np.float64)
@@ -84,3 +86,39 @@ def test_over_time_is_k_of_each_frame_alone():
     meter.finish()
     assert len(meter.over_time) == 1  # of the next clip
     assert math.isnan(meter.over_time[0])
+
+
+# ---------------------------------------------------------------- the truth's part of it
+
+
+def true_detail(pred, target, mask=None):
+    meter = TrueDetailMeter()
+    meter.update(tensor(pred), tensor(target), mask)
+    return meter.value(meter.finish())
+
+
+@given(st.floats(-1, 3), st.floats(0, 2), st.integers(0, 10**6))
+@settings(max_examples=40, deadline=None)
+def test_what_goes_with_the_truth_is_told_from_what_does_not(share, invented, seed):
+    """Detail of the truth times `share`, and detail that numpy's least squares find nothing of the truth in."""
+    rng = np.random.default_rng(seed)
+    truth, other = rng.normal(size=(2, 48, 48))
+    pred = share * truth + invented * other
+    hf, hy = (fine_detail(tensor(image)).double().numpy().ravel() for image in (pred, truth))
+    slope = np.linalg.lstsq(hy[:, None], hf, rcond=None)[0][0]
+    found = true_detail(pred, truth)
+    assert found == pytest.approx(max(slope, 0) ** 2, rel=1e-3, abs=1e-6)
+    total, _ = detail(pred, truth)
+    own = np.square(hf - slope * hy).sum() / np.square(hy).sum()
+    assert total == pytest.approx(slope**2 + own, rel=1e-3, abs=1e-6)  # the energies add up
+
+
+def test_a_blur_has_less_and_noise_has_none():
+    image = gaussian_filter(np.random.default_rng(0).normal(size=(SIZE, SIZE)), 1.0)
+    assert true_detail(image, image) == pytest.approx(1)
+    assert true_detail(gaussian_filter(image, 1.0), image) < 0.4
+    noise = np.random.default_rng(1).normal(size=(SIZE, SIZE))
+    assert detail(noise, image)[0] > 10
+    assert true_detail(0.1 * noise, image) < 0.01
+    assert math.isnan(true_detail(image, np.ones_like(image)))
+    assert true_detail(-image, image) == 0
