@@ -6,6 +6,7 @@ MMEngine reads local files with it too once this module is imported, which our h
 from __future__ import annotations
 
 import logging
+from collections import OrderedDict
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -139,6 +140,13 @@ def anti_aliasing_of(state: Mapping[str, Any]) -> dict[str, int] | None:
     state = state.get("state_dict", state)
     found = [about[ANTI_ALIASING] for about in getattr(state, "_metadata", {}).values() if ANTI_ALIASING in about]
     return dict(found[0]) if found else None
+
+
+def with_metadata_of(checkpoint: Mapping[str, Any], weights: Mapping[str, Tensor]) -> OrderedDict[str, Tensor]:
+    """Weights with what the state dict that they were made from says of itself: whether strides are anti-aliased."""
+    kept: Any = OrderedDict(weights)
+    kept._metadata = getattr(checkpoint.get("state_dict", checkpoint), "_metadata", OrderedDict())
+    return kept
 
 
 def warn_of_other_strides(checkpoint: Mapping[str, Any], model: nn.Module, path: str | Path) -> None:

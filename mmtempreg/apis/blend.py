@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from ..atomic_write import replace_when_written
-from ..checkpoints import check_finite, misfits, read_checkpoint, weights_of
+from ..checkpoints import check_finite, misfits, read_checkpoint, weights_of, with_metadata_of
 
 
 def blend_weights(before: dict[str, Tensor], after: dict[str, Tensor], strength: float) -> dict[str, Tensor]:
@@ -50,10 +50,7 @@ def blend_checkpoints(before: str | Path, after: str | Path, strength: float, ou
         faults += f"{'; ' * bool(faults)}{len(more)} are in {before} alone, such as {more[:3]}"
     if faults:
         raise ValueError(f"{before} and {after} are of different networks: {faults}")
-    state = checkpoints[1].get("state_dict", checkpoints[1])
-    blended = type(state)(blend_weights(first, second, strength))
-    if hasattr(state, "_metadata"):
-        blended._metadata = state._metadata
+    blended = with_metadata_of(checkpoints[1], blend_weights(first, second, strength))
     meta = dict(blend=dict(before=str(before), after=str(after), strength=strength))
     with replace_when_written(out) as partial:
         torch.save(dict(meta=meta, state_dict=blended), partial)

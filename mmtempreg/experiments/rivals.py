@@ -87,6 +87,7 @@ def metrics_of(task: str, vdp: bool) -> list[Any]:
         configs = [dict(type="ClipPSNR", domain="ab", peak=2.0)]
     names = ["TemporalFlicker", "SpatialDetail", "TemporalSmoothness", "TemporalResidual"]
     configs += [dict(type=name, **masked) for name in names]
+    configs.insert(-2, dict(type="SequenceMetric", meter="K_true", **masked))
     names = ["TemporalOpticalFlow", *(["VideoVDP"] if vdp else [])]
     configs += [dict(type=name, **display) for name in names]
     return [METRICS.build(config) for config in configs]

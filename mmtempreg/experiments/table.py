@@ -160,9 +160,14 @@ def tuned_table(tuned: Mapping[str, Any]) -> str:
     return markdown_table(["alpha", "F", "K kept", "PSNR, to plain [dB]", "EQ [dB]", "S", "R"], lines)
 
 
-def causes_table(causes: Mapping[str, Any]) -> str:
-    """What measure_equivariance.py --why has found, in Markdown: mean squares of the change, in thousandths."""
-    rows = causes["rows"]
+def causes_table(causes: Mapping[str, Any], wanted: Sequence[str] = ()) -> str:
+    """What measure_equivariance.py --why has found, in Markdown: mean squares of the change, in thousandths.
+
+    Args:
+        causes: The file's content.
+        wanted: Which of the rows; none of them: all.
+    """
+    rows = {name: row for name, row in causes["rows"].items() if name in wanted} or causes["rows"]
     shifts = list(next(iter(rows.values()))["shifts"])
     lines = [
         [name, *(f"{1e3 * row['shifts'][shift]:.3g}" for shift in shifts), f"{1e3 * row['noise']:.3g}"]
@@ -226,7 +231,7 @@ def tables(args: argparse.Namespace) -> Iterator[tuple[str, str]]:
             yield from ((kind, real_models_table(values, kind, wanted)) for kind in kinds)
             return
         if "causes" in values:
-            yield args.results[0].stem, causes_table(values["causes"])
+            yield args.results[0].stem, causes_table(values["causes"], args.strategies)
             return
         yield args.results[0].stem, tuned_table(values) if "trials" in values else rivals_table(values)
         return

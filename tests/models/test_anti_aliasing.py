@@ -3,6 +3,8 @@
 import copy
 import logging
 import pickle
+import subprocess
+import sys
 
 import pytest
 import torch
@@ -302,6 +304,14 @@ def test_a_checkpoint_tells_and_both_mistakes_are_warned_of(tmp_path, warnings_o
     assert "dict(type='AntiAliasedModel', model=...)" in first
     assert "plain.pth was trained without anti-aliased strides" in second
     assert "{'taps': 3}, and this network has {'taps': 5}" in third
+
+
+def test_what_is_published_tells_too(tmp_path):
+    saved(MODELS.build(anti_aliased(STRIDED)), tmp_path / "a.pth")
+    command = [sys.executable, "-W", "ignore", "tools/model_converters/publish_model.py"]
+    done = subprocess.run([*command, str(tmp_path / "a.pth"), str(tmp_path / "b.pth")], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert anti_aliasing_of(read_checkpoint(tmp_path / "b.pth")) == dict(taps=3)
 
 
 def train_config(model, images, work_dir, steps, **options):

@@ -10,7 +10,7 @@ import torch
 
 import mmtempreg  # noqa: F401, allow-lists what MMEngine's checkpoints hold
 from mmtempreg.atomic_write import check_output, replace_when_written
-from mmtempreg.checkpoints import check_finite, read_checkpoint, weights_of
+from mmtempreg.checkpoints import check_finite, read_checkpoint, weights_of, with_metadata_of
 from mmtempreg.command_line import Parser, run
 
 
@@ -30,7 +30,7 @@ def publish(args: argparse.Namespace) -> None:
     weights = {name: value.contiguous().clone() for name, value in weights_of(checkpoint, args.in_file).items()}
     check_finite(weights, args.in_file)
     with replace_when_written(args.out_file) as partial:
-        torch.save(dict(state_dict=weights), partial)
+        torch.save(dict(state_dict=with_metadata_of(checkpoint, weights)), partial)
     print(f"{args.out_file}: {len(weights)} tensors, {args.out_file.stat().st_size / 2**20:.2f} MiB")
 
 
