@@ -13,6 +13,7 @@ from mmengine.config import Config
 from mmengine.runner import Runner
 from skimage import data
 
+from mmtempreg.checkpoints import anti_aliasing_of
 from mmtempreg.models.hdr import num_variables
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -40,6 +41,7 @@ def test_every_config_builds_the_network_of_its_family(path):
 
 def test_alpha_and_loss_are_what_the_name_says():
     losses = dict(stability="StabilityLoss", transinv="TransformInvarianceLoss", jacobian="SparseJacobianLoss")
+    losses["steady"] = "TransformInvarianceLoss"
     for path in CONFIGS:
         if "_a0." not in path.stem:
             continue
@@ -48,7 +50,7 @@ def test_alpha_and_loss_are_what_the_name_says():
         assert f"a{model.alpha}" in path.stem
         (loss,) = (losses[part] for part in path.stem.split("_") if part in losses)
         assert model.regularization.type == loss
-        if "local" in path.stem:
+        if "local" in path.stem or "steady" in path.stem:
             assert model.transform.type == "ComposeTransformPair"
             continue
         kinds = dict(noise="NoiseTransformPair", twice="GivenShiftPair")
@@ -133,6 +135,17 @@ def test_the_dozen_lines_in_the_docs_wrap_a_stock_config(page, tmp_path):
     wrapped, plain = MODELS.build(config.model), MODELS.build(stock)
     assert list(wrapped.state_dict()) == list(plain.state_dict())
     assert isinstance(wrapped, type(plain))
+
+
+def test_the_lines_that_anti_alias_build_and_learn_from_the_network_as_it_came(tmp_path):
+    (block,) = re.findall(r"```python\n(.*?)```", (ROOT / "docs" / "anti_aliasing.md").read_text(), flags=re.S)
+    base = "mmagic::nafnet/nafnet_c64eb2248mb12db2222_8xb8-lr1e-3-400k_sidd.py"
+    (tmp_path / "mine.py").write_text(block.replace("my_config.py", base))
+    config = Config.fromfile(tmp_path / "mine.py")
+    config.model.model.model.generator.update(mid_channels=4, enc_blk_nums=[1], middle_blk_num=1, dec_blk_nums=[1])
+    model = MODELS.build(config.model)
+    assert anti_aliasing_of(model.state_dict()) == dict(taps=3)
+    assert (model.teacher.checkpoint, model.teacher.shift) == ("my_checkpoint.pth", 8)
 
 
 @pytest.mark.parametrize("path", REAL, ids=lambda p: p.stem)
