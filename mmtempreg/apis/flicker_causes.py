@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from ..checkpoints import ANTI_ALIASING
 from ..functional import saturation_mask
 from ..meters import DOMAINS
 from .equivariance import read_display
@@ -43,7 +45,7 @@ class Changes:
     def of_phase(self) -> float:
         """Mean over the shifts by less than 8 pixels: what a slow pan makes of it."""
         small = [value for shift, value in self.shifts.items() if shift < 8]
-        return sum(small) / len(small)
+        return sum(small) / len(small) if small else math.nan
 
 
 @dataclass
@@ -55,12 +57,14 @@ class FlickerCauses:
         stages: Name of what samples -> changes with that alone anti-aliased.
         anti_aliased: With all of them; None: there is nothing that could be.
         missed: What samples and cannot be anti-aliased.
+        filtered: Whether its strides are anti-aliased already.
     """
 
     as_it_is: Changes
     stages: dict[str, Changes]
     anti_aliased: Changes | None
     missed: list[str]
+    filtered: bool = False
 
     @property
     def rows(self) -> dict[str, Changes]:
@@ -89,6 +93,8 @@ class FlickerCauses:
     def _of_strides(self) -> str:
         before = self.as_it_is.of_phase
         if self.anti_aliased is None:
+            if self.filtered:
+                return "Its strides are anti-aliased already."
             return "It has no pooling or strided convolution that could be anti-aliased."
         gone = 1 - self.anti_aliased.of_phase / before if before else 0.0
         what = "of what the prediction changes when the picture moves by 1 to 4 pixels"
@@ -137,7 +143,7 @@ def find_flicker_causes(
         taps: Of the low-pass that they are tried with.
 
     Raises:
-        ValueError: If an image cannot be read or is too small: the message names it.
+        ValueError: If an image cannot be read or is too small: the message names it; or nothing can be compared.
     """
     from ..models.anti_aliasing import functional_sampling, strided_modules
     from ..models.networks import networks_of
@@ -156,7 +162,14 @@ def find_flicker_causes(
         image = read_display(path)
         _add_image(tried, sums, image, path, crop, shifts, number)
     found = {name: total.changes() for name, total in sums.items()}
-    return FlickerCauses(found.pop(""), {n: c for n, c in found.items() if n != "all"}, found.get("all"), missed)
+    if not math.isfinite(found[""].of_phase):
+        raise ValueError(
+            "there is nothing to compare: no picture is saturated where this network's radiance counts, or no shift is "
+            "a whole number of its prediction's pixels"
+        )
+    alone = {name: changes for name, changes in found.items() if name not in ("", "all")}
+    filtered = any(hasattr(module, ANTI_ALIASING) for module in model.model.modules())
+    return FlickerCauses(found[""], alone, found.get("all"), missed, filtered)
 
 
 def _anti_aliased(model: FrameModel, sampling: Sequence[str], wanted: Sequence[str], taps: int) -> FrameModel:

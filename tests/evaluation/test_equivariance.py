@@ -11,7 +11,6 @@ from unittest import mock
 import numpy as np
 import pytest
 import torch
-from mmagic.registry import MODELS
 from mmengine.config import Config
 from scipy.ndimage import map_coordinates
 from skimage import data
@@ -142,11 +141,11 @@ def stock(generator):
     )
 
 
-def frame_model(tmp_path, generator):
-    model = stock(generator)
-    torch.save(dict(state_dict=dict(MODELS.build(model).state_dict(), none=torch.zeros(1))), tmp_path / "net.pth")
-    with mock.patch("mmtempreg.apis.model.load_weights"):  # it has none
-        return FrameModel(Config(dict(model=model)), "net.pth")
+def frame_model(generator):
+    """Of a network without weights, or with those it begins with."""
+    with mock.patch("mmtempreg.apis.model.load_weights"), mock.patch("mmtempreg.apis.model.read_checkpoint") as read:
+        read.return_value = {}
+        return FrameModel(Config(dict(model=stock(generator))), "none.pth")
 
 
 @pytest.fixture
@@ -156,8 +155,8 @@ def photos(tmp_path):
     return find_images(tmp_path)
 
 
-def test_the_pooling_is_blamed(tmp_path, photos):
-    causes = find_flicker_causes(frame_model(tmp_path, dict(type=Pooled, kind=torch.nn.MaxPool2d)), photos, crop=128)
+def test_the_pooling_is_blamed(photos):
+    causes = find_flicker_causes(frame_model(dict(type=Pooled, kind=torch.nn.MaxPool2d)), photos, crop=128)
     before, after = causes.as_it_is.shifts, causes.anti_aliased.shifts
     assert list(before) == [1, 2, 4, 8, 16, 32]
     assert all(before[shift] < 1e-12 for shift in (2, 4, 8, 16, 32))  # whole steps of its grid
@@ -167,9 +166,9 @@ def test_the_pooling_is_blamed(tmp_path, photos):
     assert "Noise of 2 levels has" in causes.verdict()
 
 
-def test_a_network_without_phase_has_zeros_and_is_told_so(tmp_path, photos):
+def test_a_network_without_phase_has_zeros_and_is_told_so(photos):
     generator = dict(type="SRCNNNet", channels=(3, 4, 4, 3), kernel_sizes=(3, 1, 3), upscale_factor=1)
-    causes = find_flicker_causes(frame_model(tmp_path, generator), photos, crop=128)
+    causes = find_flicker_causes(frame_model(generator), photos, crop=128)
     assert max(causes.as_it_is.shifts.values()) < 1e-10
     assert causes.anti_aliased is None
     assert "no pooling or strided convolution that could be anti-aliased" in causes.verdict()
@@ -192,6 +191,17 @@ def test_the_shipped_networks_verdict(photos, tmp_path):
 
 def test_an_image_without_room_is_named(tmp_path):
     write_image(tmp_path / "a.png", data.astronaut()[:60, :90])
-    model = frame_model(tmp_path, dict(type=Pooled, kind=torch.nn.AvgPool2d))
+    model = frame_model(dict(type=Pooled, kind=torch.nn.AvgPool2d))
     with pytest.raises(ValueError, match=r"a.png is 90x60: shifts of up to 32 pixels need 104"):
         find_flicker_causes(model, [tmp_path / "a.png"])
+
+
+def test_one_that_is_anti_aliased_already_is_told_so_and_dark_pictures_are_named(tmp_path):
+    model = FrameModel(Config.fromfile("configs/tempreg/hdr_finetune.py"), "checkpoints/hdr_anti_aliased.pth")
+    write_image(tmp_path / "bright.png", np.clip(data.astronaut()[:160, :160].astype(int) * 2, 0, 255).astype(np.uint8))
+    causes = find_flicker_causes(model, [tmp_path / "bright.png"], crop=96, shifts=(1,))
+    assert causes.anti_aliased is None
+    assert causes.verdict().startswith("Its strides are anti-aliased already.")
+    write_image(tmp_path / "dark.png", data.astronaut()[:160, :160] // 2)
+    with pytest.raises(ValueError, match="no picture is saturated where this network's radiance counts"):
+        find_flicker_causes(model, [tmp_path / "dark.png"], crop=96, shifts=(1,))
