@@ -42,6 +42,12 @@ def main() -> None:
         "--tile", type=within("[16, inf)", int), help="cut larger frames into tiles of this many pixels, to save memory"
     )
     parser.add_argument("--tile-overlap", type=COUNT, default=32)
+    parser.add_argument(
+        "--shifts",
+        type=within("[1, 16]", int),
+        default=1,
+        help="mean over so many whole-pixel shifts: steadier without training, as many times as slow",
+    )
     parser.add_argument("--codec", help="FFmpeg's encoder (default: libx264, libvpx-vp9 for .webm)")
     parser.add_argument("--crf", type=int, help="quality of the encoder, less is better (default: 16)")
     parser.add_argument(
@@ -80,12 +86,14 @@ def process(args: argparse.Namespace) -> None:
     config = read_config(args.config, args.cfg_options)
     if (type_name(config.model) == "BlindConsistencyModel") != bool(args.original):
         raise ValueError("--original VIDEO goes with a config of BlindConsistencyModel, and with no other")
-    if args.original and (args.tile or args.half):
-        raise ValueError("blind video consistency takes whole frames in full precision: leave out --tile and --half")
+    if args.original and (args.tile or args.half or args.shifts > 1):
+        raise ValueError(
+            "blind video consistency takes whole frames in full precision: leave out --tile, --half and --shifts"
+        )
     if args.original:
         model = BlindConsistencyFilter(config, args.checkpoint, open_frames(args.original, args.fps), args.device)
     else:
-        model = FrameModel(config, args.checkpoint, args.device, args.half, args.tile, args.tile_overlap)
+        model = FrameModel(config, args.checkpoint, args.device, args.half, args.tile, args.tile_overlap, args.shifts)
     done = process_video(
         model,
         source,

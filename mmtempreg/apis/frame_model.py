@@ -12,6 +12,8 @@ from mmengine.config import Config
 from torch import Tensor, nn
 
 from ..config_tools import type_name
+from ..functional import exp_radiance, log_radiance
+from ..transforms.shift import mirrored
 from .model import load_model
 
 PAD_MULTIPLES = (1, 2, 4, 8, 16, 32, 64, 128, 256)
@@ -19,6 +21,10 @@ PAD_MULTIPLES = (1, 2, 4, 8, 16, 32, 64, 128, 256)
 
 
 SMALLEST_TILE = 16
+
+SHIFT_REACH = 8
+"""Pixels that frames are shifted by at most, and one."""
+MOST_SHIFTS = 16
 
 SMALL_FRAME = 2**19
 """Pixels of a frame, or of a tile, of which several may be computed at a time on a CPU: the memory does not matter."""
@@ -48,15 +54,18 @@ class FrameModel:
         half: Run the network in half precision (float16 on a GPU, bfloat16 on a CPU).
         tile: Edge of the tiles in pixels that larger frames are cut into; None: frames are taken whole.
         tile_overlap: Pixels that neighbouring tiles share; the seam is blended over them.
+        shifts: Predict each frame from so many places on the pixel grid and take the mean, of the logarithm if it is
+            radiance: steadier without any training, at `shifts` times the cost. Of a network that invents detail the
+            mean is a blur.
 
     Attributes:
         radiance: Whether it predicts linear radiance, and not display values.
 
     Raises:
         FileNotFoundError: If there is no such checkpoint.
-        ValueError: If the checkpoint cannot be read or is of another network, there is no such device, or the overlap
-            does not fit the tiles; when called, if the network takes no frame of this size, or
-            returns frames that are not a whole multiple of it.
+        ValueError: If the checkpoint cannot be read or is of another network, there is no such device, the overlap
+            does not fit the tiles, or there are both shifts and tiles; when called, if the network takes no frame of
+            this size, or returns frames that are not a whole multiple of it.
     """
 
     def __init__(
@@ -67,7 +76,12 @@ class FrameModel:
         half: bool = False,
         tile: int | None = None,
         tile_overlap: int = 32,
+        shifts: int = 1,
     ) -> None:
+        if not 1 <= shifts <= MOST_SHIFTS or (shifts > 1 and tile is not None):
+            raise ValueError(
+                f"shifts must be from 1 to {MOST_SHIFTS}, and 1 with tiles: got shifts={shifts}, tile={tile}"
+            )
         if tile is not None and tile < SMALLEST_TILE:
             raise ValueError(f"tile must be {SMALLEST_TILE} pixels at least, got {tile}: smaller ones take for ever")
         check_device(device)
@@ -82,6 +96,7 @@ class FrameModel:
         self.family = known_family(type(self.model)) or EditFamily
         self.device, self.half, self.tile, self.tile_overlap = torch.device(device), half, tile, tile_overlap
         self.radiance = predicts_radiance(self.model)
+        self.shifts = shifts
         self._order = _pipeline_order(config)
         self._multiple: int | None = None
         self.scale = 1
@@ -89,9 +104,28 @@ class FrameModel:
     @torch.no_grad()
     def __call__(self, frames: Tensor) -> Tensor:
         """(N, 3, H, W) RGB display values in [0, 1] to (N, 3, sH, sW): display values in [0, 1], or radiance."""
+        if self.shifts > 1:
+            return self._averaged(frames)
         if self.tile is None or max(frames.shape[-2:]) <= self.tile:
             return self._padded(frames)
         return self._tiled(frames, self.tile)
+
+    def _averaged(self, frames: Tensor) -> Tensor:
+        """The mean over shifts: the frame in several places on a canvas that continues it mirrored."""
+        height, width = frames.shape[-2:]
+        total: Tensor | None = None
+        for down, right in shift_positions(self.shifts):
+            rows, columns = (
+                mirrored(torch.arange(n + SHIFT_REACH) - by, n) for n, by in ((height, down), (width, right))
+            )
+            out = self._padded(frames.index_select(-2, rows).index_select(-1, columns))
+            s = self.scale
+            out = out[..., down * s : (down + height) * s, right * s : (right + width) * s]
+            value = log_radiance(out) if self.radiance else out
+            total = value if total is None else total + value
+        assert total is not None
+        mean = total / self.shifts
+        return exp_radiance(mean) if self.radiance else mean
 
     def at_once(self, shape: Sequence[int]) -> int:
         """How many batches of this (N, 3, H, W) may be given to it at the same time, in threads of their own."""
@@ -150,6 +184,11 @@ class FrameModel:
             raise ValueError(f"the network returns {got} for {tuple(x.shape[-2:])}, which is no whole multiple")
         self.scale = scale
         return out[..., : height * scale, : width * scale]
+
+
+def shift_positions(number: int) -> list[tuple[int, int]]:
+    """Up to 16 places (down, right) within `SHIFT_REACH` pixels: four in a row have all phases of a stride of 2."""
+    return [(5 * i % SHIFT_REACH, (3 * i + i // 2) % SHIFT_REACH) for i in range(number)]
 
 
 def _pipeline_order(config: Config) -> str:

@@ -99,6 +99,8 @@ CASES = [
             ("--tile x", r"it must be a whole number >= 16, got 'x'"),
             ("--tile 32 --tile-overlap 16", "tiles of 32 pixels can overlap by less than half"),
             ("--tile-overlap -1", "it must be a whole number >= 0"),
+            ("--shifts 0", r"it must be a whole number in \[1, 16\]"),
+            ("--shifts 2 --tile 32", "shifts must be from 1 to 16, and 1 with tiles: got shifts=2, tile=32"),
             ("--batch-size 0", r"it must be a whole number in \[1, 1024\]"),
             ("--stops inf", r"it must be a number in \[-50, 50\]"),
             ("--suffix .gif", "argument --suffix: invalid choice: '.gif'"),

@@ -5,6 +5,7 @@ import logging
 import pickle
 import subprocess
 import sys
+from unittest import mock
 
 import pytest
 import torch
@@ -18,6 +19,7 @@ from mmengine.runner import Runner
 from torch import nn
 
 from mmtempreg.apis import FrameModel
+from mmtempreg.apis.frame_model import shift_positions
 from mmtempreg.checkpoints import anti_aliasing_of, load_weights, read_checkpoint
 from mmtempreg.config_tools import stock_model_config
 from mmtempreg.models import HDRCNN, ColorizationCNN, ColorizationVGG, num_variables
@@ -438,3 +440,47 @@ def test_frames_go_through_it_whether_the_config_says_so_or_not(tmp_path, warnin
     with_it, without = processed(paths[1], anti_aliased(STRIDED)), processed(paths[1], STRIDED)
     assert float((with_it - without).abs().max()) > 1e-4
     assert "was trained without anti-aliased strides" in warnings_of()[0]
+
+
+# ---------------------------------------------------------------- without training
+
+
+class OnAGrid(torch.nn.Module):
+    """Adds a pattern that stays on the grid of every other pixel, and doubles the resolution."""
+
+    def forward(self, x):
+        grid = 0.2 * (torch.arange(x.shape[-1]) % 2) * (torch.arange(x.shape[-2]) % 2)[:, None]
+        return (0.5 * x + grid).repeat_interleave(2, -1).repeat_interleave(2, -2)
+
+
+def test_the_mean_over_shifts_is_the_mean_over_shifts():
+    with mock.patch("mmtempreg.apis.model.load_weights"), mock.patch("mmtempreg.apis.model.read_checkpoint") as read:
+        read.return_value = {}
+        config = Config(dict(model=dict(SRCNN, generator=dict(type=OnAGrid))))
+        one, many = (FrameModel(config, "none.pth", shifts=shifts) for shifts in (1, 16))
+    x = torch.rand(2, 3, 17, 22)
+    out = many(x)
+    assert out.shape == (2, 3, 34, 44)
+    picture = one(x) - one(torch.zeros_like(x))
+    expected = sum(
+        0.2 * ((torch.arange(17) + d) % 2)[:, None] * ((torch.arange(22) + r) % 2) for d, r in shift_positions(16)
+    )
+    pattern = (expected / 16).repeat_interleave(2, -1).repeat_interleave(2, -2).expand_as(out)
+    torch.testing.assert_close(out, picture + pattern, atol=1e-5, rtol=0)
+    assert float(pattern.std()) < 1e-6  # all phases are there alike
+    for number in (1, 5, 16):
+        positions = shift_positions(number)
+        assert positions[0] == (0, 0)
+        assert len(set(positions)) == number
+        assert max(map(max, positions)) < 8
+    with pytest.raises(ValueError, match="shifts must be from 1 to 16, and 1 with tiles: got shifts=2, tile=64"):
+        FrameModel(config, "none.pth", tile=64, shifts=2)
+
+
+def test_of_radiance_it_is_the_mean_of_logarithms():
+    config = Config.fromfile("configs/tempreg/hdr_finetune.py")
+    one, two = (FrameModel(config, "checkpoints/hdr_baseline.pth", shifts=shifts) for shifts in (1, 2))
+    x = torch.rand(1, 3, 32, 32).clamp(max=0.9)  # nothing is saturated: every prediction is the input, linearised
+    torch.testing.assert_close(two(x), one(x), rtol=1e-4, atol=1e-5)
+    bright = (2 * torch.rand(1, 3, 32, 32)).clamp(0, 1)
+    assert float((two(bright) - one(bright)).abs().max()) > 1e-3
