@@ -1,15 +1,15 @@
 """One table for rivals: image networks as they are, fine-tuned and regularised, and blind video consistency after one.
 
 Usage: python tools/experiments/rivals.py {hdr,color} NAME=CHECKPOINT [NAME=CHECKPOINT ...]
-       [--blind CHECKPOINT] [--vdp] [--out FILE.json] [--videos FOLDER] [--cfg-options KEY=VALUE ...]
+       [--blind CHECKPOINT] [--shifts N] [--vdp] [--out FILE.json] [--videos FOLDER] [--cfg-options KEY=VALUE ...]
 
 Tests every checkpoint on the clips of the task's test config (hdr: pans), and `--blind` on what the first of them
-predicts. F, K, PSNR, S and R are those of the tables of the sweep (color: of a and b; hdr: log domain, saturated
-pixels, F of a second too); tOF and with --vdp ColorVideoVDP see display values (hdr: gamma 2.2, white at radiance
-10). Frames per second count the networks alone, one frame at a time, all networks in turn on each of 50 frames; the
-fastest counts. --videos writes each clip as it comes out, to look at. Blind consistency of radiance sees (H /
-10)^(1/2.2), clipped (Table 4: gamma- corrected). Chroma is the mean distance from grey in Lab: of two networks the
-paler one flickers less, which is no merit.
+predicts, and with --shifts the mean of its predictions over whole-pixel shifts. F, K, K true, PSNR, S and R are those of
+the tables of the sweep (color: of a and b; hdr: log domain, saturated pixels, F of a second too); tOF and with --vdp
+ColorVideoVDP see display values (hdr: gamma 2.2, white at radiance 10). Frames per second count the networks alone, one
+frame at a time, all networks in turn on each of 50 frames; the fastest counts. --videos writes each clip as it comes
+out, to look at. Blind consistency of radiance sees (H / 10)^(1/2.2), clipped (Table 4: gamma- corrected). Chroma is the
+mean distance from grey in Lab: of two networks the paler one flickers less, which is no merit.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 from ..atomic_write import replace_when_written
-from ..command_line import Parser, distinct, named, run
+from ..command_line import Parser, distinct, named, run, within
 from ..functional import RADIANCE_STOPS, from_display, lab_to_rgb, rgb_to_lab, to_display, to_pixels
 from ..meters import DOMAINS
 from ..meters.domains import MAX_RADIANCE
@@ -41,10 +41,10 @@ from .table import rivals_table
 class ImageNetwork:
     """A checkpoint, frame by frame."""
 
-    def __init__(self, config: Config, checkpoint: str) -> None:
+    def __init__(self, config: Config, checkpoint: str, shifts: int = 1) -> None:
         from ..apis import FrameModel
 
-        self.model = FrameModel(config, checkpoint)
+        self.model = FrameModel(config, checkpoint, shifts=shifts)
 
     def start(self) -> None:
         """Begins a clip."""
@@ -168,6 +168,7 @@ def main() -> None:
     parser.add_argument("task", choices=TASKS)
     parser.add_argument("checkpoints", nargs="+", type=named, metavar="NAME=CHECKPOINT")
     parser.add_argument("--blind", metavar="CHECKPOINT", help="of configs/blind_consistency")
+    parser.add_argument("--shifts", type=within("[2, 16]", int), help="of the mean over shifts of the first checkpoint")
     parser.add_argument("--vdp", action="store_true", help="ColorVideoVDP too (slow)")
     parser.add_argument("--out", type=Path, help="write the values")
     parser.add_argument("--videos", type=Path, help="write the clips")
@@ -191,6 +192,8 @@ def compare(args: argparse.Namespace) -> None:
         networks[name] = ImageNetwork(config, path)
         if number == 0 and args.blind:
             networks[f"{name} + blind consistency"] = WithBlindConsistency(config, path, args.blind)
+        if number == 0 and args.shifts:
+            networks[f"{name}, mean of {args.shifts} shifts"] = ImageNetwork(config, path, args.shifts)
     rows = {}
     for name, network in networks.items():
         folder = args.videos / name.replace(" ", "_") if args.videos else None
