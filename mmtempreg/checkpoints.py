@@ -19,7 +19,10 @@ from torch import Tensor, nn
 from .shipped import shipped
 
 ANTI_ALIASING = "anti_aliasing"
-"""Attribute of a network whose strides are anti-aliased, and what its state dict's metadata calls that: {'taps': 3}."""
+"""Attribute of a network whose strides are anti-aliased, and what its state dict's metadata calls that.
+
+{'taps': 3}, and 'keep' where modules were left as they are: arguments of `models.anti_aliasing.anti_alias`.
+"""
 
 
 def load_from_local(filename: str, map_location: Any = None) -> Any:
@@ -58,7 +61,8 @@ def read_checkpoint(path: str | Path) -> dict[str, Any]:
     Raises:
         FileNotFoundError, ValueError: As `load_from_local`.
     """
-    return dict(CheckpointLoader.load_checkpoint(str(path), map_location="cpu"))
+    read = CheckpointLoader.load_checkpoint(str(path), map_location="cpu")
+    return read if isinstance(read, dict) else dict(read)  # as it is: a bare state dict has its metadata
 
 
 def read_weights(path: str | Path) -> dict[str, Tensor]:
@@ -135,11 +139,19 @@ def misfits(weights: Mapping[str, Tensor], expected: Mapping[str, Tensor]) -> st
     return "; ".join(faults)
 
 
-def anti_aliasing_of(state: Mapping[str, Any]) -> dict[str, int] | None:
+def anti_aliasing_of(state: Mapping[str, Any]) -> dict[str, Any] | None:
     """How the network was anti-aliased that a state dict (or a checkpoint with one) is of; None: it was not."""
-    state = state.get("state_dict", state)
-    found = [about[ANTI_ALIASING] for about in getattr(state, "_metadata", {}).values() if ANTI_ALIASING in about]
-    return dict(found[0]) if found else None
+    return next(iter(anti_aliased_networks(state).values()), None)
+
+
+def anti_aliased_networks(state: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """The same of each network of a model, by its name in it."""
+    metadata = getattr(state.get("state_dict", state), "_metadata", {})
+    return {
+        name.removeprefix("module").removeprefix("."): dict(about[ANTI_ALIASING])
+        for name, about in metadata.items()
+        if ANTI_ALIASING in about
+    }
 
 
 def with_metadata_of(checkpoint: Mapping[str, Any], weights: Mapping[str, Tensor]) -> OrderedDict[str, Tensor]:

@@ -42,7 +42,7 @@ def type_name(config: Mapping[str, Any] | type | str | None) -> str:
             style) the class itself.
     """
     kind = config.get("type") if isinstance(config, Mapping) else config
-    return kind.__name__ if isinstance(kind, type) else str(kind or "").rpartition(".")[2]
+    return kind.__name__ if callable(kind) else str(kind or "").rpartition(".")[2]
 
 
 def plain(config: Any) -> Any:
@@ -51,11 +51,11 @@ def plain(config: Any) -> Any:
         return {name: plain(value) for name, value in config.items()}
     if isinstance(config, list | tuple):
         return [plain(value) for value in config]
-    return full_name(config) if isinstance(config, type) else config
+    return full_name(config) if callable(config) else config
 
 
-def full_name(kind: type) -> str:
-    """The name of a class by which a config can name it from anywhere."""
+def full_name(kind: Any) -> str:
+    """The name of a class or function by which a config can name it from anywhere."""
     return f"{kind.__module__}.{kind.__qualname__}"
 
 

@@ -68,14 +68,15 @@ def measure(args: argparse.Namespace) -> None:
     def progress(of: list[Path]) -> Iterable[Path]:
         return tqdm(of, unit="image", dynamic_ncols=True, leave=False)
 
-    found = measure_image_equivariance(model, progress(files), args.crop, args.transforms)
-    values: dict[str, Any] = {kind: value if math.isfinite(value) else str(value) for kind, value in found.items()}
-    print_table([f"{kind} [dB]" for kind in found], [[f"{value:.2f}" for value in found.values()]])
+    values: dict[str, Any] = {}
     if args.why:
         causes = find_flicker_causes(model, progress(files[:8]), args.crop)
         values["causes"] = causes.as_dict()
         print_table(*causes.table())
         print(causes.verdict())
+    found = measure_image_equivariance(model, progress(files), args.crop, args.transforms)
+    values |= {kind: value if math.isfinite(value) else str(value) for kind, value in found.items()}
+    print_table([f"{kind} [dB]" for kind in found], [[f"{value:.2f}" for value in found.values()]])
     if args.plot:
         from mmtempreg.visualization import plot_flicker_causes
 

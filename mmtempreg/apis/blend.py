@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 
 import torch
+from mmengine.logging import print_log
 from torch import Tensor
 
 from ..atomic_write import replace_when_written
-from ..checkpoints import check_finite, misfits, read_checkpoint, weights_of, with_metadata_of
+from ..checkpoints import anti_aliasing_of, check_finite, misfits, read_checkpoint, weights_of, with_metadata_of
 
 
 def blend_weights(before: dict[str, Tensor], after: dict[str, Tensor], strength: float) -> dict[str, Tensor]:
@@ -19,7 +21,7 @@ def blend_weights(before: dict[str, Tensor], after: dict[str, Tensor], strength:
         strength: 0 gives `before`, 1 `after`.
     """
     return {
-        name: torch.lerp(before[name].float(), value.float(), strength).to(value.dtype)
+        name: torch.lerp(before[name].double(), value.double(), strength).to(value.dtype)
         if value.is_floating_point()
         else value
         for name, value in after.items()
@@ -50,6 +52,12 @@ def blend_checkpoints(before: str | Path, after: str | Path, strength: float, ou
         faults += f"{'; ' * bool(faults)}{len(more)} are in {before} alone, such as {more[:3]}"
     if faults:
         raise ValueError(f"{before} and {after} are of different networks: {faults}")
+    if anti_aliasing_of(checkpoints[0]) != anti_aliasing_of(checkpoints[1]):
+        print_log(
+            f"{before} and {after} were trained with other strides: the network between them has those of {after}",
+            "current",
+            logging.WARNING,
+        )
     blended = with_metadata_of(checkpoints[1], blend_weights(first, second, strength))
     meta = dict(blend=dict(before=str(before), after=str(after), strength=strength))
     with replace_when_written(out) as partial:

@@ -33,8 +33,7 @@ class Changes:
     """Mean squares of how a prediction changes, in its domain.
 
     Attributes:
-        shifts: Pixels -> change when the picture moves by them; a shift is missing where it was no whole one of the
-            prediction's pixels.
+        shifts: Pixels -> change when the picture moves by them.
         noise: Change when the picture has other noise.
     """
 
@@ -145,13 +144,13 @@ def find_flicker_causes(
     Raises:
         ValueError: If an image cannot be read or is too small: the message names it; or nothing can be compared.
     """
-    from ..models.anti_aliasing import functional_sampling, strided_modules
-    from ..models.networks import networks_of
+    from ..models.anti_aliasing import looked_for_sampling, mapping_networks, strided_modules
 
-    names = {id(module): name for name, module in model.model.named_modules()}
-    prefixes = {names[id(network)]: network for network in networks_of(model.model)}
-    sampling = [f"{prefix}.{one.name}" for prefix, network in prefixes.items() for one in strided_modules(network)]
-    missed = [f"{prefix}.{text}" for prefix, network in prefixes.items() for text in functional_sampling(network)]
+    if crop < smallest_crop(shifts):
+        raise ValueError(f"shifts of up to {max(shifts)} pixels need a crop of {smallest_crop(shifts)}, got {crop}")
+    networks = mapping_networks(model.model)
+    sampling = [f"{name}.{one.name}" for name, network in networks.items() for one in strided_modules(network)]
+    missed = [f"{name}.{text}" for name, network in networks.items() for text in looked_for_sampling(name, network)]
     tried = {"": model}
     if sampling:
         tried["all"] = _anti_aliased(model, sampling, sampling, taps)
@@ -164,8 +163,7 @@ def find_flicker_causes(
     found = {name: total.changes() for name, total in sums.items()}
     if not math.isfinite(found[""].of_phase):
         raise ValueError(
-            "there is nothing to compare: no picture is saturated where this network's radiance counts, or no shift is "
-            "a whole number of its prediction's pixels"
+            "there is nothing to compare: no picture is saturated, which is where the radiance that it predicts counts"
         )
     alone = {name: changes for name, changes in found.items() if name not in ("", "all")}
     filtered = any(hasattr(module, ANTI_ALIASING) for module in model.model.modules())
@@ -174,17 +172,20 @@ def find_flicker_causes(
 
 def _anti_aliased(model: FrameModel, sampling: Sequence[str], wanted: Sequence[str], taps: int) -> FrameModel:
     """The same model with some of its strides anti-aliased."""
-    from ..models.anti_aliasing import anti_alias
-    from ..models.networks import networks_of
+    from ..models.anti_aliasing import anti_alias, mapping_networks
 
     changed = copy.copy(model)
     changed.model = copy.deepcopy(model.model)
-    names = {id(module): name for name, module in changed.model.named_modules()}
-    for network in networks_of(changed.model):
-        prefix = names[id(network)] + "."
-        keep = [name.removeprefix(prefix) for name in sampling if name.startswith(prefix) and name not in wanted]
+    for name, network in mapping_networks(changed.model).items():
+        prefix = f"{name}."
+        keep = [one.removeprefix(prefix) for one in sampling if one.startswith(prefix) and one not in wanted]
         anti_alias(network, taps, keep)
     return changed
+
+
+def smallest_crop(shifts: Sequence[int] = SHIFTS) -> int:
+    """Edge in pixels of the smallest crops that shifts leave something of."""
+    return max(shifts) + 2 * MARGIN + 8
 
 
 class _Sums:
@@ -215,10 +216,9 @@ def _add_image(
     """Adds the changes of each network on one image (3, H, W)."""
     height, width = image.shape[-2:]
     edge = min(crop, min(height, width) - max(shifts))
-    if edge < max(shifts) + 2 * MARGIN + 8:
-        raise ValueError(
-            f"{path} is {width}x{height}: shifts of up to {max(shifts)} pixels need {2 * max(shifts) + 2 * MARGIN + 8}"
-        )
+    if edge < smallest_crop(shifts):
+        needed = smallest_crop(shifts) + max(shifts)
+        raise ValueError(f"{path} is {width}x{height}: shifts of up to {max(shifts)} pixels need {needed}")
     top, left = (height - edge - max(shifts)) // 2, (width - edge - max(shifts)) // 2
     crops = [(0, 0), *((shift, 0) for shift in shifts), *((0, shift) for shift in shifts)]
     inputs = [image[:, top + down : top + down + edge, left + right : left + right + edge] for down, right in crops]
@@ -228,14 +228,11 @@ def _add_image(
         domain = DOMAINS["log" if model.radiance else "rgb"]
         still, *moved = (domain.convert(model(x.unsqueeze(0))[0]) for x in inputs)
         weight = saturation_mask(inputs[0]) if model.radiance else torch.ones(1, edge, edge)
-        scale = still.shape[-1] / edge
+        scale = still.shape[-1] // edge
         weight = torch.nn.functional.interpolate(weight[None], still.shape[-2:])[0]
-        inner = slice(round(MARGIN * scale), still.shape[-1] - round(MARGIN * scale))
+        inner = slice(MARGIN * scale, still.shape[-1] - MARGIN * scale)
         for (down, right), prediction in zip(crops[1:], moved):
-            by = (down * scale, right * scale)
-            if any(b != int(b) for b in by):
-                continue
-            h, w = (still.shape[-1] - int(b) for b in by)
+            h, w = (still.shape[-1] - by * scale for by in (down, right))
             one, other = still[:, -h:, -w:], prediction[:, :h, :w]
             counted = weight[:, -h:, -w:] * _inside(one, inner.start)
             sums[name].add(max(down, right), (one - other).square(), counted)

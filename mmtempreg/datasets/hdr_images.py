@@ -92,16 +92,17 @@ LENS = 0.5
 """Standard deviation of the lens' blur in pixels of the photograph: about what is left at a pixel's own blur."""
 
 SAMPLES = 4
-"""How finely a pixel looks at the scene, each way."""
+"""How finely a pixel looks at the scene, each way, at least."""
 
 
 def camera_view(image: np.ndarray, matrix: np.ndarray, size: int, lens: float = LENS) -> np.ndarray:
     """What a camera sees of a scene: a lens that blurs, and square pixels that gather light over their whole area.
 
     The scene is the image, continuous by bilinear interpolation and mirrored beyond its border. It is sampled `SAMPLES`
-    times as finely as the pixels stand, blurred by the lens' Gaussian, and averaged over each pixel. The average of a
-    pixel does not depend on where the pixels of the *image* lie, as bilinear samples of it would: they are sharp where
-    both grids meet and blurred in between, so that a moving camera would see detail that pulses.
+    times as finely as the pixels stand, and no coarser than the image's own pixels, blurred by the lens' Gaussian, and
+    averaged over each pixel. The average of a pixel does not depend on where the pixels of the *image* lie, as bilinear
+    samples of it would: they are sharp where both grids meet and blurred in between, so that a moving camera would see
+    detail that pulses.
 
     Args:
         image: (H, W, 3) float32, linear light.
@@ -113,14 +114,15 @@ def camera_view(image: np.ndarray, matrix: np.ndarray, size: int, lens: float = 
         (size, size, 3) float32.
     """
     margin = int(np.ceil(4 * lens)) + 1  # pixels around the view that the lens brings light from
-    fine = np.array([[1 / SAMPLES, 0, 0.5 / SAMPLES - 0.5 - margin], [0, 1 / SAMPLES, 0.5 / SAMPLES - 0.5 - margin]])
-    to_image = matrix @ np.vstack([fine, (0, 0, 1)])
-    wide = (size + 2 * margin) * SAMPLES
+    samples = max(SAMPLES, int(np.ceil(np.linalg.norm(matrix[:, :2], 2))))
+    first = 0.5 / samples - 0.5 - margin
+    to_image = matrix @ np.array([[1 / samples, 0, first], [0, 1 / samples, first], [0, 0, 1]])
+    wide = (size + 2 * margin) * samples
     flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
     light = cv2.warpAffine(image, to_image, (wide, wide), flags=flags, borderMode=cv2.BORDER_REFLECT)
     if lens > 0:
-        light = cv2.GaussianBlur(light, (0, 0), lens * SAMPLES, borderType=cv2.BORDER_REFLECT)
-    inner = light[margin * SAMPLES : -margin * SAMPLES, margin * SAMPLES : -margin * SAMPLES]
+        light = cv2.GaussianBlur(light, (0, 0), lens * samples, borderType=cv2.BORDER_REFLECT)
+    inner = light[margin * samples : -margin * samples, margin * samples : -margin * samples]
     return cv2.resize(inner, (size, size), interpolation=cv2.INTER_AREA)
 
 

@@ -4,8 +4,8 @@ Usage: python tools/experiments/rivals.py {hdr,color} NAME=CHECKPOINT [NAME=CHEC
        [--blind CHECKPOINT] [--shifts N] [--vdp] [--out FILE.json] [--videos FOLDER] [--cfg-options KEY=VALUE ...]
 
 Tests every checkpoint on the clips of the task's test config (hdr: pans), and `--blind` on what the first of them
-predicts, and with --shifts the mean of its predictions over whole-pixel shifts. F, K, K true, PSNR, S and R are those of
-the tables of the sweep (color: of a and b; hdr: log domain, saturated pixels, F of a second too); tOF and with --vdp
+predicts, and with --shifts the mean of its predictions over whole-pixel shifts. F, K, K true, PSNR, S and R are those
+of the tables of the sweep (color: of a and b; hdr: log domain, saturated pixels, F of a second too); tOF and with --vdp
 ColorVideoVDP see display values (hdr: gamma 2.2, white at radiance 10). Frames per second count the networks alone, one
 frame at a time, all networks in turn on each of 50 frames; the fastest counts. --videos writes each clip as it comes
 out, to look at. Blind consistency of radiance sees (H / 10)^(1/2.2), clipped (Table 4: gamma- corrected). Chroma is the

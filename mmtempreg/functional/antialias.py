@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import cache
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -19,6 +20,14 @@ def check_taps(taps: int) -> None:
 
 
 @cache
+def _weights(stride: int, taps: int) -> tuple[float, ...]:
+    # As numbers: a tensor that is kept would stay on the device, or in the trace, that first asked for it.
+    kernel = np.ones(1)
+    for _ in range(taps - 1):
+        kernel = np.convolve(kernel, np.full(stride, 1 / stride))
+    return tuple(kernel.tolist())
+
+
 def antialias_kernel(stride: int, taps: int = TAPS) -> Tensor:
     """The filter for a stride: a box of `stride` pixels, convolved with itself until `taps` - 1 boxes are in it.
 
@@ -37,11 +46,7 @@ def antialias_kernel(stride: int, taps: int = TAPS) -> Tensor:
         ValueError: If `taps` is even or below 3.
     """
     check_taps(taps)
-    kernel = torch.ones(1, 1, 1, dtype=torch.float64)
-    box = torch.full((1, 1, stride), 1 / stride, dtype=torch.float64)
-    for _ in range(taps - 1):
-        kernel = F.conv1d(kernel, box, padding=stride - 1)
-    return kernel.flatten().float()
+    return torch.tensor(_weights(stride, taps))
 
 
 def low_pass(x: Tensor, strides: tuple[int, int], taps: int = TAPS, sample: bool = False) -> Tensor:
@@ -60,7 +65,7 @@ def low_pass(x: Tensor, strides: tuple[int, int], taps: int = TAPS, sample: bool
         >>> low_pass(torch.tensor([[[[0.0, 0.0, 4.0, 0.0, 0.0]]]]), (1, 2))
         tensor([[[[0., 1., 2., 1., 0.]]]])
     """
-    vertical, horizontal = (antialias_kernel(stride, taps).to(x) for stride in strides)
+    vertical, horizontal = (x.new_tensor(_weights(stride, taps)) for stride in strides)
     kernel = torch.outer(vertical, horizontal).expand(x.shape[1], 1, -1, -1)
     down, right = len(vertical) // 2, len(horizontal) // 2
     padded = F.pad(x, (right, right, down, down), mode="replicate")

@@ -19,7 +19,7 @@ from mmengine.logging import print_log
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
-from ..checkpoints import ANTI_ALIASING
+from ..checkpoints import ANTI_ALIASING, anti_aliased_networks
 from ..config_tools import type_name
 from ..functional.antialias import TAPS, check_taps, low_pass
 from ..internals import register_state_dict_hook
@@ -48,13 +48,13 @@ class AntiAliasedMaxPool2d(nn.Module):
         self.padding, self.dilation = _pair(pool.padding), _pair(pool.dilation)
         self.ceil_mode, self.taps = pool.ceil_mode, taps
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, input: Tensor) -> Tensor:  # as nn.MaxPool2d calls it
         """(N, C, H, W), or (C, H, W), to the pooled map of the size that `nn.MaxPool2d` gives."""
-        if x.ndim == 3:
-            return self(x.unsqueeze(0)).squeeze(0)
+        if input.ndim == 3:
+            return self(input.unsqueeze(0)).squeeze(0)
         if self.ceil_mode:
-            x = F.pad(x, self._beyond(x), value=-torch.inf)
-        return low_pass(self._maxima(x), self.stride, self.taps, sample=True)
+            input = F.pad(input, self._beyond(input), value=-torch.inf)
+        return low_pass(self._maxima(input), self.stride, self.taps, sample=True)
 
     def _beyond(self, x: Tensor) -> tuple[int, int, int, int]:
         """What the last window needs to the right and below, for `F.pad`."""
@@ -84,7 +84,7 @@ class AntiAliasedMaxPool2d(nn.Module):
 
 
 class LowPassInput:
-    """A forward pre-hook that filters what a module with a stride is about to sample.
+    """A forward pre-hook (`with_kwargs`) that filters what a module with a stride is about to sample.
 
     Convolution and average are linear: to filter their input is to run them at stride 1 and to filter what they give,
     up to the border, at a fraction of the cost. Weights, keys and the phase of the sampling stay.
@@ -93,10 +93,14 @@ class LowPassInput:
     def __init__(self, strides: tuple[int, int], taps: int) -> None:
         self.strides, self.taps = strides, taps
 
-    def __call__(self, module: nn.Module, inputs: tuple) -> tuple:
-        x, *others = inputs
+    def __call__(self, module: nn.Module, args: tuple, kwargs: dict) -> tuple[tuple, dict]:
+        if args:
+            return (self._filtered(args[0]), *args[1:]), kwargs
+        return args, {**kwargs, "input": self._filtered(kwargs["input"])}
+
+    def _filtered(self, x: Tensor) -> Tensor:
         filtered = low_pass(x if x.ndim == 4 else x.unsqueeze(0), self.strides, self.taps)
-        return (filtered if x.ndim == 4 else filtered.squeeze(0), *others)
+        return filtered if x.ndim == 4 else filtered.squeeze(0)
 
 
 class Strided(NamedTuple):
@@ -132,7 +136,7 @@ def strided_modules(network: nn.Module) -> list[Strided]:
     return found
 
 
-def anti_alias(network: nn.Module, taps: int = TAPS, keep: Sequence[str] = ()) -> list[Strided]:
+def anti_alias(network: nn.Module, taps: int = TAPS, keep: Sequence[str] = (), name: str = "") -> list[Strided]:
     """Anti-aliases the strides of a network, in place: parameters and keys stay as they are.
 
     `nn.MaxPool2d` becomes `AntiAliasedMaxPool2d`; `nn.AvgPool2d` and strided `nn.Conv2d` (also inside mmcv's
@@ -143,17 +147,20 @@ def anti_alias(network: nn.Module, taps: int = TAPS, keep: Sequence[str] = ()) -
         network: Any.
         taps: Of the filter at stride 2, odd: 3, or 5 for more.
         keep: Names of modules in it that stay as they are, with all below them.
+        name: Of the network itself, in front of its modules' in messages and in what is returned.
 
     Returns:
         What was anti-aliased.
 
     Raises:
-        ValueError: If a pooling gives indices, `keep` names what is not there, or `taps` is even.
+        ValueError: If a pooling gives indices or is the network itself, `keep` names what is not there, or `taps` is
+            even.
     """
     check_taps(taps)
-    names = {name for name, _ in network.named_modules()}
-    if unknown := [name for name in keep if name not in names]:
-        raise ValueError(f"keep names {unknown[0]!r}, which {type(network).__name__} does not have")
+    prefix = f"{name}." if name else ""
+    names = {module for module, _ in network.named_modules()}
+    if unknown := [module for module in keep if module not in names]:
+        raise ValueError(f"keep names {prefix + unknown[0]!r}, which {type(network).__name__} does not have")
     changed = [one for one in strided_modules(network) if not _within(one.name, keep)]
     replaced: dict[nn.Module, nn.Module] = {}
     for one in changed:
@@ -161,22 +168,38 @@ def anti_alias(network: nn.Module, taps: int = TAPS, keep: Sequence[str] = ()) -
             try:
                 replaced[one.module] = AntiAliasedMaxPool2d(one.module, taps)
             except ValueError as error:
-                raise ValueError(f"{one} cannot be anti-aliased: {error}; leave it out with keep=") from None
+                raise ValueError(
+                    f"{prefix}{one} cannot be anti-aliased: {error}; leave it out with keep=[{prefix + one.name!r}]"
+                ) from None
+    if network in replaced:
+        raise ValueError(f"{type(network).__name__} is a pooling itself: anti-alias the network that it is in")
     for one in changed:  # nothing is changed before all can be
         if one.module not in replaced:
-            one.module.register_forward_pre_hook(LowPassInput(one.strides, taps))
+            one.module.register_forward_pre_hook(LowPassInput(one.strides, taps), with_kwargs=True)
     for parent in list(network.modules()):
-        for name, child in parent.named_children():
-            if child in replaced:  # a pooling may stand in several places
-                setattr(parent, name, replaced[child])
+        for child, module in list(parent._modules.items()):  # a pooling may stand in several places, even of one parent
+            if module in replaced:
+                setattr(parent, child, replaced[module])
     if changed and not hasattr(network, ANTI_ALIASING):
-        setattr(network, ANTI_ALIASING, dict(taps=taps))
+        setattr(network, ANTI_ALIASING, dict(taps=taps, **(dict(keep=list(keep)) if keep else {})))
         register_state_dict_hook(network, _say_so)
-    return changed
+    return [one._replace(name=prefix + one.name) for one in changed]
 
 
 def _say_so(module: nn.Module, state_dict: dict, prefix: str, local_metadata: dict) -> None:
     local_metadata[ANTI_ALIASING] = getattr(module, ANTI_ALIASING)
+
+
+def mapping_networks(model: nn.Module) -> dict[str, nn.Module]:
+    """The networks of a MMagic model that map images, by their names in it; with what it averages of them.
+
+    Raises:
+        ValueError: If it has none.
+    """
+    names = {id(module): name for name, module in model.named_modules()}
+    found = list(networks_of(model))
+    average = getattr(model, "generator_ema", None)  # what RealESRGAN predicts with
+    return {names[id(network)]: network for network in [*found, *([average] if isinstance(average, nn.Module) else [])]}
 
 
 def anti_alias_model(model: nn.Module, taps: int = TAPS, keep: Sequence[str] = ()) -> list[Strided]:
@@ -193,34 +216,51 @@ def anti_alias_model(model: nn.Module, taps: int = TAPS, keep: Sequence[str] = (
     Raises:
         ValueError: As `anti_alias`, or if there is nothing to anti-alias.
     """
-    prefixes = {id(module): name for name, module in model.named_modules()}
-    changed, missed = [], []
-    for network in networks_of(model):
-        prefix = prefixes[id(network)] + "."
-        own = [name.removeprefix(prefix) for name in keep if name.startswith(prefix)]
-        changed += [one._replace(name=prefix + one.name) for one in anti_alias(network, taps, own)]
-        missed += [prefix + text for text in functional_sampling(network)]
-    if astray := [
-        name for name in keep if not name.startswith(tuple(prefixes[id(n)] + "." for n in networks_of(model)))
-    ]:
-        raise ValueError(f"keep names {astray[0]!r}, which is in none of the networks of {type(model).__name__}")
+    networks = mapping_networks(model)
+    changed: list[Strided] = []
+    missed: list[str] = []
+    kind = type(model).__name__
+    if astray := [name for name in keep if not any(_within(name, [network]) for network in networks)]:
+        raise ValueError(f"keep names {astray[0]!r}, which is in none of the networks of {kind}: {', '.join(networks)}")
+    if filtered := [name for name, network in networks.items() if hasattr(network, ANTI_ALIASING)]:
+        raise ValueError(f"the strides of {filtered[0]} of this {kind} are anti-aliased already")
+    for name, network in networks.items():
+        if name not in keep:
+            own = [kept.removeprefix(f"{name}.") for kept in keep if kept.startswith(f"{name}.")]
+            changed += anti_alias(network, taps, own, name)
+            missed += [f"{name}.{text}" for text in looked_for_sampling(name, network)]
     if missed:
-        print_log(
-            f"not anti-aliased, since it samples outside of the modules that can be: {'; '.join(missed)}",
-            "current",
-            logging.WARNING,
-        )
+        text = "not anti-aliased, since it samples outside of the modules that can be"
+        print_log(f"{text}: {'; '.join(missed)}", "current", logging.WARNING)
     if not changed:
         raise ValueError(
-            f"{type(model).__name__} has no nn.MaxPool2d, nn.AvgPool2d or strided nn.Conv2d to anti-alias"
+            f"{kind} has no nn.MaxPool2d, nn.AvgPool2d or strided nn.Conv2d to anti-alias"
             f"{' but for what was named in keep' if keep else ''}: leave AntiAliasedModel out"
         )
     print_log(f"anti-aliased with {taps} taps: {', '.join(map(str, changed))}", "current")
     return changed
 
 
-@MODELS.register_module()
+def restore_strides(model: nn.Module, checkpoint: Mapping[str, Any]) -> None:
+    """Gives the networks of a model the strides that those of a checkpoint were trained with.
+
+    Args:
+        model: MMagic's, with nothing anti-aliased.
+        checkpoint: What a file holds.
+    """
+    if trained := anti_aliased_networks(checkpoint):
+        for name, network in mapping_networks(model).items():
+            if name in trained:
+                anti_alias(network, **trained[name])
+
+
 @check_arguments
+def anti_aliasing_options(model: Mapping, taps: int = TAPS, keep: Sequence[str] = ()) -> tuple[Mapping, dict[str, Any]]:
+    """The arguments of `AntiAliasedModel`, checked: the config of the model, and those of `anti_alias_model`."""
+    return model, dict(taps=int(taps), keep=list(keep))
+
+
+@MODELS.register_module()
 def AntiAliasedModel(model: Mapping, taps: int = TAPS, keep: Sequence[str] = ()) -> Any:
     """Builds a stock model and anti-aliases the strides and pooling of its networks.
 
@@ -238,9 +278,10 @@ def AntiAliasedModel(model: Mapping, taps: int = TAPS, keep: Sequence[str] = ())
         ValueError: If there is nothing to anti-alias, a pooling gives indices, `keep` names what is not there, or
             `taps` is even or below 3.
     """
+    model, options = anti_aliasing_options(model, taps, keep)
     with MODELS.switch_scope_and_registry(model.get("_scope_")):
         built = MODELS.build(dict(model))
-    anti_alias_model(built, taps, keep)
+    anti_alias_model(built, **options)
     return built
 
 
@@ -249,11 +290,11 @@ def without_anti_aliasing(model: Mapping) -> dict[str, Any]:
 
     def plain(value: Any) -> Any:
         if isinstance(value, Mapping):
+            if type_name(value) == "AntiAliasedModel":
+                return plain(value["model"])
             return {name: plain(v) for name, v in value.items() if name != "anti_aliased"}
         return type(value)(map(plain, value)) if isinstance(value, list | tuple) else value
 
-    while type_name(model) == "AntiAliasedModel":
-        model = model["model"]
     return plain(model)
 
 
@@ -277,17 +318,29 @@ SAMPLING = {
 """Functions of torch that give a map of fewer pixels."""
 
 
+def looked_for_sampling(name: str, network: nn.Module) -> list[str]:
+    """`functional_sampling`; none, and a line in the log, where the network cannot be looked into like that."""
+    try:
+        return functional_sampling(network)
+    except RuntimeError as error:
+        print_log(f"whether {name} samples outside of modules too is not known: {error}", "current")
+        return []
+
+
 def functional_sampling(network: nn.Module, size: int = 64) -> list[str]:
     """What else in a network samples: functions that are called outside of the modules that can be anti-aliased.
 
-    The network is run once on noise, without gradients and in evaluation mode.
+    The network is run once on noise, without gradients and in evaluation mode. Sampling by reshaping is not seen.
 
     Args:
         network: From (1, C, size, size), C as its first convolution has it.
         size: Edge of the input in pixels.
 
     Returns:
-        'conv1: max_pool2d' and the like; 'not looked at, ...' alone where the network does not run like that.
+        'conv1: max_pool2d' and the like.
+
+    Raises:
+        RuntimeError: If it does not run like that.
     """
     first = next((m for m in network.modules() if isinstance(m, nn.Conv2d)), None)
     if first is None:
@@ -298,9 +351,10 @@ def functional_sampling(network: nn.Module, size: int = 64) -> list[str]:
     try:
         network.eval()
         with torch.random.fork_rng(devices=[]), torch.no_grad(), recorder:
-            network(torch.rand(1, first.in_channels * 1, size, size).to(first.weight))
+            network(torch.rand(1, first.in_channels, size, size).to(first.weight))
     except Exception as error:  # networks raise what they like
-        return [f"not looked at, since it does not run on ({first.in_channels}, {size}, {size}) alone: {error}"[:200]]
+        shape = (first.in_channels, size, size)
+        raise RuntimeError(f"it does not run on an image of {shape} ({' '.join(str(error).split())[:200]})") from error
     finally:
         for module, mode in training.items():
             module.training = mode

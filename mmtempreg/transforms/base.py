@@ -105,9 +105,11 @@ class RandomTransform:
 
     Attributes:
         padding_mode: What T reads outside the image; None if T moves nothing.
+        whole_pixels: Whether T moves by whole pixels, and must not be applied in part.
     """
 
     padding_mode: str | None = None
+    whole_pixels: bool = False
 
     def sample(
         self, x: Tensor, generator: torch.Generator | None = None, image_range: ImageRange = ImageRange()

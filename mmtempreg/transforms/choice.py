@@ -61,6 +61,7 @@ class ChoiceTransformPair(RandomTransform):
         if not transforms or len(weights) != len(transforms) or sum(weights) <= 0:
             raise ValueError(f"give transforms, and a weight for each or none: got {transforms} and {weights}")
         self.transforms, self.padding_mode = build_transforms(transforms)
+        self.whole_pixels = any(transform.whole_pixels for transform in self.transforms)
         self.weights = torch.tensor(weights, dtype=torch.float64)
 
     def sample(

@@ -70,6 +70,7 @@ class ComposeTransformPair(RandomTransform):
         if not transforms:
             raise ValueError("ComposeTransformPair needs at least one transform")
         self.transforms, self.padding_mode = build_transforms(transforms)
+        self.whole_pixels = any(transform.whole_pixels for transform in self.transforms)
 
     def sample(
         self, x: Tensor, generator: torch.Generator | None = None, image_range: ImageRange = ImageRange()

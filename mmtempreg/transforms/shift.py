@@ -58,9 +58,13 @@ class WholeShift(Shift):
         scale = torch.tensor([f.shape[-1] / self.size[1], f.shape[-2] / self.size[0]], dtype=torch.float64)
         whole = (self.offset.cpu() * scale).round()
         if not torch.equal(whole, self.offset.cpu() * scale):
+            sizes = f"{self.size[1]}x{self.size[0]} is none of whole pixels of a map of {f.shape[-1]}x{f.shape[-2]}"
+            steps = {float(step) for step in 1 / scale}
+            if len(steps) == 1 and (step := steps.pop()).is_integer():
+                raise ValueError(f"a shift by whole pixels of {sizes}: give RandomShift multiple={int(step)}")
             raise ValueError(
-                f"a shift by whole pixels of {self.size[1]}x{self.size[0]} is none of whole pixels of a map of "
-                f"{f.shape[-1]}x{f.shape[-2]}: give RandomShift multiple=N, so that shifts are multiples of N pixels"
+                f"a shift by whole pixels of {sizes}, whatever its multiple: take crops whose size the network's "
+                "strides divide"
             )
         columns, rows = (
             mirrored(torch.arange(n) + by[:, None], n).to(f.device) for n, by in zip(f.shape[:-3:-1], whole.long().T)
@@ -92,6 +96,7 @@ class RandomShift(RandomTransform):
     """
 
     padding_mode = "reflection"
+    whole_pixels = True
 
     @check_arguments
     def __init__(

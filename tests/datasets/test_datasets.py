@@ -3,6 +3,7 @@ import os
 import resource
 import signal
 import time
+from unittest import mock
 
 import cv2
 import numpy as np
@@ -432,7 +433,7 @@ def amplitude(frequency, scale, lens):
 @pytest.mark.parametrize("lens", [0.3, 0.5, 0.8])
 @pytest.mark.parametrize(("scale", "per_pixel"), [(1.0, 0.1), (1.0, 0.3), (1.6, 0.2), (1.6, 0.4), (3.0, 0.4)])
 def test_a_view_is_the_scene_gathered_over_pixels_at_every_phase(lens, scale, per_pixel):
-    """Within 3 % of the wave; bilinear samples of the image are off by up to 9 % with the phase."""
+    """Within 4 % of the wave; bilinear samples of the image are off by up to 9 % with the phase."""
     frequency, size = per_pixel / scale, 24
     x = np.arange(160)
     image = np.repeat(np.tile(1 + 0.5 * np.cos(2 * np.pi * frequency * x + 0.3), (160, 1))[..., None], 3, -1)
@@ -442,7 +443,7 @@ def test_a_view_is_the_scene_gathered_over_pixels_at_every_phase(lens, scale, pe
         seen_at = matrix[0, 0] * np.arange(size) + matrix[0, 2]
         expected = 1 + 0.5 * amplitude(frequency, scale, lens) * np.cos(2 * np.pi * frequency * seen_at + 0.3)
         view = camera_view(image.astype(np.float32), matrix, size, lens)
-        np.testing.assert_allclose(view[size // 2, :, 1], expected, atol=0.03 * 0.5)
+        np.testing.assert_allclose(view[size // 2, :, 1], expected, atol=0.04 * 0.5)
         np.testing.assert_allclose(view, view[size // 2][None].repeat(size, 0), atol=1e-4)
 
 
@@ -455,6 +456,19 @@ def test_a_camera_makes_no_light_and_loses_none():
     np.testing.assert_allclose(
         camera_view(np.full_like(image, 3), Window((5.0, 60.0), 40.0).matrix(32), 32), 3, rtol=1e-5
     )
+
+
+@pytest.mark.parametrize("reduction", [2, 8, 20])
+def test_a_much_larger_image_does_not_alias(reduction):
+    """White noise has so much less of its spread in a view as averages have: of one that looks 64 times as finely."""
+    image = (
+        np.random.default_rng(0).normal(1, 0.3, (20 * reduction, 20 * reduction, 1)).repeat(3, -1).astype(np.float32)
+    )
+    matrix = Window((10.0 * reduction, 10.0 * reduction), 16.0 * reduction).matrix(16)
+    view = camera_view(image, matrix, 16)
+    with mock.patch("mmtempreg.datasets.hdr_images.SAMPLES", 64):
+        dense = camera_view(image, matrix, 16)
+    assert float((view - dense).std()) < 0.1 * float(dense.std())
 
 
 def test_the_camera_of_earlier_results_is_there_still():

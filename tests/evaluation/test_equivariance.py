@@ -203,5 +203,7 @@ def test_one_that_is_anti_aliased_already_is_told_so_and_dark_pictures_are_named
     assert causes.anti_aliased is None
     assert causes.verdict().startswith("Its strides are anti-aliased already.")
     write_image(tmp_path / "dark.png", data.astronaut()[:160, :160] // 2)
-    with pytest.raises(ValueError, match="no picture is saturated where this network's radiance counts"):
+    with pytest.raises(
+        ValueError, match="no picture is saturated, which is where the radiance that it predicts counts"
+    ):
         find_flicker_causes(model, [tmp_path / "dark.png"], crop=96, shifts=(1,))

@@ -10,7 +10,7 @@ from scipy.signal.windows import triang
 from torch import nn
 
 from mmtempreg.functional.antialias import antialias_kernel, low_pass
-from mmtempreg.models.anti_aliasing import AntiAliasedMaxPool2d, LowPassInput
+from mmtempreg.models.anti_aliasing import AntiAliasedMaxPool2d, anti_alias
 
 
 @pytest.mark.parametrize("taps", [3, 5, 7])
@@ -51,7 +51,7 @@ def test_what_the_coarser_grid_cannot_hold_is_left_with_the_filters_response(fre
     sampling = nn.Conv2d(1, 1, 1, stride=2, bias=False)
     nn.init.ones_(sampling.weight)
     aliased = float(sampling(wave)[..., 2:-2].abs().max())
-    sampling.register_forward_pre_hook(LowPassInput((2, 2), 3))
+    anti_alias(nn.Sequential(sampling))
     left = float(sampling(wave)[..., 2:-2].abs().max())
     assert aliased > 0.9
     assert left <= math.cos(math.pi * frequency) ** 2 + 1e-5
@@ -87,3 +87,10 @@ def test_a_shifted_picture_gives_the_shifted_pooled_map():
     plain, filtered = change(nn.MaxPool2d(2)), change(AntiAliasedMaxPool2d(nn.MaxPool2d(2)))
     assert filtered < plain / 8
     assert filtered < 5e-4 * float(x.square().mean())  # the stated bound
+
+
+def test_what_is_remembered_of_a_filter_is_of_no_device():
+    """A kernel that is first asked for on the meta device, or in a trace, spoils none that come after."""
+    with torch.device("meta"):
+        assert low_pass(torch.ones(1, 1, 8, 8), (7, 7)).device.type == "meta"
+    assert torch.equal(low_pass(torch.ones(1, 1, 8, 8), (7, 7)).round(decimals=5), torch.ones(1, 1, 8, 8))

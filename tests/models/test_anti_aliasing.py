@@ -22,7 +22,7 @@ from mmtempreg.apis import FrameModel
 from mmtempreg.apis.frame_model import shift_positions
 from mmtempreg.checkpoints import anti_aliasing_of, load_weights, read_checkpoint
 from mmtempreg.config_tools import stock_model_config
-from mmtempreg.models import HDRCNN, ColorizationCNN, ColorizationVGG, num_variables
+from mmtempreg.models import HDRCNN, AntiAliasedModel, ColorizationCNN, ColorizationVGG, num_variables
 from mmtempreg.models.anti_aliasing import (
     AntiAliasedMaxPool2d,
     anti_alias,
@@ -150,6 +150,44 @@ def test_indices_are_refused_by_name_and_can_be_left_out():
         anti_alias(network, keep=["pool"])
 
 
+def test_a_pooling_that_stands_in_several_places_is_replaced_in_all():
+    pool = nn.MaxPool2d(2)
+    network = nn.Sequential(nn.Conv2d(3, 3, 3), pool, nn.ReLU(), pool, nn.Sequential(pool))
+    network.other = pool
+    assert len(anti_alias(network)) == 1
+    assert not any(isinstance(module, nn.MaxPool2d) for module in network.modules())
+    assert network.other is network[1] is network[3] is network[4][0]
+
+
+class ByKeyword(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.conv, self.pool = nn.Conv2d(3, 3, 3, 2), nn.MaxPool2d(2)
+
+    def forward(self, x):
+        return self.pool(input=self.conv(input=x))
+
+
+def test_modules_may_be_called_by_keyword():
+    network = ByKeyword()
+    expected = network(torch.ones(1, 3, 20, 20))
+    assert len(anti_alias(network)) == 2
+    torch.testing.assert_close(network(torch.ones(1, 3, 20, 20)), expected)
+
+
+def test_a_pooling_by_itself_cannot_be_replaced():
+    with pytest.raises(ValueError, match="MaxPool2d is a pooling itself"):
+        anti_alias(nn.MaxPool2d(2))
+
+
+def test_what_an_average_of_the_generator_predicts_is_anti_aliased_too():
+    network = dict(STRIDED["generator"])
+    model = dict(type="RealESRGAN", is_use_ema=True, generator=network, pixel_loss=dict(type="L1Loss"),
+                 data_preprocessor=STRIDED["data_preprocessor"])  # fmt: skip
+    built = MODELS.build(anti_aliased(model))
+    assert strided_modules(built.generator) == strided_modules(built.generator_ema) == []
+
+
 def test_twice_is_once():
     network = nn.Sequential(nn.Conv2d(3, 3, 3, 2), nn.MaxPool2d(2))
     assert len(anti_alias(network)) == 2
@@ -250,7 +288,7 @@ def test_what_samples_outside_of_modules_is_named(warnings_of):
     assert "generator.forward: max_pool2d" in said
 
 
-def test_a_network_that_cannot_be_looked_into_says_so():
+def test_a_network_that_cannot_be_looked_into_says_so(warnings_of):
     class Pair(nn.Module):
         def __init__(self):
             super().__init__()
@@ -259,8 +297,10 @@ def test_a_network_that_cannot_be_looked_into_says_so():
         def forward(self, x, y):
             return self.conv(x) + y
 
-    (said,) = functional_sampling(Pair())
-    assert said.startswith("not looked at, since it does not run on (3, 64, 64) alone")
+    with pytest.raises(RuntimeError, match=r"it does not run on an image of \(3, 64, 64\)"):
+        functional_sampling(Pair())
+    MODELS.build(anti_aliased(dict(STRIDED, generator=dict(type=Pair))))
+    assert warnings_of() == []  # that is no warning: what can be replaced was
 
 
 @pytest.mark.parametrize(
@@ -268,7 +308,15 @@ def test_a_network_that_cannot_be_looked_into_says_so():
     [
         (anti_aliased(SRCNN), "BaseEditModel has no nn.MaxPool2d, nn.AvgPool2d or strided nn.Conv2d to anti-alias"),
         (anti_aliased(STRIDED, taps=4), "taps must be odd and 3 at least"),
-        (anti_aliased(STRIDED, keep=["generator.none"]), "keep names 'none', which NAFNet does not have"),
+        (anti_aliased(STRIDED, keep=["generator.none"]), "keep names 'generator.none', which NAFNet does not have"),
+        (anti_aliased(STRIDED, keep=["generator"]), "to anti-alias but for what was named in keep"),
+        (anti_aliased(STRIDED, keep="generator.intro"), "keep must be"),
+        (
+            anti_aliased(anti_aliased(STRIDED)),
+            "the strides of generator of this BaseEditModel are anti-aliased already",
+        ),
+        (dict(type="SiameseEditModel", model=anti_aliased(STRIDED, taps="5")), "taps must be a whole number"),
+        (dict(type="SiameseEditModel", model=anti_aliased(STRIDED, keep="a")), "keep must be"),
         (
             anti_aliased(STRIDED, keep=["discriminator.a"]),
             "keep names 'discriminator.a', which is in none of the networks",
@@ -306,6 +354,23 @@ def test_a_checkpoint_tells_and_both_mistakes_are_warned_of(tmp_path, warnings_o
     assert "dict(type='AntiAliasedModel', model=...)" in first
     assert "plain.pth was trained without anti-aliased strides" in second
     assert "{'taps': 3}, and this network has {'taps': 5}" in third
+
+
+def test_a_bare_state_dict_tells_and_what_was_left_out_stays_out(tmp_path):
+    torch.save(MODELS.build(anti_aliased(STRIDED, keep=["generator.downs.0"])).state_dict(), tmp_path / "bare.pth")
+    about = dict(taps=3, keep=["downs.0"])
+    assert anti_aliasing_of(read_checkpoint(tmp_path / "bare.pth")) == about
+    for config in (STRIDED, anti_aliased(STRIDED, taps=5)):
+        model = FrameModel(Config(dict(model=config)), str(tmp_path / "bare.pth")).model
+        assert anti_aliasing_of(model.state_dict()) == about
+        assert [one.name for one in strided_modules(model.generator)] == ["downs.0"]
+
+
+def test_new_style_configs_name_it_by_itself():
+    model = dict(type="SiameseEditModel", model=dict(type=AntiAliasedModel, model=STRIDED))
+    assert anti_aliasing_of(MODELS.build(model).state_dict()) == dict(taps=3)
+    with pytest.raises(TypeError, match="unexpected keyword argument 'tap'; did you mean 'taps'"):
+        MODELS.build(dict(type="SiameseEditModel", model=dict(type=AntiAliasedModel, model=STRIDED, tap=5)))
 
 
 def test_what_is_published_tells_too(tmp_path):

@@ -269,3 +269,10 @@ def test_regularize_a_fraction_of_the_batch():
 def test_schedules_out_of_range(options):
     with pytest.raises(ValueError, match=next(iter(options))):
         siamese(**options)
+
+
+def test_whole_pixels_are_not_gone_half_way():
+    shift = dict(type="RandomShift", max_shift=4)
+    for transform in (shift, dict(type="ComposeTransformPair", transforms=[shift, dict(type="NoiseTransformPair")])):
+        with pytest.raises(ValueError, match="motion='path' goes a part of T's way, and RandomShift moves by whole"):
+            siamese(transform=transform, motion="path", num_transforms=2)

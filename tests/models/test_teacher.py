@@ -253,7 +253,7 @@ def test_the_mean_over_shifts_has_no_phase(scale, tmp_path):
     """Of the pattern its mean is left, alike everywhere, at the border too; of the picture all, where it was."""
     stock = on_a_grid(scale)
     path = saved(siamese(stock), tmp_path / "base.pth")
-    model = siamese(stock, alpha=0, target="teacher", teacher=path, teacher_shift=7)
+    model = siamese(stock, alpha=0, target="teacher", teacher=path, teacher_shift=8)
     x, total = torch.rand(1, 3, 20, 24), 0
     for iteration in range(800):
         MessageHub.get_current_instance().update_info("iter", iteration)
@@ -293,12 +293,21 @@ class NeedsOneSize(OnAGrid):
         return super().forward(x)
 
 
+class Cuts(OnAGrid):
+    """As a convolution without padding does."""
+
+    def forward(self, x):
+        return super().forward(x)[..., 1:-1, 1:-1]
+
+
 @pytest.mark.parametrize(
     ("kind", "shift", "says"),
     [
         (NeedsMultiples, 5, None),
         (NeedsOneSize, 5, "the network takes images of 16x16, and none that are larger"),
-        (OnAGrid, 16, r"teacher_shift=16 does not fit inputs of 16x16"),
+        (OnAGrid, 17, r"teacher_shift=17 is more than inputs of 16x16 have"),
+        (OnAGrid, 1, r"teacher_shift=1 must be 2 at least for this network"),
+        (Cuts, 4, r"predicts 14x14 of inputs of 16x16, which is no whole multiple or whole part"),
     ],
 )
 def test_networks_that_do_not_take_any_size(kind, shift, says, tmp_path):

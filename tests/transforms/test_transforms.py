@@ -275,10 +275,13 @@ def test_composed_with_noise_the_shift_is_exact_and_the_noise_its_own():
 
 def test_a_shift_that_is_whole_on_one_grid_alone_is_refused():
     drawn = RandomShift(5).sample(torch.rand(8, 3, 32, 32), draw_generator(0, 0))
-    with pytest.raises(ValueError, match=r"is none of whole pixels of a map of 16x16: give RandomShift multiple=N"):
+    with pytest.raises(ValueError, match=r"is none of whole pixels of a map of 16x16: give RandomShift multiple=2"):
         drawn.apply_output(torch.rand(8, 2, 16, 16))
     even = RandomShift(5, multiple=2).sample(torch.rand(8, 3, 32, 32), draw_generator(0, 0))
     even.apply_output(torch.rand(8, 2, 16, 16))
+    odd = RandomShift(4, multiple=2).sample(torch.rand(8, 3, 33, 33), draw_generator(0, 0))
+    with pytest.raises(ValueError, match="whatever its multiple: take crops whose size the network's strides divide"):
+        odd.apply_output(torch.rand(8, 2, 17, 17))
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from mmengine.model import BaseModel
 from ...config_tools import type_name
 from ...transforms import MOTIONS, GivenShiftPair
 from ...validation import Count, Interval, OneOf, Share, Whole, check_arguments, check_value
-from ..anti_aliasing import anti_alias_model
+from ..anti_aliasing import anti_alias_model, anti_aliasing_options
 from .families import family_of
 from .training import Regularizer, StockTask, Teacher
 
@@ -53,9 +53,9 @@ class SiameseEditModel(BaseModel):
             predicted before it was fine-tuned. No ground truth is needed then, and its look stays.
         teacher: Checkpoint of that network; as a rule what `load_from` names. It is loaded in the first training step.
             Its strides are anti-aliased only if it was trained so, whatever `model` says.
-        teacher_shift: Largest number of pixels, each way, by which the teacher's input is shifted, at random in each
-            step; its prediction is shifted back. What is learnt is its mean over the shifts, without the part of its
-            prediction that depends on where the picture stands on the grid of its strides.
+        teacher_shift: How many places along each axis, a pixel apart, the teacher sees the picture from, one at random
+            in each step; its prediction is shifted back. What is learnt is its mean over them, without the part that
+            depends on where the picture stands on a grid of so many pixels. 8 covers the first three strides of 2.
 
     Raises:
         ValueError: If a number is out of its range, or options that go together do not.
@@ -114,6 +114,10 @@ class SiameseEditModel(BaseModel):
                 motion,
             )
 
+            if motion != "independent" and self.regularizer.transform.whole_pixels:
+                raise ValueError(
+                    f"motion={motion!r} goes a part of T's way, and RandomShift moves by whole pixels only"
+                )
             if isinstance(self.regularizer.transform, GivenShiftPair):
                 self._preprocess("moved_img")
         self.check()
@@ -144,9 +148,7 @@ def _unwrapped(model: Mapping) -> tuple[Mapping, dict | None]:
     """The config of the stock model, and the other arguments of an `AntiAliasedModel` around it, if there is one."""
     if type_name(model) != "AntiAliasedModel":
         return model, None
-    options = {name: value for name, value in model.items() if name not in ("type", "_scope_", "model")}
-    check_value("model", model.get("model"), Mapping, "AntiAliasedModel: ")
-    return model["model"], options
+    return anti_aliasing_options(**{name: value for name, value in model.items() if name not in ("type", "_scope_")})
 
 
 def _stock_class(model: Mapping) -> type[BaseModel]:

@@ -18,12 +18,12 @@ from mmengine.logging import MessageHub
 from mmengine.model import BaseModel
 from torch import Tensor, nn
 
-from ...checkpoints import anti_aliasing_of, check_finite, misfits, read_checkpoint, weights_of
+from ...checkpoints import check_finite, misfits, read_checkpoint, weights_of
 from ...internals import normalizes
 from ...losses import SiameseOutputs
 from ...transforms import MOTIONS, DrawnTransform, GivenShiftPair, ImageRange, RandomTransform, draw_generator
 from ...transforms.shift import Shift, mirrored
-from ..anti_aliasing import anti_alias_model, without_anti_aliasing
+from ..anti_aliasing import restore_strides, without_anti_aliasing
 
 Predict = Callable[[Tensor], Tensor]
 
@@ -60,7 +60,7 @@ class Teacher:
     Attributes:
         model: Config of the stock model.
         checkpoint: Its weights.
-        shift: Largest number of pixels that its input is shifted by, each way.
+        shift: From how many places along each axis, a pixel apart, it sees its input; 0: from where that is.
         seed: Of the draws of shifts.
     """
 
@@ -81,8 +81,7 @@ class Teacher:
         check_finite(weights, self.checkpoint)
         config = without_anti_aliasing(self.model)
         teacher: Any = MODELS.build({n: value for n, value in config.items() if n not in student.for_training})
-        if about := anti_aliasing_of(checkpoint):
-            anti_alias_model(teacher, about["taps"])
+        restore_strides(teacher, checkpoint)
         expected = {n: value for n, value in teacher.state_dict().items() if n.split(".")[0] in student.networks}
         if faults := misfits(weights, expected):
             raise ValueError(f"{self.checkpoint} is no teacher for this {student.stock_class.__name__}: {faults}")
@@ -92,22 +91,29 @@ class Teacher:
     def draw(self, x: Tensor, scale: Fraction, iteration: int) -> tuple[int, int]:
         """A shift (down, right) in pixels of `x`, whole pixels of the prediction too."""
         generator = draw_generator(self.seed, iteration, get_rank(), 1)
-        steps = torch.randint(self.shift // scale.denominator + 1, (2,), generator=generator) * scale.denominator
+        steps = torch.randint(self.shift // scale.denominator, (2,), generator=generator) * scale.denominator
         return int(steps[0]), int(steps[1])
 
     def room(self, predict: Predict, x: Tensor) -> ShiftRoom:
         """Where there is room for shifts: found by trying which sizes the network takes.
 
         Raises:
-            ValueError: If `shift` is less than a pixel of the prediction, or more than the images have, or the network
-                takes no larger images.
+            ValueError: If `shift` is less than two pixels of the prediction, or more than the images have, the
+                prediction is no whole multiple or part of them, or the network takes no larger images.
         """
         f_x = predict(x)
-        scale = Fraction(f_x.shape[-1], x.shape[-1]).limit_denominator(16)
-        if not scale.denominator <= self.shift < min(x.shape[-2:]):
+        shape = f"inputs of {x.shape[-1]}x{x.shape[-2]}"
+        scale = scale_between((x.shape[-2], x.shape[-1]), (f_x.shape[-2], f_x.shape[-1]))
+        if scale is None:
             raise ValueError(
-                f"teacher_shift={self.shift} does not fit inputs of {x.shape[-1]}x{x.shape[-2]} and predictions of "
-                f"{scale} times that: it must be {scale.denominator} at least, and less than the inputs' edge"
+                f"teacher_shift={self.shift}: the network predicts {f_x.shape[-1]}x{f_x.shape[-2]} of {shape}, which "
+                "is no whole multiple or whole part: no shift is one by whole pixels of both"
+            )
+        if self.shift < 2 * scale.denominator:
+            raise ValueError(f"teacher_shift={self.shift} must be {2 * scale.denominator} at least for this network")
+        if self.shift > min(x.shape[-2:]):
+            raise ValueError(
+                f"teacher_shift={self.shift} is more than {shape} have: take larger crops, or a smaller one"
             )
         for multiple in PAD_MULTIPLES:
             height, width = (-(-(length + self.shift) // multiple) * multiple for length in x.shape[-2:])
@@ -126,6 +132,14 @@ class Teacher:
 
 PAD_MULTIPLES = (1, 2, 4, 8, 16, 32, 64, 128, 256)
 """What images with room for a shift are padded to multiples of until the network takes them."""
+
+
+def scale_between(size: tuple[int, int], predicted: tuple[int, int]) -> Fraction | None:
+    """How many times as large a prediction is: a whole number, or a whole part that is rounded up; None: neither."""
+    for scale in (Fraction(predicted[0], size[0]), *(Fraction(1, part) for part in range(2, 65))):
+        if (scale.numerator == 1 or scale.denominator == 1) and predicted == tuple(math.ceil(n * scale) for n in size):
+            return scale
+    return None
 
 
 class ShiftRoom(NamedTuple):
