@@ -18,20 +18,10 @@ import torch
 from torch import nn
 
 import mmtempreg  # noqa: F401, before MMagic is imported
+from mmtempreg.experiments.strided_networks import TASKS
 
-NETWORKS: dict[str, dict[str, Any]] = {
-    "hdr": dict(type="HDRCNN"),
-    "color": dict(type="ColorizationCNN"),
-    "nafnet": dict(type="NAFNet", mid_channels=16, enc_blk_nums=[1, 1, 2], middle_blk_num=1, dec_blk_nums=[1, 1, 1]),
-    "pix2pix": dict(type="UnetGenerator", in_channels=3, out_channels=3, num_down=6, base_channels=32),
-    "deblurganv2": dict(
-        type="DeblurGanV2Generator",
-        backbone="FPNMobileNet",
-        norm_layer="instance",
-        output_ch=3,
-        num_filter=32,
-        num_filter_fpn=64,
-    ),
+NETWORKS: dict[str, dict[str, Any]] = dict(hdr=dict(type="HDRCNN"), color=dict(type="ColorizationCNN")) | {
+    name: task.model["generator"] for name, task in TASKS.items()
 }
 
 

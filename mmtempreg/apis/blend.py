@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from itertools import permutations
 from pathlib import Path
 
 import torch
@@ -47,11 +48,9 @@ def blend_checkpoints(before: str | Path, after: str | Path, strength: float, ou
     first, second = (weights_of(checkpoint, path) for checkpoint, path in zip(checkpoints, (before, after)))
     for weights, path in ((first, before), (second, after)):
         check_finite(weights, path)
-    faults = misfits(first, second)
-    if more := [name for name in first if name not in second]:
-        faults += f"{'; ' * bool(faults)}{len(more)} are in {before} alone, such as {more[:3]}"
-    if faults:
-        raise ValueError(f"{before} and {after} are of different networks: {faults}")
+    for (one, weights), (other, expected) in permutations(((before, first), (after, second))):
+        if faults := misfits(weights, expected):
+            raise ValueError(f"{one} and {other} are of different networks: of the second in the first {faults}")
     if anti_aliasing_of(checkpoints[0]) != anti_aliasing_of(checkpoints[1]):
         print_log(
             f"{before} and {after} were trained with other strides: the network between them has those of {after}",
