@@ -39,6 +39,11 @@ def resumes(runner: Runner) -> bool:
     return runner._resume
 
 
+def trains(runner: Runner) -> bool:
+    """Whether the runner is training: its loop is a config, or None, until it does."""
+    return not (runner._train_loop is None or isinstance(runner._train_loop, dict))
+
+
 def start_from_checkpoint(runner: Runner) -> None:
     """Takes weights alone from the runner's checkpoint, and does not resume: there is no such option by then."""
     runner._resume = False

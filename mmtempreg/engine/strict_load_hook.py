@@ -9,8 +9,9 @@ from mmengine.hooks import Hook
 from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
 
-from ..checkpoints import check_finite, misfits, warn_of_other_strides, weights_of
-from ..internals import checkpoint_of
+from ..checkpoints import anti_aliasing_of, check_finite, misfits, warn_of_other_strides, weights_of
+from ..internals import checkpoint_of, trains
+from ..models.anti_aliasing import restore_strides
 from ..validation import check_arguments
 
 
@@ -33,8 +34,8 @@ class StrictLoadHook(Hook):
     def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
         """Compares names and shapes before the weights are loaded.
 
-        It warns if the checkpoint is of a network whose strides are anti-aliased and the model's are not, or the other
-        way round.
+        Of a checkpoint that was trained with anti-aliased strides the model gets these for a test. For a training it
+        stays as the config says, with a warning if that is otherwise.
 
         Raises:
             ValueError: If a weight is missing in the checkpoint, has another shape or is NaN, or the model has no such
@@ -55,4 +56,6 @@ class StrictLoadHook(Hook):
         if faults := misfits(weights, expected):
             raise ValueError(f"{source} is of another network than {type(model).__name__}: {faults}")
         check_finite({name: weights[name] for name in expected}, source)
+        if not trains(runner) and anti_aliasing_of(model.state_dict()) is None:
+            restore_strides(model, checkpoint)
         warn_of_other_strides(checkpoint, model, source)

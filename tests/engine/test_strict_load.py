@@ -15,7 +15,7 @@ class Model(nn.Module):
 
 
 def load(checkpoint, **options):
-    runner = SimpleNamespace(model=Model(), _load_from="some.pth")
+    runner = SimpleNamespace(model=Model(), _load_from="some.pth", _train_loop=None)
     HOOKS.build(dict(type="StrictLoadHook", **options)).after_load_checkpoint(runner, checkpoint)
 
 

@@ -22,6 +22,7 @@ from mmtempreg.apis import FrameModel
 from mmtempreg.apis.frame_model import shift_positions
 from mmtempreg.checkpoints import anti_aliasing_of, load_weights, read_checkpoint
 from mmtempreg.config_tools import stock_model_config
+from mmtempreg.engine import StrictLoadHook
 from mmtempreg.models import HDRCNN, AntiAliasedModel, ColorizationCNN, ColorizationVGG, num_variables
 from mmtempreg.models.anti_aliasing import (
     AntiAliasedMaxPool2d,
@@ -379,6 +380,15 @@ def test_what_is_published_tells_too(tmp_path):
     done = subprocess.run([*command, str(tmp_path / "a.pth"), str(tmp_path / "b.pth")], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert anti_aliasing_of(read_checkpoint(tmp_path / "b.pth")) == dict(taps=3)
+
+
+@pytest.mark.parametrize("training", [False, True])
+def test_a_test_runs_with_the_strides_of_the_checkpoint_and_a_training_warns(tmp_path, warnings_of, training):
+    path = saved(MODELS.build(anti_aliased(STRIDED)), tmp_path / "a.pth")
+    runner = mock.Mock(model=MODELS.build(STRIDED), _load_from=str(path), _train_loop=object() if training else {})
+    StrictLoadHook().after_load_checkpoint(runner, read_checkpoint(path))
+    assert (anti_aliasing_of(runner.model.state_dict()) is None) == training
+    assert len(warnings_of()) == training
 
 
 def train_config(model, images, work_dir, steps, **options):
