@@ -45,7 +45,7 @@ class FrameModel:
 
     Stock configs and wrapped ones both work: `BaseEditModel` and its kin (super-resolution and GANs included),
     `Pix2Pix`, `InstColorization`, and our own models. Frames are padded by reflection to a multiple that the network
-    takes, found on the first of them, and cut again.
+    takes, found by trying, and cut again.
 
     Args:
         config: Config of the model.
@@ -154,10 +154,9 @@ class FrameModel:
         return total / weights
 
     def _padded(self, frames: Tensor) -> Tensor:
-        if self._multiple is not None:
-            return self._run(frames, self._multiple)
         failure: Exception | None = None
-        for multiple in PAD_MULTIPLES:
+        # what the frames before were padded to may be too little for another size
+        for multiple in (m for m in PAD_MULTIPLES if m >= (self._multiple or 1)):
             try:
                 out = self._run(frames, multiple)
             except (RuntimeError, ValueError, AssertionError) as error:

@@ -559,3 +559,21 @@ def test_of_radiance_it_is_the_mean_of_logarithms():
     torch.testing.assert_close(two(x), one(x), rtol=1e-4, atol=1e-5)
     bright = (2 * torch.rand(1, 3, 32, 32)).clamp(0, 1)
     assert float((two(bright) - one(bright)).abs().max()) > 1e-3
+
+
+class Divisible(torch.nn.Module):
+    """Takes sizes that 32 divides alone."""
+
+    def forward(self, x):
+        if x.shape[-1] % 32 or x.shape[-2] % 32:
+            raise RuntimeError("sizes of tensors must match")
+        return x
+
+
+def test_a_model_takes_frames_of_another_size_after_the_first():
+    with mock.patch("mmtempreg.apis.model.load_weights"), mock.patch("mmtempreg.apis.model.read_checkpoint") as read:
+        read.return_value = {}
+        model = FrameModel(Config(dict(model=dict(SRCNN, generator=dict(type=Divisible)))), "none.pth")
+    for size in ((32, 64), (36, 44), (64, 32)):
+        x = torch.rand(1, 3, *size)
+        torch.testing.assert_close(model(x), x, atol=1e-5, rtol=0)
