@@ -1,7 +1,7 @@
 """Why does my network flicker? Does its prediction move with the picture, and what keeps it from that?
 
 Usage: python tools/measure_equivariance.py CONFIG CHECKPOINT IMAGES [--num-images 32] [--crop 256] [--transforms 4]
-       [--why] [--plot FILE.png] [--device cpu] [--json FILE] [--cfg-options KEY=VALUE ...]
+       [--why] [--noise 2] [--plot FILE.png] [--device cpu] [--json FILE] [--cfg-options KEY=VALUE ...]
 
 CONFIG is any config of a single-image model, IMAGES a folder.
 
@@ -43,6 +43,9 @@ def main() -> None:
         "--transforms", type=within("[1, 1000]", int), default=4, help="T of each kind for each image (default: 4)"
     )
     parser.add_argument("--why", action="store_true", help="which strides, or noise: what is to blame?")
+    parser.add_argument(
+        "--noise", type=within("[0, 255]"), default=2.0, help="8-bit levels of noise that frames have (default: 2)"
+    )
     parser.add_argument("--plot", type=Path, metavar="FILE.png", help="draw what --why finds")
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--json", type=Path, help="write the values")
@@ -70,7 +73,7 @@ def measure(args: argparse.Namespace) -> None:
 
     values: dict[str, Any] = {}
     if args.why:
-        causes = find_flicker_causes(model, progress(files[:8]), args.crop)
+        causes = find_flicker_causes(model, progress(files[:8]), args.crop, noise=args.noise)
         values["causes"] = causes.as_dict()
         print_table(*causes.table())
         print(causes.verdict())

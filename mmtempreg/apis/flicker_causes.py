@@ -21,8 +21,8 @@ from .frame_model import FrameModel
 SHIFTS = (1, 2, 4, 8, 16, 32)
 """Pixels by which the picture is shifted."""
 
-NOISE = 2 / 255
-"""Standard deviation of the noise that the network is tried with: two levels, about what a camera by daylight has."""
+NOISE = 2.0
+"""Standard deviation in 8-bit levels of the noise that a network is tried with: about what a camera by daylight has."""
 
 MARGIN = 16
 """Pixels along the border of a crop that do not count: there a network sees an end of the world, and that stays."""
@@ -57,6 +57,7 @@ class FlickerCauses:
         anti_aliased: With all of them; None: there is nothing that could be.
         missed: What samples and cannot be anti-aliased.
         filtered: Whether its strides are anti-aliased already.
+        noise: Standard deviation in 8-bit levels of the noise that it was tried with.
     """
 
     as_it_is: Changes
@@ -64,6 +65,7 @@ class FlickerCauses:
     anti_aliased: Changes | None
     missed: list[str]
     filtered: bool = False
+    noise: float = NOISE
 
     @property
     def rows(self) -> dict[str, Changes]:
@@ -102,19 +104,23 @@ class FlickerCauses:
         alone = {name: 1 - changes.of_phase / before for name, changes in self.stages.items()}
         worst = sorted(alone, key=lambda name: -alone[name])[:3]
         parts = ", ".join(f"{name} ({100 * alone[name]:.0f} %)" for name in worst if alone[name] > 0.1)
-        return (
-            f"Anti-aliasing takes away {100 * gone:.0f} % {what}{f'; of it alone: {parts}' if parts else ''}. "
-            "Try it: model=dict(type='AntiAliasedModel', model=...)."
-        )
+        said = f"Anti-aliasing takes away {100 * gone:.0f} % {what}{f'; of it alone: {parts}' if parts else ''}."
+        return said if self._noise_share > 0.5 else f"{said} Try it: model=dict(type='AntiAliasedModel', model=...)."
+
+    @property
+    def _noise_share(self) -> float:
+        both = self.as_it_is.noise + self.as_it_is.of_phase
+        return self.as_it_is.noise / both if both else 0.0
 
     def _of_the_rest(self) -> Iterator[str]:
         if self.missed:
             yield f"Not looked into, since it samples outside of modules: {'; '.join(self.missed)}."
-        both = self.as_it_is.noise + self.as_it_is.of_phase
-        share = self.as_it_is.noise / both if both else 0.0
-        yield f"Noise of {255 * NOISE:g} levels has {100 * share:.0f} % of both:"
-        if share > 0.5:
-            yield "most of what flickers is noise. Training with noise of its own on T(x) steadies it, for some detail."
+        yield f"Noise of {self.noise:g} levels has {100 * self._noise_share:.0f} % of both:"
+        if self._noise_share > 0.5:
+            yield (
+                "most of what flickers is noise, which anti-aliasing leaves. Training with noise of its own on T(x) "
+                "steadies it, for some detail."
+            )
         else:
             yield "most of what flickers is the picture's place, and not noise."
 
@@ -126,6 +132,7 @@ def find_flicker_causes(
     shifts: Sequence[int] = SHIFTS,
     stages: bool = True,
     taps: int = 3,
+    noise: float = NOISE,
 ) -> FlickerCauses:
     """Measures how predictions change when crops of images move by whole pixels, and with noise, and what does it.
 
@@ -140,6 +147,7 @@ def find_flicker_causes(
         shifts: In pixels.
         stages: Try each pooling and strided convolution by itself too.
         taps: Of the low-pass that they are tried with.
+        noise: Standard deviation in 8-bit levels: of what frames of the network's kind have. A denoiser's have much.
 
     Raises:
         ValueError: If an image cannot be read or is too small: the message names it; or nothing can be compared.
@@ -159,7 +167,7 @@ def find_flicker_causes(
     sums = {name: _Sums() for name in tried}
     for number, path in enumerate(files):
         image = read_display(path)
-        _add_image(tried, sums, image, path, crop, shifts, number)
+        _add_image(tried, sums, image, path, crop, shifts, noise, number)
     found = {name: total.changes() for name, total in sums.items()}
     if not math.isfinite(found[""].of_phase):
         raise ValueError(
@@ -167,7 +175,7 @@ def find_flicker_causes(
         )
     alone = {name: changes for name, changes in found.items() if name not in ("", "all")}
     filtered = any(hasattr(module, ANTI_ALIASING) for module in model.model.modules())
-    return FlickerCauses(found[""], alone, found.get("all"), missed, filtered)
+    return FlickerCauses(found[""], alone, found.get("all"), missed, filtered, noise)
 
 
 def _anti_aliased(model: FrameModel, sampling: Sequence[str], wanted: Sequence[str], taps: int) -> FrameModel:
@@ -211,6 +219,7 @@ def _add_image(
     path: Path,
     crop: int,
     shifts: Sequence[int],
+    noise: float,
     number: int,
 ) -> None:
     """Adds the changes of each network on one image (3, H, W)."""
@@ -223,7 +232,9 @@ def _add_image(
     crops = [(0, 0), *((shift, 0) for shift in shifts), *((0, shift) for shift in shifts)]
     inputs = [image[:, top + down : top + down + edge, left + right : left + right + edge] for down, right in crops]
     generator = torch.Generator().manual_seed(number)
-    noisy = [(inputs[0] + NOISE * torch.randn(inputs[0].shape, generator=generator)).clamp(0, 1) for _ in range(2)]
+    noisy = [
+        (inputs[0] + noise / 255 * torch.randn(inputs[0].shape, generator=generator)).clamp(0, 1) for _ in range(2)
+    ]
     for name, model in tried.items():
         domain = DOMAINS["log" if model.radiance else "rgb"]
         still, *moved = (domain.convert(model(x.unsqueeze(0))[0]) for x in inputs)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import matplotlib
 
-from ..apis.flicker_causes import NOISE, FlickerCauses
+from ..apis.flicker_causes import FlickerCauses
 from ..atomic_write import replace_when_written
 
 matplotlib.use("Agg")
@@ -36,7 +36,7 @@ def plot_flicker_causes(path: str | Path, causes: FlickerCauses) -> None:
     left.set(yscale="log", xlabel="the picture moves by [pixels]", ylabel="change of the prediction (mean square)")
     left.legend(fontsize="small", frameon=False)
     left.grid(alpha=0.3)
-    right.set_xticks([0], [f"noise of\n{255 * NOISE:g} levels"])
+    right.set_xticks([0], [f"noise of\n{causes.noise:g} levels"])
     right.grid(alpha=0.3)
     with replace_when_written(path) as partial:
         figure.savefig(partial, dpi=110)

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+# mim makes this folder when it is imported, and fails if another process of the tests does so at the same moment
+(Path.home() / ".cache" / "mim").mkdir(parents=True, exist_ok=True)
 pytest.importorskip("mim", reason="openmim is not installed (requirements/optional.txt)")
 
 ROOT = Path(__file__).resolve().parents[2]
