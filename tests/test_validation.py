@@ -45,7 +45,6 @@ def constructors():
 CONSTRUCTORS = constructors()
 UNCHECKED = {
     "ClipSampler",  # MMEngine makes it
-    "ColorizationVGG",
     "HDRDataPreprocessor",  # hands all on to MMagic's
 }
 CHEAP = [name for name in CONSTRUCTORS if name.endswith(("Pair", "Loss", "Twice"))]

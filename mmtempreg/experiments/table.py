@@ -209,7 +209,7 @@ def parser() -> Parser:
     """The parser of the command line."""
     parser = Parser(__doc__)
     parser.add_argument("results", type=Path, nargs="+", metavar="RESULTS")
-    parser.add_argument("--strategies", nargs="+", default=list(KNOWN), metavar="NAME[=ALPHA]", help="in this order")
+    parser.add_argument("--strategies", nargs="+", default=[], metavar="NAME[=ALPHA]", help="in this order")
     parser.add_argument("--alphas", type=float, nargs="+", help="only these strengths")
     parser.add_argument("--prefix", help="only this set of clips")
     parser.add_argument("--columns", nargs="+", metavar="TITLE", help="only these columns, such as F K 'PSNR [dB]'")
@@ -238,7 +238,7 @@ def tables(args: argparse.Namespace) -> Iterator[tuple[str, str]]:
     rows = [row for path in args.results for row in read_results(path)]
     if not rows:
         raise ValueError(f"{args.results[0]} holds no results")
-    wanted = [parse_group(text) for text in args.strategies]
+    wanted = [parse_group(text) for text in args.strategies or KNOWN]
     against = parse_group(args.against) if args.against else None
     for prefix, title in TASKS[rows[0]["task"]].prefixes.items():
         if args.prefix in (None, prefix):

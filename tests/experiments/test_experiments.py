@@ -19,13 +19,15 @@ from mmagic.registry import MODELS
 from mmengine.config import Config
 from skimage import data
 
+from mmtempreg.checkpoints import anti_aliasing_of
 from mmtempreg.config_tools import config_hash
 from mmtempreg.datasets import ClipDataset
 from mmtempreg.experiments import rivals
-from mmtempreg.experiments.fill_tables import filled
+from mmtempreg.experiments.fill_tables import filled, table_of
 from mmtempreg.experiments.grid import ALPHAS, KNOWN, ROOT, STRATEGIES, TASKS, cells
 from mmtempreg.experiments.plot_sweep import Points, length_figure, pareto, position
 from mmtempreg.experiments.results import append_result, read_results
+from mmtempreg.experiments.sweep import Sweep
 from mmtempreg.experiments.table import markdown, parse_group, rivals_table
 from mmtempreg.video import open_frames
 from mmtempreg.video.image_files import write_image
@@ -51,26 +53,37 @@ def test_the_papers_grid():
         cells("hdr", STRATEGIES, ["magic"], None, [0])
 
 
-HDR_ALONE = ("photographed_twice", "photographs_shifted")
+HDR_ALONE = ("photographed_twice", "photographs_shifted", "scratch_aa")
 """What photographs radiance."""
 
 
 @pytest.mark.parametrize(
     ("task", "name"),
-    [(task, n) for task in TASKS for n in KNOWN if n != "baseline" and (task == "hdr" or n not in HDR_ALONE)],
+    [
+        (task, name)
+        for task in TASKS
+        for name, strategy in KNOWN.items()
+        if strategy.config and (task == "hdr" or name not in HDR_ALONE)
+    ],
 )
 def test_every_strategy_builds_what_it_says(task, name):
     strategy = KNOWN[name]
     (cell,) = cells(task, {name: strategy}, [name], [0.7], [3])
     config = cell.train_config(strategy, TASKS[task].schedules["short"])
     model = MODELS.build(config.model)
+    assert config.randomness.seed == 3
+    assert (anti_aliasing_of(model.state_dict()) is not None) == name.endswith("_aa")
+    if name == "scratch_aa":
+        assert config.load_from is None
+        return
     assert not Path(config.load_from).is_absolute()
     assert (ROOT / config.load_from).exists()
-    assert config.randomness.seed == 3
     hooks = [hook["type"] for hook in config.custom_hooks]
     assert ("NormEvalHook" in hooks) != name.endswith("_batch")
     assert hooks[:4] == ["StrictLoadHook", "ExactResumeHook", "FiniteLossHook", "AccelerationHook"]
-    if name in ("finetune", "finetune_batch"):
+    if name.startswith(("taught", "steady")):
+        assert (model.teacher.checkpoint, model.teacher.shift) == (config.load_from, 8)
+    if name.startswith(("finetune", "taught")):
         assert getattr(model, "regularizer", None) is None
         return
     assert model.regularizer.seed == 3
@@ -336,7 +349,7 @@ def test_the_truth_beats_all_rivals(faces):
     assert values["TemporalResidual"] < 1e-3
     assert values["TemporalSmoothness"] == pytest.approx(1, abs=1e-3)
     row = rivals_table(dict(truth=values)).splitlines()
-    assert row[0].startswith("| | F | K | PSNR [dB] | S | R | E_warp |")
+    assert row[0].startswith("| | F | K | K true | PSNR [dB] | S | R | E_warp |")
     assert row[2].startswith("| truth | ")
 
 
@@ -433,3 +446,18 @@ def test_a_cell_that_fails_is_named_and_the_others_go_on(tmp_path):
     assert "finetune/seed0: " in done.stderr + done.stdout
     assert "error: 1 cells have failed" in done.stderr
     assert [r["strategy"] for r in read_results(tmp_path / "out" / "hdr.csv")] == ["baseline"]
+
+
+def test_names_of_networks_that_are_strategies_too_do_not_choose_rows():
+    """'steady' is a strategy of sweeps, and the name of a network in these files."""
+    text = table_of("docs/results/real_esrgan_anime.json --prefix videos")
+    assert len(text.splitlines()) > 8
+
+
+def test_between_two_cells_lies_a_cell_with_their_hashes(tmp_path):
+    options = TASKS["hdr"].schedules["short"]
+    sweep = Sweep(tmp_path, tmp_path / "a.csv", KNOWN, options, {}, "", "")
+    (cell,) = cells("hdr", KNOWN, ["steady_between"], [0.25], [3])
+    ends = sweep._ends(cell)
+    assert [(end.strategy, end.alpha, end.seed) for end in ends] == [("taught_aa", None, 3), ("steady_aa", 0.95, 3)]
+    assert sweep.hash(cell) == "+".join(sweep.hash(end) for end in ends)

@@ -218,7 +218,7 @@ CASES = [
             ("model.motion=fast", "motion must be one of"),
             ("model.target=teacher", "go together"),
             ("model.teacher_shift=4", "teacher_shift=4 needs target='teacher'"),
-            ("model.model.type=AntiAliasedModel", "model must be"),
+            ("model.model.type=AntiAliasedModel", "missing a required argument|unexpected keyword argument"),
             ("model.transform.translate=1e9", r"translate must be a number in \[0, 10000\]"),
             ("model.transform.zoom=1", r"zoom must be a number in \[0, 1\)"),
             ("model.transform.rotat=1", "unexpected keyword argument 'rotat'; did you mean 'rotate'"),
