@@ -180,7 +180,13 @@ def test_the_shipped_networks_verdict(photos, tmp_path):
     model = FrameModel(config, "checkpoints/hdr_baseline.pth")
     bright = [tmp_path / "bright.png"]
     write_image(bright[0], np.clip(data.astronaut()[:200, :200].astype(int) * 2, 0, 255).astype(np.uint8))
-    causes = find_flicker_causes(model, bright, crop=128, shifts=(1, 8), stages=False)
+    causes, noisy = (
+        find_flicker_causes(model, bright, crop=128, shifts=(1, 8), stages=False, noise=levels) for levels in (0.5, 8.0)
+    )
+    assert "Noise of 8 levels has 9" in noisy.verdict()
+    assert "which anti-aliasing leaves" in noisy.verdict()
+    assert "Try it" not in noisy.verdict()
+    assert noisy.as_it_is.shifts == causes.as_it_is.shifts
     assert causes.anti_aliased.shifts[1] < 0.5 * causes.as_it_is.shifts[1]
     assert re.search(
         r"Anti-aliasing takes away \d\d % of what .* Try it: model=dict\(type='AntiAliasedModel'", causes.verdict()
