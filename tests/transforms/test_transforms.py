@@ -269,6 +269,10 @@ def test_composed_with_noise_the_shift_is_exact_and_the_noise_its_own():
     drawn = pair.sample(x, draw_generator(0, 0))
     moved = drawn.apply_output(x)
     assert set(moved[0].flatten().tolist()) <= set(x[0].flatten().tolist())  # nothing interpolated
+    with pytest.raises(ValueError, match="give RandomShift multiple=2"):  # and no interpolation on a coarser grid
+        pair.sample(x, draw_generator(1, 0)).apply_output(torch.rand(4, 2, 16, 16))
+    wide = dict(type="ComposeTransformPair", transforms=[dict(type="RandomShift", max_shift=6, margin=5), noisy])
+    assert float(MODELS.build(wide).sample(x, draw_generator(0, 0)).valid(x).sum()) < float(drawn.valid(x).sum())
     noise = (drawn.apply_input(x) - moved)[(moved > 0.1) & (moved < 0.9)]
     assert 0.018 < float(noise.std()) < 0.022
 
