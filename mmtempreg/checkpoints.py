@@ -161,14 +161,17 @@ def with_metadata_of(checkpoint: Mapping[str, Any], weights: Mapping[str, Tensor
     return kept
 
 
+def anti_aliasing_in(model: nn.Module) -> dict[str, Any] | None:
+    """How a model, or a network in it, is anti-aliased; None: it is not."""
+    return next((getattr(m, ANTI_ALIASING) for m in model.modules() if hasattr(m, ANTI_ALIASING)), None)
+
+
 def warn_of_other_strides(checkpoint: Mapping[str, Any], model: nn.Module, path: str | Path) -> None:
     """Warns if weights were trained with anti-aliased strides and go into a network without, or the other way round.
 
     Their keys are the same, so that nothing else would tell.
     """
-    trained = anti_aliasing_of(checkpoint)
-    found = [getattr(module, ANTI_ALIASING) for module in model.modules() if hasattr(module, ANTI_ALIASING)]
-    here = found[0] if found else None
+    trained, here = anti_aliasing_of(checkpoint), anti_aliasing_in(model)
     if trained == here:
         return
     if here is None:

@@ -9,10 +9,10 @@ CONFIG is any config of a single-image model, IMAGES a folder.
 network is and with its strides and pooling anti-aliased, one by one and all, and when the picture has other noise; and
 says what is to blame and what helps. A network without phase would have zeros. --plot draws it. Of the first 8 images.
 
-Prints EQ in dB, the PSNR between f(T(x)) and T(f(x)) for
-random small T: of translations alone (EQ-T, up to 2 pixels), of rotations alone (EQ-R, up to 1 degree), as StyleGAN3
-has it (Karras et al. 2021), and of all of the paper's Table 1 (EQ). Higher is steadier. A blur has a high EQ too:
-compare with K on a video, or look at the pictures. Radiance is compared as ln(v + 1/255), with the peak 7.844.
+Prints EQ in dB, the PSNR between f(T(x)) and T(f(x)) for random small T: of translations alone (EQ-T, up to 2 pixels),
+of rotations alone (EQ-R, up to 1 degree), as StyleGAN3 has it (Karras et al. 2021), and of all of the paper's Table 1
+(EQ). Higher is steadier. A blur has a high EQ too: compare with K on a video, or look at the pictures. Radiance is
+compared as ln(v + 1/255), with the peak 7.844.
 """
 
 import argparse

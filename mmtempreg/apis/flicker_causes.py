@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..checkpoints import ANTI_ALIASING
+from ..checkpoints import anti_aliasing_in
 from ..functional import saturation_mask
 from ..meters import DOMAINS
 from .equivariance import read_display
@@ -174,7 +174,7 @@ def find_flicker_causes(
             "there is nothing to compare: no picture is saturated, which is where the radiance that it predicts counts"
         )
     alone = {name: changes for name, changes in found.items() if name not in ("", "all")}
-    filtered = any(hasattr(module, ANTI_ALIASING) for module in model.model.modules())
+    filtered = anti_aliasing_in(model.model) is not None
     return FlickerCauses(found[""], alone, found.get("all"), missed, filtered, noise)
 
 

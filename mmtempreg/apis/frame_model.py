@@ -13,12 +13,8 @@ from torch import Tensor, nn
 
 from ..config_tools import type_name
 from ..functional import exp_radiance, log_radiance
-from ..transforms.shift import mirrored
+from ..transforms.shift import PAD_MULTIPLES, on_canvas
 from .model import load_model
-
-PAD_MULTIPLES = (1, 2, 4, 8, 16, 32, 64, 128, 256)
-"""What frames are padded to multiples of until the network takes them."""
-
 
 SMALLEST_TILE = 16
 
@@ -115,10 +111,7 @@ class FrameModel:
         height, width = frames.shape[-2:]
         total: Tensor | None = None
         for down, right in shift_positions(self.shifts):
-            rows, columns = (
-                mirrored(torch.arange(n + SHIFT_REACH) - by, n) for n, by in ((height, down), (width, right))
-            )
-            out = self._padded(frames.index_select(-2, rows).index_select(-1, columns))
+            out = self._padded(on_canvas(frames, (down, right), (height + SHIFT_REACH, width + SHIFT_REACH)))
             s = self.scale
             out = out[..., down * s : (down + height) * s, right * s : (right + width) * s]
             value = log_radiance(out) if self.radiance else out

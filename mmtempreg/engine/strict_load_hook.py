@@ -9,7 +9,7 @@ from mmengine.hooks import Hook
 from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
 
-from ..checkpoints import anti_aliasing_of, check_finite, misfits, warn_of_other_strides, weights_of
+from ..checkpoints import anti_aliasing_in, check_finite, misfits, warn_of_other_strides, weights_of
 from ..internals import checkpoint_of, trains
 from ..models.anti_aliasing import restore_strides
 from ..validation import check_arguments
@@ -56,6 +56,6 @@ class StrictLoadHook(Hook):
         if faults := misfits(weights, expected):
             raise ValueError(f"{source} is of another network than {type(model).__name__}: {faults}")
         check_finite({name: weights[name] for name in expected}, source)
-        if not trains(runner) and anti_aliasing_of(model.state_dict()) is None:
+        if not trains(runner) and anti_aliasing_in(model) is None:
             restore_strides(model, checkpoint)
         warn_of_other_strides(checkpoint, model, source)

@@ -79,6 +79,24 @@ def mirrored(index: Tensor, length: int) -> Tensor:
     return torch.where(index < length, index, 2 * length - 1 - index)
 
 
+def on_canvas(x: Tensor, at: tuple[int, int], size: tuple[int, int]) -> Tensor:
+    """Images on a larger canvas that continues them mirrored.
+
+    Args:
+        x: (N, C, H, W).
+        at: (down, right), where their first pixel lies on the canvas.
+        size: (height, width) of the canvas.
+    """
+    rows, columns = (
+        mirrored(torch.arange(edge) - by, length).to(x.device) for by, edge, length in zip(at, size, x.shape[-2:])
+    )
+    return x.index_select(-2, rows).index_select(-1, columns)
+
+
+PAD_MULTIPLES = (1, 2, 4, 8, 16, 32, 64, 128, 256)
+"""What images are padded to multiples of until a network takes them."""
+
+
 @MODELS.register_module()
 class RandomShift(RandomTransform):
     """Draws whole-pixel shifts, uniformly and one per image.

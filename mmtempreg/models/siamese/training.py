@@ -22,7 +22,7 @@ from ...checkpoints import check_finite, misfits, read_checkpoint, weights_of
 from ...internals import normalizes
 from ...losses import SiameseOutputs
 from ...transforms import MOTIONS, DrawnTransform, GivenShiftPair, ImageRange, RandomTransform, draw_generator
-from ...transforms.shift import Shift, mirrored
+from ...transforms.shift import PAD_MULTIPLES, Shift, on_canvas
 from ..anti_aliasing import restore_strides, without_anti_aliasing
 
 Predict = Callable[[Tensor], Tensor]
@@ -130,10 +130,6 @@ class Teacher:
         ) from failure
 
 
-PAD_MULTIPLES = (1, 2, 4, 8, 16, 32, 64, 128, 256)
-"""What images with room for a shift are padded to multiples of until the network takes them."""
-
-
 def scale_between(size: tuple[int, int], predicted: tuple[int, int]) -> Fraction | None:
     """How many times as large a prediction is: a whole number, or a whole part that is rounded up; None: neither."""
     for scale in (Fraction(predicted[0], size[0]), *(Fraction(1, part) for part in range(2, 65))):
@@ -168,11 +164,7 @@ def predict_shifted(predict: Predict, x: Tensor, shift: tuple[int, int], room: S
         shift: (down, right), where the picture lies on the canvas; whole pixels of the prediction too.
         room: The canvas.
     """
-    rows, columns = (
-        mirrored(torch.arange(edge) - by, length).to(x.device)
-        for by, edge, length in zip(shift, room.size, x.shape[-2:])
-    )
-    out = predict(x.index_select(-2, rows).index_select(-1, columns))
+    out = predict(on_canvas(x, shift, room.size))
     top, left = (int(by * room.scale) for by in shift)
     return out[..., top : top + room.predicted[0], left : left + room.predicted[1]]
 
