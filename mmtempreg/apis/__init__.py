@@ -20,6 +20,7 @@ _HOMES = {
     "find_images": "equivariance",
     "load_model": "model",
     "load_test_clips": "clips",
+    "make_steady": "steady",
     "measure_image_equivariance": "equivariance",
     "measure_videos": "video_measurement",
     "predict_clip": "clips",

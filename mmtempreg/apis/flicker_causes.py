@@ -91,6 +91,13 @@ class FlickerCauses:
         """In words: which stages are to blame, what anti-aliasing takes away, and what is noise."""
         return " ".join([self._of_strides(), *self._of_the_rest()])
 
+    @property
+    def strides_to_blame(self) -> bool:
+        """Whether anti-aliasing is worth trying: it takes away a fifth at least, and noise is not the most."""
+        if self.anti_aliased is None or self._noise_share > 0.5:
+            return False
+        return self.anti_aliased.of_phase < 0.8 * self.as_it_is.of_phase
+
     def _of_strides(self) -> str:
         before = self.as_it_is.of_phase
         if self.anti_aliased is None:

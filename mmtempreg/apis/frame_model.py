@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from contextlib import nullcontext
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -74,18 +75,29 @@ class FrameModel:
         tile_overlap: int = 32,
         shifts: int = 1,
     ) -> None:
-        if not 1 <= shifts <= MOST_SHIFTS or (shifts > 1 and tile is not None):
-            raise ValueError(
-                f"shifts must be from 1 to {MOST_SHIFTS}, and 1 with tiles: got shifts={shifts}, tile={tile}"
-            )
-        if tile is not None and tile < SMALLEST_TILE:
-            raise ValueError(f"tile must be {SMALLEST_TILE} pixels at least, got {tile}: smaller ones take for ever")
-        check_device(device)
-        if tile is not None and not 0 <= tile_overlap < tile / 2:
-            raise ValueError(f"tiles of {tile} pixels can overlap by less than half of that, not by {tile_overlap}")
+        _check_options(device, tile, tile_overlap, shifts)
+        model = load_model(config, checkpoint, device)
+        self._take(model, pipeline_order(config), device, half, tile, tile_overlap, shifts)
+
+    @classmethod
+    def of_model(cls, model: Any, order: str = "BGR", device: str = "cpu") -> FrameModel:
+        """The same of a model that has its weights already.
+
+        Args:
+            model: Ready for inference, on the device.
+            order: Channel order in which its pipeline loads images.
+            device: As above.
+        """
+        made = cls.__new__(cls)
+        made._take(model, order, device, False, None, 32, 1)
+        return made
+
+    def _take(
+        self, model: Any, order: str, device: str, half: bool, tile: int | None, tile_overlap: int, shifts: int
+    ) -> None:
         from ..models.siamese.families import EditFamily, known_family, predicts_radiance
 
-        self.model = load_model(config, checkpoint, device)
+        self.model = model
         if all(parameter.ndim < 5 for parameter in self.model.parameters()):
             # a fifth faster on a CPU (docs/video.md), and the same but for rounding
             self.model.to(memory_format=torch.channels_last)
@@ -93,7 +105,7 @@ class FrameModel:
         self.device, self.half, self.tile, self.tile_overlap = torch.device(device), half, tile, tile_overlap
         self.radiance = predicts_radiance(self.model)
         self.shifts = shifts
-        self._order = _pipeline_order(config)
+        self._order = order
         self._multiple: int | None = None
         self.scale = 1
 
@@ -178,12 +190,23 @@ class FrameModel:
         return out[..., : height * scale, : width * scale]
 
 
+def _check_options(device: str, tile: int | None, tile_overlap: int, shifts: int) -> None:
+    """Raises ValueError as `FrameModel` says."""
+    if not 1 <= shifts <= MOST_SHIFTS or (shifts > 1 and tile is not None):
+        raise ValueError(f"shifts must be from 1 to {MOST_SHIFTS}, and 1 with tiles: got shifts={shifts}, tile={tile}")
+    if tile is not None and tile < SMALLEST_TILE:
+        raise ValueError(f"tile must be {SMALLEST_TILE} pixels at least, got {tile}: smaller ones take for ever")
+    check_device(device)
+    if tile is not None and not 0 <= tile_overlap < tile / 2:
+        raise ValueError(f"tiles of {tile} pixels can overlap by less than half of that, not by {tile_overlap}")
+
+
 def shift_positions(number: int) -> list[tuple[int, int]]:
     """Up to 16 places (down, right) within `SHIFT_REACH` pixels: four in a row have all phases of a stride of 2."""
     return [(5 * i % SHIFT_REACH, (3 * i + i // 2) % SHIFT_REACH) for i in range(number)]
 
 
-def _pipeline_order(config: Config) -> str:
+def pipeline_order(config: Config) -> str:
     """The channel order in which the config's pipeline loads images: the network may have been trained on it."""
     for name in ("test_dataloader", "val_dataloader", "train_dataloader"):
         loaders = config.get(name) or []

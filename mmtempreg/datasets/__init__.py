@@ -6,7 +6,7 @@ from .clips import ClipDataset, ClipEntry, find_clips, read_clip_list, write_cli
 from .hdr_clips import HDRClipDataset
 from .hdr_images import HDRImageDataset, HDRPanDataset, read_hdr
 from .in_memory import InMemoryDataset
-from .photograph_twice import PhotographRadianceTwice, PhotographTwice
+from .photograph_twice import PhotographRadianceTwice, PhotographTwice, TwoFrames
 from .photographs import PhotographDataset
 from .procedural_hdr import ProceduralHDRDataset
 
@@ -23,6 +23,7 @@ __all__ = [
     "PhotographRadianceTwice",
     "PhotographTwice",
     "ProceduralHDRDataset",
+    "TwoFrames",
     "find_clips",
     "read_clip_list",
     "read_hdr",

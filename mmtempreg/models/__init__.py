@@ -4,6 +4,7 @@ from .anti_aliasing import AntiAliasedModel
 from .blind_consistency import BlindConsistencyModel, BlindConsistencyNet
 from .colorization import ColorizationCNN, ColorizationModel, ColorizationVGG
 from .hdr import HDRCNN, HDRDataPreprocessor, HDRReconstructionModel, num_variables
+from .network_of_file import NetworkOfFile
 from .siamese import SiameseEditModel
 
 __all__ = [
@@ -16,6 +17,7 @@ __all__ = [
     "ColorizationVGG",
     "HDRDataPreprocessor",
     "HDRReconstructionModel",
+    "NetworkOfFile",
     "SiameseEditModel",
     "num_variables",
 ]

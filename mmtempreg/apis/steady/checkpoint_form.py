@@ -1,0 +1,152 @@
+"""Checkpoints of any training code: the weights of a network found in them, and others put in their place."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, MutableMapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ...atomic_write import replace_when_written
+from ...checkpoints import check_finite, read_checkpoint
+
+CONTAINERS = ("state_dict", "params_ema", "params", "model_state_dict", "model", "net", "generator", "weights")
+"""Where training codes keep the weights in what they save; the first that fits is taken."""
+
+PREFIXES = ("", "module.", "generator.", "module.generator.", "generator_ema.")
+"""What may stand before a network's own keys; the first that fits is taken, and others that a file has after them."""
+
+OF_TRAINING = ("optimizer", "optim_wrapper", "optimizers", "param_schedulers", "lr_scheduler", "message_hub")
+"""What belongs to weights that are replaced."""
+
+
+@dataclass
+class CheckpointForm:
+    """A checkpoint as it came, and where in it the network's weights are.
+
+    Attributes:
+        path: Of the file.
+        holds: What the file holds.
+        container: Key of the weights in it; None: it is them.
+        prefix: What stands before the network's own keys.
+        keys: The network's own.
+    """
+
+    path: Path
+    holds: dict[str, Any]
+    container: str | None
+    prefix: str
+    keys: tuple[str, ...]
+
+    @property
+    def state(self) -> MutableMapping[str, Any]:
+        """The mapping that holds the weights."""
+        return self.holds if self.container is None else self.holds[self.container]
+
+    def weights(self) -> dict[str, Tensor]:
+        """The network's weights by its own keys."""
+        return {key: self.state[self.prefix + key] for key in self.keys}
+
+    def note(self) -> str:
+        """Where they were found."""
+        where = f"{self.path}" if self.container is None else f"{self.container!r} of {self.path}"
+        return f"weights: {where}{f', keys without {self.prefix!r}' if self.prefix else ''}"
+
+    def write(self, weights: Mapping[str, Tensor], out: str | Path, metadata: Mapping[str, Any] | None = None) -> None:
+        """Writes the same checkpoint with other weights, each of the type of number that it had.
+
+        The state of an optimiser goes, as it is that of other weights.
+
+        Args:
+            weights: By the network's own keys.
+            out: The file.
+            metadata: What is told of modules by their name in the network (`checkpoints.ANTI_ALIASING`).
+        """
+        state = self.state
+        before = dict(state)
+        for key in self.keys:
+            state[self.prefix + key] = weights[key].to(before[self.prefix + key].dtype).cpu()
+        kept = {name: value for name, value in self.holds.items() if self.container is None or name not in OF_TRAINING}
+        if self.container is None:
+            kept = state  # type: ignore[assignment]  # an OrderedDict may have metadata
+        if metadata:
+            known = dict(getattr(state, "_metadata", {}))
+            for name, about in metadata.items():
+                place = f"{self.prefix}{name}".rstrip(".")
+                known[place] = {**known.get(place, {}), **about}
+            state = _with_metadata(state, known)
+            kept = state if self.container is None else {**kept, self.container: state}  # type: ignore[assignment]
+        with replace_when_written(out) as partial:
+            if Path(out).suffix == ".safetensors":
+                from safetensors.torch import save_file
+
+                save_file({name: value.contiguous() for name, value in state.items()}, str(partial))
+            else:
+                torch.save(kept, partial)
+
+
+def _with_metadata(state: Mapping[str, Any], metadata: dict[str, Any]) -> Any:
+    from collections import OrderedDict
+
+    told: Any = OrderedDict(state)
+    told._metadata = OrderedDict(metadata)
+    return told
+
+
+def read_form(path: str | Path, expected: Mapping[str, Tensor]) -> CheckpointForm:
+    """Finds the weights of a network in a checkpoint.
+
+    Args:
+        path: A file that `torch.save` wrote, or .safetensors.
+        expected: The network's state dict: its keys and shapes.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        ValueError: If it cannot be read, or has no weights that fit: what comes nearest is told.
+    """
+    holds = _read(path)
+    nearest: tuple[int, str] = (-1, "")
+    for container, state in _containers(holds):
+        for prefix in _prefixes(state, next(iter(expected))):
+            missing = [key for key in expected if prefix + key not in state]
+            other = [key for key in expected if key not in missing and state[prefix + key].shape != expected[key].shape]
+            if not missing and not other:
+                form = CheckpointForm(Path(path), holds, container, prefix, tuple(expected))
+                check_finite(form.weights(), path)
+                return form
+            fits = len(expected) - len(missing) - len(other)
+            first = (missing or other)[0]
+            if fits > nearest[0]:
+                lacks = "is not there" if missing else f"has shape {tuple(state[prefix + first].shape)}"
+                nearest = fits, f"{fits} of {len(expected)} weights fit, and {prefix + first} {lacks}"
+    raise ValueError(
+        f"{path} is of another network: {nearest[1] or 'it holds no weights'} (are the network's options right?)"
+    )
+
+
+def _read(path: str | Path) -> dict[str, Any]:
+    if Path(path).suffix == ".safetensors":
+        if not Path(path).exists():
+            raise FileNotFoundError(f"there is no checkpoint {path}")
+        from safetensors.torch import load_file
+
+        return load_file(str(path))
+    return read_checkpoint(path)
+
+
+def _containers(holds: Mapping[str, Any]) -> Iterator[tuple[str | None, Mapping[str, Tensor]]]:
+    """Mappings in a checkpoint that have weights, with their key."""
+    for name in CONTAINERS:
+        if isinstance(holds.get(name), Mapping):
+            yield name, holds[name]
+    if any(isinstance(value, Tensor) for value in holds.values()):
+        yield None, holds
+
+
+def _prefixes(state: Mapping[str, Any], key: str) -> list[str]:
+    """What stands before a key in a state dict."""
+    found = [name.removesuffix(key) for name in state if name == key or name.endswith(f".{key}")]
+    return sorted(found, key=lambda prefix: PREFIXES.index(prefix) if prefix in PREFIXES else len(PREFIXES)) or [""]

@@ -1,0 +1,335 @@
+"""One call: a network, its weights and photographs in; the same network out, steady."""
+
+from __future__ import annotations
+
+import json
+import math
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from mmengine.dist import is_main_process
+from mmengine.registry import init_default_scope
+from torch import Tensor
+
+from ...atomic_write import replace_when_written
+from ...datasets.photograph_twice import degraded
+from ...meters import DetailMeter
+from ..blend import blend_weights
+from ..equivariance import find_images, measure_image_equivariance, read_display
+from ..flicker_causes import FlickerCauses, find_flicker_causes, smallest_crop
+from ..frame_model import FrameModel
+from .network import Network, read_network
+from .pictures import Camera, MovingPicture, moving_pictures
+from .quality import Quality, QualityMeter, steadier
+from .recipe import SENSOR_NOISE, Recipe
+from .training import Length, train
+
+STRENGTHS = (0.25, 0.5, 0.75, 1.0)
+"""How far from the network as it came to the fine-tuned one: what is measured and chosen from."""
+
+CROPS = (96, 128, 192, 256)
+"""Edges of crops in pixels of the scene, of which the smallest is taken that the network takes."""
+
+INVENTS = 0.85
+"""A network of whose detail less is left in the mean over shifts than this part invents it."""
+
+NOTICEABLE = 0.95
+"""Flickering more than this many times as much as before is no improvement."""
+
+MOST_CLIPS = 12
+FEWEST_IMAGES = 10
+
+
+@dataclass
+class Steady:
+    """What `make_steady` did.
+
+    Attributes:
+        out: The checkpoint that was written; None: nothing improved, and there is none.
+        strength: Of the blend between the network as it came and the fine-tuned one.
+        before, after: Of the network as it came, and of what was chosen.
+        tried: Strength -> quality.
+        equivariance: EQ in dB before and after.
+        ratio: How many times as much it flickers as before.
+        invents: Whether it was taken as a network that invents detail.
+        iterations: Of the fine-tuning.
+        notes: What was found out on the way.
+        words: What was done, in a sentence.
+    """
+
+    out: Path | None
+    strength: float
+    before: Quality
+    after: Quality
+    tried: dict[float, Quality]
+    equivariance: tuple[float, float]
+    ratio: float
+    invents: bool
+    iterations: int
+    notes: list[str] = field(default_factory=list)
+    words: str = ""
+
+    @property
+    def improved(self) -> bool:
+        """Whether there is a network that flickers less."""
+        return self.out is not None
+
+
+def make_steady(
+    network: str,
+    checkpoint: str | Path,
+    images: str | Path,
+    out: str | Path,
+    *,
+    work_dir: str | Path,
+    network_options: Mapping[str, Any] | None = None,
+    value_range: str | None = None,
+    order: str | None = None,
+    config_options: Mapping[str, Any] | None = None,
+    degrade: Sequence[Mapping[str, Any]] | None = None,
+    minutes: float = 10.0,
+    iterations: int | None = None,
+    min_detail: float = 0.9,
+    invents: bool | None = None,
+    anti_alias: bool = False,
+    alpha: float | None = None,
+    seed: int = 0,
+    device: str | None = None,
+    launcher: str = "none",
+    report: Callable[[str], None] = lambda text: None,
+) -> Steady:
+    """Fine-tunes a network so that it flickers less, chooses how strongly, and writes its checkpoint.
+
+    No ground truth is needed: the network as it came is the teacher. A fifth of the photographs is held out, moves, and
+    says what came of it. Of the networks between before and after, the one that flickers least is chosen among those
+    that keep `min_detail` of the detail and, where the scene is known to be what is to be predicted, lose no more than
+    0.1 dB of PSNR. If none flickers less by more than chance, nothing is written.
+
+    Args:
+        network: Path of a config of MMagic, or `file.py:Name` of any `nn.Module`.
+        checkpoint: Its weights, in the form of any training code: what is written has the same.
+        images: Folder of photographs.
+        out: The checkpoint that is written.
+        work_dir: Of the training; what was begun there with the same arguments goes on.
+        network_options, value_range, order: As of `read_network`.
+        config_options: What differs from the config.
+        degrade: Configs of transforms that make what the network sees of the scene; None: noise of up to 2 levels. What
+            is enlarged by the network is reduced as much.
+        minutes: How long it may take, all in all.
+        iterations: Of the fine-tuning; None: what `minutes` allow.
+        min_detail: What must be kept of the detail.
+        invents: Whether the network invents detail; None: found out.
+        anti_alias: Anti-alias its strides too: the checkpoint belongs to another forward then.
+        alpha: Strength of the regularisation; None: of the recipe.
+        seed: Of all random numbers.
+        device: Where it is measured; None: a GPU if there is one. Training takes what MMEngine finds.
+        launcher: As in MMagic's tools, for training on several processes.
+        report: Is told what is going on, a line at a time.
+
+    Raises:
+        FileNotFoundError, ValueError, TypeError: If an argument is not there or out of range, or does not fit others.
+    """
+    started = time.monotonic()
+    device = device or ("cuda" if torch.cuda.is_available() else "cpu")
+    out, folder = Path(out), Path(work_dir)
+    training, held_out = _split(images, seed)
+    steps = [dict(step) for step in (degrade if degrade is not None else [SENSOR_NOISE])]
+    found = read_network(
+        network,
+        checkpoint,
+        _crops(held_out[:4], _camera(steps, 1)),
+        network_options,
+        value_range,
+        order,
+        config_options,
+    )
+    camera = _camera(steps, found.scale)
+    has_truth = degrade is not None or found.scale > 1
+    for note in found.found:
+        report(note)
+    before = found.build().to(device)
+    frames = FrameModel.of_model(before, found.order, device)
+    judge = QualityMeter(_pictures(frames, held_out, camera, minutes), found.domain, has_truth)
+    first = judge.measure(frames)
+    eq_before = _equivariance(frames, held_out)
+    if invents is None:
+        kept = _kept_by_mean(frames, judge)
+        invents = kept < INVENTS
+        report(
+            f"the mean of what it predicts from 4 places of the pixel grid has {kept:.2f} of its detail: it "
+            + ("invents detail, and what a blur would win is compared otherwise" if invents else "reconstructs")
+        )
+    causes = _causes(frames, held_out, degrade)
+    if causes is not None and not anti_alias:
+        report(causes)
+    recipe = Recipe(
+        invents,
+        alpha if alpha is not None else (0.5 if invents else 0.8),
+        2e-4 if invents else 1e-4,
+        _crop(found, device),
+        4 if found.scale > 1 else 8,
+        anti_alias,
+        steps,
+        seed,
+    )
+    length = Length(iterations, started + 60 * 0.75 * minutes)
+    trained, done, strides = train(found, recipe, (Path(images), training), folder, length, launcher, report)
+    tried = {}
+    student = found.build(anti_alias).to(device) if anti_alias else before
+    for strength in STRENGTHS:
+        found.load(student, blend_weights(found.form.weights(), trained, strength))
+        tried[strength] = judge.measure(FrameModel.of_model(student, found.order, device))
+    chosen = choose(first, tried, min_detail)
+    best = tried[chosen] if chosen else first
+    weights = blend_weights(found.form.weights(), trained, chosen or 0.0)
+    found.load(student, weights)
+    eq = _equivariance(FrameModel.of_model(student, found.order, device), held_out) if chosen else eq_before
+    ratio = steadier(first, best)[0] if chosen else 1.0
+    result = Steady(
+        out if chosen else None, chosen or 0.0, first, best, tried, (eq_before, eq), ratio, invents, done, found.found
+    )
+    result.words = in_words(result, min_detail)
+    if is_main_process():
+        if chosen:
+            found.form.write(weights, out, strides)
+        with replace_when_written(folder / "steady.json") as partial:
+            partial.write_text(json.dumps(asdict(result), indent=2, default=str))
+    return result
+
+
+def choose(before: Quality, tried: Mapping[float, Quality], min_detail: float) -> float | None:
+    """The strength of least flicker that keeps enough detail and PSNR; None if none flickers less than before.
+
+    Less counts beyond chance: F falls by a twentieth at least, and by more than two standard errors over clips.
+    """
+    better = {}
+    for strength, quality in tried.items():
+        ratio, upper = steadier(before, quality)
+        sharp = quality.kept >= min_detail and quality.true_detail >= min_detail * before.true_detail
+        right = math.isnan(before.psnr) or quality.psnr >= before.psnr - 0.1
+        if sharp and right and ratio <= NOTICEABLE and upper < 1:
+            better[strength] = ratio
+    return min(better, key=lambda strength: better[strength], default=None)
+
+
+def in_words(result: Steady, min_detail: float) -> str:
+    """What was done, in a sentence or two."""
+    if not result.improved:
+        lowest = min(result.tried, key=lambda strength: steadier(result.before, result.tried[strength])[0])
+        ratio, kept = steadier(result.before, result.tried[lowest])[0], result.tried[lowest].kept
+        if ratio > NOTICEABLE:
+            return "Nothing flickers less than the network as it came by more than chance. No checkpoint was written."
+        return (
+            f"Nothing flickers less and keeps {min_detail:g} of the detail: at strength {lowest:g} it flickers "
+            f"{1 / ratio:.1f} times less and keeps {kept:.2f}. No checkpoint was written; --min-detail allows more."
+        )
+    after = result.after
+    where = (
+        f"{after.psnr - result.before.psnr:+.2f} dB to the scene"
+        if not math.isnan(after.psnr)
+        else f"{after.distance:.1f} dB from what it predicted before"
+    )
+    return f"It flickers {1 / result.ratio:.1f} times less, keeps {after.kept:.2f} of the detail, and is {where}."
+
+
+def _split(images: str | Path, seed: int) -> tuple[list[Path], list[Path]]:
+    """Photographs to train on and those held out, a fifth.
+
+    Raises:
+        FileNotFoundError: If there is no such folder.
+        ValueError: If it has too few.
+    """
+    files = find_images(images)
+    if len(files) < FEWEST_IMAGES:
+        raise ValueError(f"{images} has {len(files)} images: {FEWEST_IMAGES} are needed at least, 100 are better")
+    order = np.random.default_rng(seed).permutation(len(files))
+    number = max(2, len(files) // 5)
+    return [files[i] for i in sorted(order[number:])], [files[i] for i in order[:number]]
+
+
+def _crops(files: Sequence[Path], camera: Camera, edge: int = 96) -> list[tuple[Tensor, Tensor]]:
+    """What a network sees of the middle of photographs, and that."""
+    still = moving_pictures(files, camera, edge, num_frames=1)
+    return [(picture.seen[0], picture.truth[0]) for picture in still]
+
+
+def _camera(steps: Sequence[Mapping[str, Any]], scale: int) -> Camera:
+    from mmcv.transforms import Compose
+
+    init_default_scope("mmagic")
+    return partial(degraded, steps=Compose([dict(step) for step in steps]), scale=scale)
+
+
+def _pictures(frames: FrameModel, files: Sequence[Path], camera: Camera, minutes: float) -> list[MovingPicture]:
+    """Moving photographs, as many as can be measured in a tenth of the time: five networks see them."""
+    trial = next(iter(moving_pictures(files[:1], camera, num_frames=2)))
+    frames(trial.seen[:1])
+    started = time.perf_counter()
+    frames(trial.seen[:1])
+    seconds = (time.perf_counter() - started) * (2 + len(STRENGTHS)) * 8
+    number = max(4, min(MOST_CLIPS, int(6 * minutes / seconds)))
+    return list(moving_pictures(files[:number], camera))
+
+
+def _kept_by_mean(frames: FrameModel, judge: QualityMeter) -> float:
+    """What is left of the detail in the mean over 4 whole-pixel shifts."""
+    meter = DetailMeter()
+    for picture in judge.pictures[:4]:
+        seen = picture.seen[:1]
+        alone = judge.domain.convert(frames(seen))
+        frames.shifts = 4
+        try:
+            mean = judge.domain.convert(frames(seen))
+        finally:
+            frames.shifts = 1
+        meter.update(mean[0], alone[0])
+    return DetailMeter.value(meter.finish())
+
+
+def _equivariance(frames: FrameModel, files: Sequence[Path]) -> float:
+    return measure_image_equivariance(frames, files[:4], crop=128, num_transforms=1)["EQ"]
+
+
+def _causes(frames: FrameModel, files: Sequence[Path], degrade: Any) -> str | None:
+    """What a look for causes says to somebody who has a choice: None if strides are not it."""
+    shifts = (1, 2, 4)
+    needed = smallest_crop(shifts) + max(shifts)
+    large = [path for path in files[:4] if min(read_display(path).shape[-2:]) >= needed]
+    try:
+        causes: FlickerCauses = find_flicker_causes(frames, large, 128, shifts, stages=False)
+    except ValueError:
+        return None
+    if not causes.strides_to_blame:
+        return None
+    return (
+        f"{causes.verdict()} --anti-alias does it here: the network must be run with its strides anti-aliased then "
+        "(docs/anti_aliasing.md)."
+    )
+
+
+def _crop(network: Network, device: str) -> int:
+    """The smallest edge of `CROPS` that the network takes in training.
+
+    Raises:
+        ValueError: If it takes none.
+    """
+    model = network.build().to(device)
+    failure: Exception | None = None
+    for edge in CROPS:
+        small = edge // network.scale
+        if small * network.scale != edge:
+            continue
+        try:
+            with torch.no_grad():
+                model.forward_tensor(torch.rand(2, 3, small, small, device=device), None)
+        except (RuntimeError, ValueError, AssertionError) as error:
+            failure = error
+        else:
+            return edge
+    raise ValueError(f"the network takes no crops of {CROPS} pixels") from failure

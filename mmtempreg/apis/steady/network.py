@@ -1,0 +1,243 @@
+"""The network to be made steady, of a MMagic config or of a Python file, as one kind of thing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from mmengine.config import Config
+from mmengine.registry import init_default_scope
+from torch import Tensor
+
+from ...config_tools import plain, read_config, stock_model_config, type_name
+from ...models.anti_aliasing import without_anti_aliasing
+from .checkpoint_form import CheckpointForm, read_form
+
+RANGES = {"0..1": (0.0, 1.0), "0..255": (0.0, 255.0), "-1..1": (-1.0, 1.0)}
+"""Black and white as a network sees and gives them."""
+
+GANS = ("SRGAN", "ESRGAN", "RealESRGAN", "DeblurGanV2")
+
+
+@dataclass
+class Network:
+    """A network with its weights.
+
+    Attributes:
+        model: Config of a stock model of MMagic that runs it.
+        prefix: Of its keys in that model's state dict.
+        form: Its checkpoint.
+        domain: In what its predictions are compared (`meters.DOMAINS`).
+        order: Channel order of the images that its pipeline loads.
+        scale: How many times as large a picture as it sees it gives.
+        found: What was found out, for people.
+    """
+
+    model: dict[str, Any]
+    prefix: str
+    form: CheckpointForm
+    domain: str = "rgb"
+    order: str = "RGB"
+    scale: int = 1
+    found: list[str] = field(default_factory=list)
+
+    def build(self, anti_aliased: bool = False) -> Any:
+        """The model with its weights, ready for inference; with anti-aliased strides if wanted."""
+        from mmagic.registry import MODELS
+
+        init_default_scope("mmagic")
+        model: Any = MODELS.build(dict(type="AntiAliasedModel", model=self.model) if anti_aliased else self.model)
+        self.load(model, self.form.weights())
+        return model.eval()
+
+    def load(self, model: Any, weights: Mapping[str, Tensor]) -> None:
+        """Gives a model weights by the network's own keys."""
+        model.load_state_dict({self.prefix + key: value for key, value in weights.items()}, strict=False)
+
+    def weights(self, model: Any) -> dict[str, Tensor]:
+        """The network's weights in a model, by its own keys."""
+        state = model.state_dict()
+        return {key: state[self.prefix + key].detach().cpu().clone() for key in self.form.keys}
+
+    def config(self) -> Config:
+        """A config of MMagic with which tools run it."""
+        step = dict(type="LoadImageFromFile", key="img", channel_order=self.order.lower())
+        dataset = dict(type="BasicImageDataset", pipeline=[step])
+        return Config(dict(default_scope="mmagic", model=self.model, test_dataloader=dict(dataset=dataset)))
+
+
+def is_file_of_network(text: str) -> bool:
+    """Whether NETWORK is `file.py:Name`, and not a config."""
+    path, colon, name = text.rpartition(":")
+    return bool(colon) and path.endswith(".py") and name.isidentifier()
+
+
+def read_network(
+    network: str,
+    checkpoint: str | Path,
+    pictures: Sequence[tuple[Tensor, Tensor]],
+    options: Mapping[str, Any] | None = None,
+    value_range: str | None = None,
+    order: str | None = None,
+    config_options: Mapping[str, Any] | None = None,
+) -> Network:
+    """The network that NETWORK and CHECKPOINT name.
+
+    Args:
+        network: Path of a config of MMagic, or `file.py:Name`.
+        checkpoint: Its weights, in the form of any training code.
+        pictures: Some crops of what it sees of a scene, and of the scene, (3, H, W) RGB in [0, 1]: to find out what it
+            takes and gives.
+        options: Arguments of `Name`.
+        value_range: A name of `RANGES`; None: found out. Of a config: as it says.
+        order: 'RGB' or 'BGR'; likewise.
+        config_options: What differs from the config.
+
+    Raises:
+        FileNotFoundError, ValueError, TypeError: If one is not there or of another kind than it should be, or options
+            are of the other kind of network.
+    """
+    init_default_scope("mmagic")
+    if is_file_of_network(network):
+        if config_options:
+            raise ValueError(f"--cfg-options are of a config, and {network} is none: give --network-options")
+        return _of_file(network, checkpoint, pictures, dict(options or {}), value_range, order)
+    given = dict(network_options=options, range=value_range, order=order)
+    if wrong := [name for name, value in given.items() if value]:
+        raise ValueError(f"--{wrong[0].replace('_', '-')} is for a network of a Python file: the config says it")
+    return _of_config(network, checkpoint, pictures, config_options)
+
+
+def _of_config(path: str, checkpoint: str | Path, pictures: Sequence[tuple[Tensor, Tensor]], options: Any) -> Network:
+    from mmagic.registry import MODELS
+
+    from ...models.siamese import SiameseEditModel
+    from ...models.siamese.families import EditFamily, family_of
+
+    config = read_config(path, options)
+    model = plain(without_anti_aliasing(stock_model_config(config)))
+    name = type_name(model)
+    if name in GANS:
+        # itself as teacher needs no discriminator
+        generator, preprocessor = model["generator"], model.get("data_preprocessor")
+        model = dict(type="BaseEditModel", generator=generator, pixel_loss=dict(type="L1Loss"))
+        model |= dict(data_preprocessor=preprocessor) if preprocessor else {}
+    kind = MODELS.get(name if name in GANS else model["type"]) if isinstance(model["type"], str) else model["type"]
+    kind = MODELS.get("BaseEditModel") if name in GANS else kind
+    if kind is None or family_of(kind) is not EditFamily:
+        raise TypeError(
+            f"{path}: a {name} has more to be trained than a network that maps an image; wrap its config by hand "
+            f"({SiameseEditModel.__name__}, docs/use_your_own_config.md)"
+        )
+    built: Any = MODELS.build(dict(model))
+    form = read_form(checkpoint, built.generator.state_dict())
+    domain = "log" if hasattr(built.data_preprocessor, "destruct_radiance") else "rgb"
+    domain = "ab" if name == "ColorizationModel" else domain
+    from ..frame_model import pipeline_order
+
+    made = Network(model, "generator.", form, domain, pipeline_order(config), found=[form.note()])
+    made.load(built, form.weights())
+    made.scale = _scale(built.eval(), pictures[0][0])
+    return made
+
+
+def _of_file(
+    text: str,
+    checkpoint: str | Path,
+    pictures: Sequence[tuple[Tensor, Tensor]],
+    options: dict[str, Any],
+    value_range: str | None,
+    order: str | None,
+) -> Network:
+    from ...models.network_of_file import NetworkOfFile
+
+    file, _, name = text.rpartition(":")
+    generator = dict(type="NetworkOfFile", file=str(Path(file).resolve()), name=name)
+    generator |= dict(options=options) if options else {}
+    network = NetworkOfFile(file, name, options)
+    form = read_form(checkpoint, network.state_dict())
+    network.load_state_dict(form.weights())
+    tried = _tries(network.eval(), pictures, [value_range] if value_range else list(RANGES), order)
+    best = _likeliest(tried)
+    found = [form.note()]
+    if value_range is None:
+        found.append(_clear("range", best[0], {key[0]: value for key, value in tried.items() if key[1] == best[1]}))
+    if order is None:
+        found.append(_clear("order", best[1], {key[1]: value for key, value in tried.items() if key[0] == best[0]}))
+    if best[0] != "0..1":
+        generator |= dict(value_range=RANGES[best[0]])
+    preprocessor = dict(type="DataPreprocessor", mean=[0.0] * 3, std=[255.0] * 3, output_channel_order=best[1])
+    model = dict(
+        type="BaseEditModel", generator=generator, pixel_loss=dict(type="MSELoss"), data_preprocessor=preprocessor
+    )
+    made = Network(model, "generator.", form, found=found)
+    made.scale = _scale(made.build(), pictures[0][0])
+    return made
+
+
+def _scale(model: Any, picture: Tensor) -> int:
+    """How many times as large a model's pictures are, found out by running it.
+
+    Raises:
+        ValueError: If it takes no RGB picture, or gives none of a whole multiple of its size.
+    """
+    from ..frame_model import FrameModel
+
+    frames = FrameModel.of_model(model)
+    with torch.no_grad():
+        out = frames(picture[None])
+    if out.shape[1] != 3:
+        raise ValueError(f"the network gives {out.shape[1]} channels; RGB pictures are needed")
+    return frames.scale
+
+
+def _tries(
+    network: torch.nn.Module, pictures: Sequence[tuple[Tensor, Tensor]], ranges: Sequence[str], order: str | None
+) -> dict[tuple[str, str], float]:
+    """PSNR between scenes and what a network makes of them, for each range and order that it may want.
+
+    A network that restores or enhances leaves a picture recognisable if it gets what it expects.
+
+    Raises:
+        ValueError: If it takes no (N, 3, H, W), or gives no such picture.
+    """
+    tried = {}
+    for name in ranges:
+        black, white = RANGES[name]
+        for channels in [order] if order else ["RGB", "BGR"]:
+            errors = []
+            for seen, scene in pictures:
+                x, y = (image[None] if channels == "RGB" else image[None].flip(1) for image in (seen, scene))
+                with torch.no_grad():
+                    out = network(x * (white - black) + black)
+                if not isinstance(out, Tensor) or out.ndim != 4 or out.shape[1] != 3:
+                    what = tuple(out.shape) if isinstance(out, Tensor) else type(out).__name__
+                    raise ValueError(f"the network gives {what} for (1, 3, H, W): a picture (1, 3, sH, sW) is needed")
+                shown = F.interpolate((out - black) / (white - black), y.shape[-2:], mode="area")
+                errors.append((shown - y).square().mean())
+            tried[name, channels] = float(-10 * torch.stack(errors).mean().log10())
+    return tried
+
+
+CLEARLY = 3.0
+"""dB that a range or an order that is unusual must be ahead by."""
+
+
+def _likeliest(tried: Mapping[tuple[str, str], float]) -> tuple[str, str]:
+    """The first range and order, unless another one is ahead clearly: each comes before those that are less usual."""
+    best = next(iter(tried))
+    for key, value in tried.items():
+        if value > tried[best] + CLEARLY:
+            best = key
+    return best
+
+
+def _clear(what: str, best: Any, tried: Mapping[Any, float]) -> str:
+    others = [value for key, value in tried.items() if key != best]
+    if others and tried[best] - max(others) < CLEARLY:
+        return f"{what}: {best}, a guess (another would fit as well): give --{what} if it is wrong"
+    return f"{what}: {best}, found by trying"

@@ -1,0 +1,123 @@
+"""What a network makes of moving photographs: flicker, detail, and how far that is from what it made before."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ...functional import inverse_camera_curve, saturation_mask
+from ...meters import DOMAINS, DetailMeter, FlickerMeter, PSNRMeter, TrueDetailMeter, add_sums
+from .pictures import MovingPicture
+
+Predict = Callable[[Tensor], Tensor]
+MEAN_CAMERA = (0.9, 0.6)
+"""Exponent and shoulder of the curve by which display values of a photograph are taken as light."""
+
+
+@dataclass(frozen=True)
+class Quality:
+    """Measures over all clips.
+
+    Attributes:
+        flickers: F of each clip.
+        flicker: F of all, along the exact motion.
+        detail: K to the scene.
+        kept: K to the predictions of the network as it came.
+        true_detail: K true, to the scene; to the network as it came if the scene is not what is to be predicted.
+        psnr: dB to the scene.
+        distance: dB between the predictions and those of the network as it came; inf of itself.
+    """
+
+    flickers: tuple[float, ...]
+    flicker: float
+    detail: float
+    kept: float
+    true_detail: float
+    psnr: float
+    distance: float
+
+
+class QualityMeter:
+    """Measures networks on the same clips; the first is the one as it came.
+
+    Args:
+        pictures: The clips.
+        domain: Name of what predictions are compared in (`meters.DOMAINS`).
+        has_truth: Whether the scene is what is to be predicted.
+    """
+
+    def __init__(self, pictures: Sequence[MovingPicture], domain: str, has_truth: bool) -> None:
+        self.pictures, self.domain, self.has_truth = pictures, DOMAINS[domain], has_truth
+        self._before: list[Tensor] = []
+
+    def measure(self, predict: Predict) -> Quality:
+        """The quality of a network: a function from (N, 3, h, w) RGB in [0, 1] to what it makes of it.
+
+        Raises:
+            ValueError: If what it makes is of another size than the scene.
+        """
+        predicted = [self._predicted(predict, picture) for picture in self.pictures]
+        self._before = self._before or predicted
+        found: dict[str, list[Any]] = {name: [] for name in ("F", "K", "kept", "true", "psnr", "distance")}
+        for picture, frames, before in zip(self.pictures, predicted, self._before):
+            scene = self.domain.convert(self._radiance(picture.truth))
+            mask = saturation_mask(picture.truth) if self.domain.radiance else None
+            meters = dict(
+                F=(FlickerMeter(), scene),
+                K=(DetailMeter(), scene),
+                kept=(DetailMeter(), before),
+                true=(TrueDetailMeter(), scene if self.has_truth else before),
+                psnr=(PSNRMeter(), scene),
+                distance=(PSNRMeter(), before),
+            )
+            for name, (meter, target) in meters.items():
+                for number, frame in enumerate(frames):
+                    weight = None if mask is None else mask[number]
+                    motion = dict(motion=picture.motion if number else None) if meter.needs_motion else {}
+                    meter.update(frame, target[number], weight, **motion)  # type: ignore[arg-type]
+                found[name].append(meter.finish())
+        pooled = {name: _pooled(sums) for name, sums in found.items()}
+        return Quality(
+            tuple(FlickerMeter.value(sums) for sums in found["F"]),
+            FlickerMeter.value(pooled["F"]),
+            DetailMeter.value(pooled["K"]),
+            DetailMeter.value(pooled["kept"]),
+            TrueDetailMeter.value(pooled["true"]),
+            PSNRMeter.value(pooled["psnr"]) if self.has_truth else math.nan,
+            PSNRMeter.value(pooled["distance"]),
+        )
+
+    def _predicted(self, predict: Predict, picture: MovingPicture) -> Tensor:
+        frames = torch.cat([predict(frame) for frame in picture.seen.split(1)])
+        if frames.shape[-2:] != picture.truth.shape[-2:]:
+            sizes = " and ".join(f"{image.shape[-1]}x{image.shape[-2]}" for image in (frames, picture.truth))
+            raise ValueError(f"predictions and scenes are {sizes}: is the scale right?")
+        return self.domain.convert(frames)
+
+    def _radiance(self, scene: Tensor) -> Tensor:
+        return inverse_camera_curve(scene, *MEAN_CAMERA) if self.domain.radiance else scene
+
+
+def _pooled(parts: Sequence[tuple[float, ...]]) -> tuple[float, ...]:
+    total = parts[0]
+    for part in parts[1:]:
+        total = add_sums(total, part)
+    return total
+
+
+def steadier(before: Quality, after: Quality) -> tuple[float, float]:
+    """How many times as much it flickers: the geometric mean of the ratios of F over clips, and of its upper end.
+
+    The upper end is two standard errors above the mean: what differs from clip to clip is no improvement.
+    """
+    logs = [math.log(b / a) for a, b in zip(before.flickers, after.flickers) if a > 0 and b > 0]
+    if len(logs) < 2:
+        return math.nan, math.inf
+    ratios = torch.tensor(logs, dtype=torch.float64)
+    error = float(ratios.std() / len(ratios) ** 0.5)
+    return math.exp(float(ratios.mean())), math.exp(float(ratios.mean()) + 2 * error)

@@ -1,0 +1,139 @@
+"""The training that makes a network steady: itself as teacher, and what a camera gives as the second input."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from mmengine.config import Config
+
+from ...config_tools import type_name
+from .network import Network
+
+SENSOR_NOISE: dict[str, Any] = dict(
+    type="RandomNoise",
+    keys=["img"],
+    params=dict(noise_type=["gaussian"], noise_prob=[1], gaussian_sigma=[0, 2], gaussian_gray_noise_prob=0),
+)
+"""What frames differ by if nothing else is known: noise of up to 2 of 255 levels."""
+
+SHIFT = 8
+"""Pixels of the scene that the second frame is moved by at most, and places of the grid that the teacher sees from."""
+
+PLAIN_LOSSES = ("L1Loss", "MSELoss", "CharbonnierLoss", "PSNRLoss")
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How a network is fine-tuned.
+
+    Attributes:
+        invents: Whether it invents detail, as networks do that were trained with a GAN: predictions are compared in a way
+            then that a blur does not win.
+        alpha: Strength of the regularisation.
+        rate: Learning rate, which falls to a twentieth.
+        crop: Edge of the crops of the scene in pixels.
+        batch: Crops in a batch.
+        anti_aliased: Whether its strides are.
+        steps: How what it sees is made of the scene: configs of transforms.
+        seed: Of all random numbers.
+    """
+
+    invents: bool
+    alpha: float
+    rate: float
+    crop: int
+    batch: int = 8
+    anti_aliased: bool = False
+    steps: Sequence[Mapping[str, Any]] = (SENSOR_NOISE,)
+    seed: int = 0
+
+
+def loss_distance(model: Mapping[str, Any]) -> dict[str, Any]:
+    """The distance in which predictions of a stock model are compared: that of its own loss if it is a plain one."""
+    loss = dict(model.get("pixel_loss") or {})
+    return loss if type_name(loss) in PLAIN_LOSSES else dict(type="MSELoss")
+
+
+def steady_model(network: Network, recipe: Recipe, teacher: Path) -> dict[str, Any]:
+    """The config of the wrapped model."""
+    stock = dict(network.model)
+    about: dict[str, Any] = dict(target="teacher", teacher=str(teacher), seed=recipe.seed, alpha=recipe.alpha)
+    if recipe.invents:
+        stock["pixel_loss"] = dict(type="LocalStatisticsLoss")
+        distance: dict[str, Any] = dict(type="RelativeDetailLoss", low_pass=0.0, loss_weight=3.0)
+    else:
+        about["teacher_shift"] = SHIFT
+        distance = loss_distance(stock)
+    return dict(
+        type="SiameseEditModel",
+        model=dict(type="AntiAliasedModel", model=stock) if recipe.anti_aliased else stock,
+        transform=dict(type="GivenShiftPair", margin=1.0 if recipe.invents else 4.0),
+        regularization=dict(type="TransformInvarianceLoss", distance=distance),
+        **about,
+    )
+
+
+def training_config(
+    network: Network, recipe: Recipe, images: Path, listed: Path, teacher: Path, iterations: int, optim: str
+) -> Config:
+    """A config of MMagic that trains: for `tools/train.py`, too.
+
+    Args:
+        network: What is trained.
+        recipe: How.
+        images: Folder of the photographs.
+        listed: File that names those to train on.
+        teacher: Checkpoint of the network as it came, with the keys of MMagic's model.
+        iterations: Length.
+        optim: Type of the optimiser's wrapper: in which precision.
+    """
+    frames = dict(
+        type="TwoFrames",
+        crop_size=recipe.crop,
+        scale=network.scale,
+        shift=SHIFT,
+        multiple=2 if network.domain == "ab" else 1,
+        zoom_out=0.5,
+        steps=[dict(step) for step in recipe.steps],
+    )
+    keys = dict(data_keys=["moved_img"], meta_keys=["moved_by", "moved_img_channel_order"])
+    pipeline = [
+        dict(type="Flip", keys=["gt"], flip_ratio=0.5, direction="horizontal"),
+        frames,
+        dict(type="PackInputs", **keys),
+    ]
+    hooks = ("StrictLoad", "ExactResume", "FiniteLoss", "NormEval")
+    return Config(
+        dict(
+            custom_imports=dict(imports=["mmtempreg"], allow_failed_imports=False),
+            default_scope="mmagic",
+            load_from=str(teacher),
+            model=steady_model(network, recipe, teacher),
+            train_dataloader=dict(
+                batch_size=recipe.batch,
+                num_workers=0,
+                drop_last=True,
+                sampler=dict(type="InfiniteSampler", shuffle=True),
+                dataset=dict(type="PhotographDataset", data_root=str(images), list_file=str(listed), pipeline=pipeline),
+            ),
+            train_cfg=dict(type="IterBasedTrainLoop", max_iters=iterations),
+            optim_wrapper=dict(type=optim, optimizer=dict(type="Adam", lr=recipe.rate, betas=(0.9, 0.99))),
+            param_scheduler=dict(type="LinearLR", start_factor=1.0, end_factor=0.05, end=iterations, by_epoch=False),
+            default_hooks=dict(
+                timer=dict(type="IterTimerHook"),
+                logger=dict(type="LoggerHook", interval=10),
+                param_scheduler=dict(type="ParamSchedulerHook"),
+                checkpoint=dict(
+                    type="SafeCheckpointHook", interval=max(1, iterations // 4), by_epoch=False, max_keep_ckpts=1
+                ),
+                sampler_seed=dict(type="DistSamplerSeedHook"),
+            ),
+            custom_hooks=[dict(type=f"{name}Hook") for name in hooks],
+            log_processor=dict(type="LogProcessor", window_size=10, by_epoch=False),
+            model_wrapper_cfg=dict(type="MMDistributedDataParallel", device_ids=None, broadcast_buffers=False),
+            randomness=dict(seed=recipe.seed),
+        )
+    )

@@ -1,0 +1,179 @@
+"""The fine-tuning itself: MMEngine's runner, for as long as there is time."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import shutil
+import time
+from collections.abc import Callable, Sequence
+from contextlib import redirect_stdout
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import torch
+from mmengine.config import Config
+from mmengine.dist import barrier, broadcast_object_list, is_main_process
+from mmengine.hooks import Hook
+from mmengine.runner import Runner
+from torch import Tensor
+from tqdm import tqdm
+
+from ...atomic_write import replace_when_written
+from ...checkpoints import ANTI_ALIASING, anti_aliasing_in
+from ...config_tools import config_hash
+from .network import Network
+from .recipe import Recipe, training_config
+
+FEWEST, MOST = 20, 20000
+"""Iterations that a time comes to at least and at most."""
+
+WORTH_IT = 0.8
+"""bfloat16 is taken where a step takes less than this part of one in float32."""
+
+
+@dataclass(frozen=True)
+class Length:
+    """How long is trained.
+
+    Attributes:
+        iterations: So many; None: what the time allows.
+        until: When it should be done, as of `time.monotonic`.
+    """
+
+    iterations: int | None
+    until: float
+
+
+class _Progress(Hook):
+    """Shows how far a training is."""
+
+    def before_train(self, runner: Runner) -> None:
+        self.bar = tqdm(
+            total=runner.max_iters, initial=runner.iter, unit="it", desc="fine-tuning", disable=not is_main_process()
+        )
+
+    def after_train_iter(self, runner: Runner, *args: Any, **kwargs: Any) -> None:
+        self.bar.update()
+
+    def after_train(self, runner: Runner) -> None:
+        self.bar.close()
+
+
+class _Stopwatch(Hook):
+    """Seconds of each iteration."""
+
+    def before_train(self, runner: Runner) -> None:
+        self.laps: list[float] = []
+        self.last = time.perf_counter()
+
+    def after_train_iter(self, runner: Runner, *args: Any, **kwargs: Any) -> None:
+        now = time.perf_counter()
+        self.laps.append(now - self.last)
+        self.last = now
+
+
+def train(
+    network: Network,
+    recipe: Recipe,
+    photographs: tuple[Path, Sequence[Path]],
+    folder: Path,
+    length: Length,
+    launcher: str,
+    report: Callable[[str], None],
+) -> tuple[dict[str, Tensor], int, dict[str, Any] | None]:
+    """Fine-tunes a network; a run that was begun in the folder with the same config goes on.
+
+    Args:
+        network: As it came.
+        recipe: How.
+        photographs: The folder, and those in it that are trained on.
+        folder: The work directory.
+        length: How long.
+        launcher: As in MMagic's tools.
+        report: Is told what is going on.
+
+    Returns:
+        The weights by the network's own keys, how many iterations they have, and what a state dict has to tell of the
+        strides (`checkpoints.ANTI_ALIASING`), by module.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    images, files = photographs
+    teacher, listed = folder / "before.pth", folder / "images.txt"
+    if is_main_process():
+        with replace_when_written(teacher) as partly:
+            state = {f"{network.prefix}{key}": value for key, value in network.form.weights().items()}
+            torch.save(dict(meta={}, state_dict=state), partly)
+        with replace_when_written(listed) as partly:
+            partly.write_text("".join(f"{path.relative_to(images)}\n" for path in files))
+    make = partial(training_config, network, recipe, images.resolve(), listed.resolve(), teacher.resolve())
+    iterations, optim = _planned(make, folder, length, launcher, report)
+    config = make(iterations, optim)
+    if is_main_process():
+        with replace_when_written(folder / "config.py") as partly:
+            config.dump(partly)
+    barrier()
+    runner = _runner(config, folder, launcher, resume=True)
+    runner.register_hook(_Progress())
+    try:
+        runner.train()
+    except KeyboardInterrupt:
+        report(f"stopped after {runner.iter} of {iterations} iterations: what there is is measured")
+    model: Any = runner.model.module if hasattr(runner.model, "module") else runner.model
+    told = anti_aliasing_in(model)
+    return network.weights(model), runner.iter, {"": {ANTI_ALIASING: told}} if told else None
+
+
+def _planned(
+    make: Callable[[int, str], Config], folder: Path, length: Length, launcher: str, report: Callable[[str], None]
+) -> tuple[int, str]:
+    """Iterations and the optimiser's wrapper: as they were planned in this folder, or by what a step takes here."""
+    plan, key = folder / "plan.json", config_hash(make(0, "OptimWrapper"))
+    known = json.loads(plan.read_text()) if plan.exists() else {}
+    if known.get("config") == key and length.iterations in (None, known["iterations"]):
+        report(f"goes on in {folder}: {known['iterations']} iterations in all")
+        return known["iterations"], known["optim"]
+    if is_main_process():
+        for left in (*folder.glob("iter_*.pth"), folder / "last_checkpoint"):  # of another training
+            left.unlink(missing_ok=True)
+    seconds = {optim: _seconds_per_step(make(4, optim), folder, launcher) for optim in PRECISIONS}
+    optim = PRECISIONS[seconds[PRECISIONS[1]] < WORTH_IT * seconds[PRECISIONS[0]]]
+    iterations = length.iterations or int(min(max((length.until - time.monotonic()) / seconds[optim], FEWEST), MOST))
+    decided: list[Any] = [dict(config=key, iterations=iterations, optim=optim)]
+    broadcast_object_list(decided)  # the first process's clock counts for all
+    if is_main_process():
+        with replace_when_written(plan) as partly:
+            partly.write_text(json.dumps(decided[0]))
+    report(f"{decided[0]['iterations']} iterations, {seconds[optim]:.2f} s each ({decided[0]['optim']})")
+    return decided[0]["iterations"], decided[0]["optim"]
+
+
+PRECISIONS = ("OptimWrapper", "BFloat16OptimWrapper")
+
+
+def _seconds_per_step(config: Config, folder: Path, launcher: str) -> float:
+    """What an iteration takes here."""
+    probe, watch = folder / "probe", _Stopwatch()
+    config.default_hooks.checkpoint.update(interval=1000, save_last=False)
+    runner = _runner(config, probe, launcher, resume=False)
+    runner.register_hook(watch)
+    runner.train()
+    shutil.rmtree(probe, ignore_errors=True)
+    return min(watch.laps[1:])
+
+
+def _runner(config: Config, folder: Path, launcher: str, resume: bool) -> Runner:
+    """MMEngine's runner, which logs into its files and not on the terminal."""
+    config = config.copy()
+    config.merge_from_dict(
+        dict(work_dir=str(folder), launcher=launcher, resume=resume, experiment_name=f"steady_{time.time_ns()}")
+    )
+    with open(os.devnull, "w") as nowhere, redirect_stdout(nowhere):
+        runner = Runner.from_cfg(config)
+    for handler in runner.logger.handlers:
+        if not isinstance(handler, logging.FileHandler):
+            handler.setLevel(logging.CRITICAL)
+    return runner

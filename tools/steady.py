@@ -1,0 +1,171 @@
+"""Makes a network flicker less on video: fine-tunes it on photographs, measures, and writes the same network, steady.
+
+Usage: python tools/steady.py NETWORK CHECKPOINT IMAGES --out steady.pth [--minutes 10 | --iterations N]
+       [--network-options KEY=VALUE ...] [--range {0..1,0..255,-1..1}] [--order {RGB,BGR}] [--degrade STEP ...]
+       [--min-detail 0.9] [--anti-alias] [--invents {auto,yes,no}] [--work-dir DIR] [--launcher {none,pytorch,slurm}]
+
+NETWORK is a config of MMagic, or file.py:Name, a class or function that gives any torch.nn.Module from pictures
+(N, 3, H, W) to pictures of the same size or a whole multiple. CHECKPOINT is its weights, as your training code saved
+them; what is written has the same form. IMAGES is a folder of photographs, 100 or so; no ground truth is needed: the
+network as it came is the teacher. Channel range and order of a plain network are found out by running it, and said.
+
+If its input is a degraded picture, say how that is made: --degrade noise=25, blur=1.6, jpeg=40, or a step of MMagic's
+pipelines as "RandomNoise(keys=['img'], params=dict(...))". What the network enlarges is reduced as much by itself.
+
+A fifth of the photographs is held out and moves: on these the networks between before and after are measured, and the
+steadiest is taken that keeps --min-detail of the detail. If nothing flickers less, it says so, writes no checkpoint and
+ends with status 3. Ctrl-C ends the training early and measures what there is; the same command goes on where a killed
+one stopped.
+"""
+
+from __future__ import annotations
+
+import argparse
+import ast
+import math
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mmengine.config import DictAction
+
+import mmtempreg  # noqa: F401, before MMagic is imported
+from mmtempreg.atomic_write import check_output
+from mmtempreg.command_line import COUNT, WHOLE, Parser, run, within
+
+if TYPE_CHECKING:
+    from mmtempreg.steady import Steady
+
+NOTHING_IMPROVED = 3
+"""Exit status."""
+
+
+def degradation(text: str) -> dict[str, Any]:
+    """The `type` of --degrade: noise=SIGMA, blur=SIGMA, jpeg=QUALITY, or Step(key=value, ...)."""
+    name, equals, value = text.partition("=")
+    if equals and name in SHORT:
+        try:
+            return SHORT[name](float(value))
+        except ValueError:
+            raise argparse.ArgumentTypeError(f"{text!r}: {value!r} is no number") from None
+    try:
+        call = ast.parse(text, mode="eval").body
+        if not (isinstance(call, ast.Call) and isinstance(call.func, ast.Name) and not call.args):
+            raise ValueError
+        return dict(type=call.func.id, **{str(word.arg): _literal(word.value) for word in call.keywords})
+    except (SyntaxError, ValueError):
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is none of {', '.join(f'{name}=NUMBER' for name in SHORT)}, and no Step(key=value, ...)"
+        ) from None
+
+
+def _literal(node: ast.expr) -> Any:
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "dict" and not node.args:
+        return {str(word.arg): _literal(word.value) for word in node.keywords}
+    return ast.literal_eval(node)
+
+
+SHORT = {
+    "noise": lambda sigma: dict(
+        type="RandomNoise",
+        keys=["img"],
+        params=dict(noise_type=["gaussian"], noise_prob=[1], gaussian_sigma=[sigma] * 2, gaussian_gray_noise_prob=0),
+    ),
+    "blur": lambda sigma: dict(
+        type="RandomBlur",
+        keys=["img"],
+        params=dict(
+            kernel_size=[2 * math.ceil(3 * sigma) + 1], kernel_list=["iso"], kernel_prob=[1], sigma_x=[sigma] * 2
+        ),
+    ),
+    "jpeg": lambda quality: dict(
+        type="RandomJPEGCompression", keys=["img"], params=dict(quality=[int(quality)] * 2), color_type="color"
+    ),
+}
+"""Degradations with a short name."""
+
+
+def main() -> None:
+    parser = Parser(__doc__)
+    parser.add_argument("network", metavar="NETWORK")
+    parser.add_argument("checkpoint", metavar="CHECKPOINT")
+    parser.add_argument("images", metavar="IMAGES", type=Path)
+    parser.add_argument("--out", type=Path, required=True, help="the checkpoint that is written")
+    length = parser.add_mutually_exclusive_group()
+    length.add_argument("--minutes", type=within("(0, 100000]"), default=10.0, help="all in all (default: 10)")
+    length.add_argument("--iterations", type=WHOLE, help="of the fine-tuning")
+    parser.add_argument("--network-options", nargs="+", action=DictAction, help="arguments of file.py:Name")
+    parser.add_argument("--range", choices=("0..1", "0..255", "-1..1"), help="of the network's pictures")
+    parser.add_argument("--order", choices=("RGB", "BGR"), help="of its channels")
+    parser.add_argument(
+        "--degrade", nargs="+", type=degradation, metavar="STEP", help="what makes its input of a scene"
+    )
+    parser.add_argument("--min-detail", type=within("[0, 2]"), default=0.9, help="part of the detail that is kept")
+    parser.add_argument("--invents", choices=("auto", "yes", "no"), default="auto", help="does it invent detail?")
+    parser.add_argument("--anti-alias", action="store_true", help="anti-alias its strides too (docs/anti_aliasing.md)")
+    parser.add_argument("--alpha", type=within("[0, 1]"), help="strength of the regularisation in training")
+    parser.add_argument("--seed", type=COUNT, default=0)
+    parser.add_argument("--work-dir", type=Path, help="default: work_dirs/steady_<name of --out>")
+    parser.add_argument("--launcher", choices=("none", "pytorch", "slurm", "mpi"), default="none")
+    parser.add_argument("--overwrite", action="store_true", help="replace --out if it is there")
+    parser.add_argument("--cfg-options", nargs="+", action=DictAction, help="what differs from the config")
+    run(parser, steady)
+
+
+def steady(args: argparse.Namespace) -> None:
+    """Checks what can be checked at once, makes the network steady, and tells."""
+    check_output(args.out, [args.checkpoint])
+    if args.out.exists() and not args.overwrite:
+        raise FileExistsError(f"{args.out} is there already: give another --out, or --overwrite")
+    from mmtempreg.apis import make_steady
+    from mmtempreg.tables import print_table
+
+    result = make_steady(
+        args.network,
+        args.checkpoint,
+        args.images,
+        args.out,
+        work_dir=args.work_dir or Path("work_dirs") / f"steady_{args.out.stem}",
+        network_options=args.network_options,
+        value_range=args.range,
+        order=args.order,
+        config_options=args.cfg_options,
+        degrade=args.degrade,
+        minutes=args.minutes,
+        iterations=args.iterations,
+        min_detail=args.min_detail,
+        invents=dict(auto=None, yes=True, no=False)[args.invents],
+        anti_alias=args.anti_alias,
+        alpha=args.alpha,
+        seed=args.seed,
+        launcher=args.launcher,
+        report=lambda text: print(text, flush=True),
+    )
+    print_table(*table(result))
+    print(result.words)
+    if not result.improved:
+        sys.exit(NOTHING_IMPROVED)
+    print(f"{result.out}: strength {result.strength:g} of the way from before to after the fine-tuning")
+
+
+def table(result: Steady) -> tuple[list[str], list[list[str]]]:
+    """Headings and rows: before, and all strengths."""
+    rows = [["as it came", result.before], *((f"strength {s:g}", quality) for s, quality in result.tried.items())]
+    truth = not math.isnan(result.before.psnr)
+    headings = ["", "F", "K", "K kept", "K true", *(["PSNR [dB]"] if truth else []), "to before [dB]"]
+    lines = []
+    for name, quality in rows:
+        values = [
+            quality.flicker,
+            quality.detail,
+            quality.kept,
+            quality.true_detail,
+            *([quality.psnr] if truth else []),
+        ]
+        values.append(quality.distance)
+        lines.append([name, *(f"{value:.2f}" for value in values)])
+    return headings, lines
+
+
+if __name__ == "__main__":
+    main()
