@@ -8,6 +8,7 @@ makes the second of a pair of images.)
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -87,6 +88,10 @@ class DrawnTransform:
             return f
         return sample_at(f, self._points(f), self.padding_mode, self.size)
 
+    def of_first(self, number: int) -> DrawnTransform:
+        """T of the first `number` images; only of what comes with a batch."""
+        raise NotImplementedError
+
     def valid(self, f: Tensor) -> Tensor:
         """(N, 1, h, w): 1 where all that T reads from the map `f` (N, C, h, w) lies inside it."""
         if self.padding_mode is None:
@@ -101,15 +106,25 @@ class DrawnTransform:
 
 
 class RandomTransform:
-    """Draws one T per image. Subclasses implement `sample`.
+    """Draws one T per image. Subclasses implement `sample`, or `for_batch` if T comes with the data.
 
     Attributes:
         padding_mode: What T reads outside the image; None if T moves nothing.
         whole_pixels: Whether T moves by whole pixels, and must not be applied in part.
+        pictures: Names of pictures in the data samples that the network sees: they are preprocessed as its input is.
     """
 
     padding_mode: str | None = None
     whole_pixels: bool = False
+    pictures: tuple[str, ...] = ()
+
+    def for_batch(self, data_samples: Any) -> tuple[Tensor, DrawnTransform] | None:
+        """T(x) and T of a batch, of its data samples; None: T is drawn.
+
+        Raises:
+            ValueError: If the data pipeline has not made them.
+        """
+        return None
 
     def sample(
         self, x: Tensor, generator: torch.Generator | None = None, image_range: ImageRange = ImageRange()

@@ -27,12 +27,13 @@ class GivenShiftPair(RandomTransform):
     """
 
     padding_mode = "zeros"
+    pictures = ("moved_img",)
 
     @check_arguments
     def __init__(self, margin: Pixels = 1.0) -> None:
         self.margin = margin
 
-    def of_batch(self, data_samples: Any) -> tuple[Tensor, Shift]:
+    def for_batch(self, data_samples: Any) -> tuple[Tensor, Shift]:
         """The second photographs (N, C, H, W), as the data preprocessor leaves them, and T.
 
         Raises:

@@ -159,7 +159,7 @@ def test_published_networks_learn_from_themselves(path, tmp_path):
     torch.save(dict(state_dict=stock.state_dict()), tmp_path / "teacher.pth")
     config.model.teacher = str(tmp_path / "teacher.pth")
     model = MODELS.build(config.model)
-    assert model.taught
+    assert model.teacher
     assert list(model.state_dict()) == list(stock.state_dict())
 
 

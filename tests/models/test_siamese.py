@@ -243,6 +243,7 @@ def test_one_pass_or_two_give_the_same_loss_without_batch_norm(fraction):
 def test_regularize_every_third_step_three_times_as_strongly():
     model, batch = siamese(alpha=0.8, regularize_every=3), photo_batch()
     logs = []
+    MessageHub.get_current_instance().update_info("max_iters", 6)
     for step in range(6):
         MessageHub.get_current_instance().update_info("iter", step)
         logs += train(model, [batch])
@@ -250,6 +251,40 @@ def test_regularize_every_third_step_three_times_as_strongly():
     assert ["loss_reg" in log for log in logs] == [True, False, False] * 2
     for log in logs:
         torch.testing.assert_close(log["loss"], 0.2 * log["loss_rec"] + 2.4 * log.get("loss_reg", 0))
+
+
+def test_a_run_that_would_regularise_once_is_refused():
+    hub = MessageHub.get_current_instance()
+    hub.update_info("max_iters", 20)
+    try:
+        with pytest.raises(ValueError, match=r"regularize_every=100 is more than the 20 iterations"):
+            train(siamese(regularize_every=100), [photo_batch()])
+    finally:
+        hub.update_info("max_iters", 10**6)
+
+
+class Learned(torch.nn.Module):
+    """A regularisation with a weight of its own."""
+
+    def __init__(self):
+        super().__init__()
+        self.temperature = torch.nn.Parameter(torch.ones(()))
+
+
+def test_what_would_be_ignored_is_refused():
+    MODELS.register_module(module=Learned, force=True)
+    with pytest.raises(ValueError, match=r"Learned has weights of its own \(temperature\)"):
+        siamese(regularization=dict(type="Learned"))
+    with pytest.raises(ValueError, match="comes with the batch, one for each image; num_transforms=2"):
+        siamese(transform=dict(type="GivenShiftPair"), num_transforms=2)
+    with pytest.raises(ValueError, match="motion='path'"):
+        siamese(transform=dict(type="GivenShiftPair"), motion="path")
+
+
+def test_a_transform_that_leaves_nothing_is_refused():
+    """The loss would be 0."""
+    with pytest.raises(ValueError, match="leaves nothing of crops of .* that counts"):
+        train(siamese(transform=dict(type="AffineTransformPair", translate=500.0)), [photo_batch()] * 3)
 
 
 def test_regularize_a_fraction_of_the_batch():

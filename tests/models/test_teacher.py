@@ -257,7 +257,7 @@ def test_the_mean_over_shifts_has_no_phase(scale, tmp_path):
     x, total = torch.rand(1, 3, 20, 24), 0
     for iteration in range(800):
         MessageHub.get_current_instance().update_info("iter", iteration)
-        total = total + model._taught(lambda teacher, x: teacher.generator(x), x)
+        total = total + model.teach(lambda teacher, x: teacher.generator(x), x)
     alone = OnAGrid(scale)
     picture = (alone(x) - alone(torch.zeros_like(x))).detach()
     pattern = total / 800 - picture
@@ -273,7 +273,7 @@ def test_shifts_are_a_function_of_seed_and_iteration(tmp_path):
         model = siamese(on_a_grid(), target="teacher", teacher=path, teacher_shift=7, seed=seed)
         MessageHub.get_current_instance().update_info("iter", iteration)
         torch.rand(3)  # hidden state changes nothing
-        taught = model._taught(lambda teacher, x: teacher.generator(x), x)
+        taught = model.teach(lambda teacher, x: teacher.generator(x), x)
         assert torch.equal(seen.setdefault((seed, iteration), taught), taught)
     assert not any(torch.equal(seen[0, 5], seen[other]) for other in ((0, 6), (1, 5)))
 
@@ -315,10 +315,10 @@ def test_networks_that_do_not_take_any_size(kind, shift, says, tmp_path):
     model = siamese(stock, target="teacher", teacher=saved(siamese(stock), tmp_path / "base.pth"), teacher_shift=shift)
     x = torch.rand(1, 3, 16, 16)
     if says is None:
-        assert model._taught(lambda teacher, x: teacher.generator(x), x).shape == x.shape
+        assert model.teach(lambda teacher, x: teacher.generator(x), x).shape == x.shape
         return
     with pytest.raises(ValueError, match=says):
-        model._taught(lambda teacher, x: teacher.generator(x), x)
+        model.teach(lambda teacher, x: teacher.generator(x), x)
 
 
 def test_a_shift_needs_a_teacher():

@@ -19,7 +19,6 @@ from torch import Tensor
 
 from ...atomic_write import replace_when_written
 from ...datasets.photograph_twice import degraded
-from ...meters import DetailMeter
 from ..blend import blend_weights
 from ..equivariance import find_images, measure_image_equivariance, read_display
 from ..flicker_causes import FlickerCauses, find_flicker_causes, smallest_crop
@@ -30,14 +29,17 @@ from .quality import Quality, QualityMeter, steadier
 from .recipe import SENSOR_NOISE, Recipe
 from .training import Length, train
 
-STRENGTHS = (0.25, 0.5, 0.75, 1.0)
-"""How far from the network as it came to the fine-tuned one: what is measured and chosen from."""
+TRIES = 5
+"""Strengths that are measured: the strongest that can be afforded is found by halving."""
+
+MIN_DETAIL = {False: 0.9, True: 0.8}
+"""What must be kept of the detail; of one that a network invents, which is a part of what flickers, less."""
 
 CROPS = (96, 128, 192, 256)
 """Edges of crops in pixels of the scene, of which the smallest is taken that the network takes."""
 
-INVENTS = 0.85
-"""A network of whose detail less is left in the mean over shifts than this part invents it."""
+INVENTS = 0.7
+"""A network invents detail if more than this part is not the scene's: as those do that were trained with a GAN."""
 
 NOTICEABLE = 0.95
 """Flickering more than this many times as much as before is no improvement."""
@@ -95,7 +97,7 @@ def make_steady(
     degrade: Sequence[Mapping[str, Any]] | None = None,
     minutes: float = 10.0,
     iterations: int | None = None,
-    min_detail: float = 0.9,
+    min_detail: float | None = None,
     invents: bool | None = None,
     anti_alias: bool = False,
     alpha: float | None = None,
@@ -123,7 +125,7 @@ def make_steady(
             is enlarged by the network is reduced as much.
         minutes: How long it may take, all in all.
         iterations: Of the fine-tuning; None: what `minutes` allow.
-        min_detail: What must be kept of the detail.
+        min_detail: What must be kept of the detail; None: `MIN_DETAIL`.
         invents: Whether the network invents detail; None: found out.
         anti_alias: Anti-alias its strides too: the checkpoint belongs to another forward then.
         alpha: Strength of the regularisation; None: of the recipe.
@@ -159,12 +161,9 @@ def make_steady(
     first = judge.measure(frames)
     eq_before = _equivariance(frames, held_out)
     if invents is None:
-        kept = _kept_by_mean(frames, judge)
-        invents = kept < INVENTS
-        report(
-            f"the mean of what it predicts from 4 places of the pixel grid has {kept:.2f} of its detail: it "
-            + ("invents detail, and what a blur would win is compared otherwise" if invents else "reconstructs")
-        )
+        invents = first.invented > INVENTS
+        if invents:
+            report(f"it invents {100 * first.invented:.0f} % of its detail: predictions are compared relative to that")
     causes = _causes(frames, held_out, degrade)
     if causes is not None and not anti_alias:
         report(causes)
@@ -180,16 +179,16 @@ def make_steady(
     )
     length = Length(iterations, started + 60 * 0.75 * minutes)
     trained, done, strides = train(found, recipe, (Path(images), training), folder, length, launcher, report)
-    tried = {}
     student = found.build(anti_alias).to(device) if anti_alias else before
-    for strength in STRENGTHS:
+
+    def blended(strength: float) -> FrameModel:
         found.load(student, blend_weights(found.form.weights(), trained, strength))
-        tried[strength] = judge.measure(FrameModel.of_model(student, found.order, device))
-    chosen = choose(first, tried, min_detail)
+        return FrameModel.of_model(student, found.order, device)
+
+    min_detail = MIN_DETAIL[invents] if min_detail is None else min_detail
+    chosen, tried = strongest(lambda strength: judge.measure(blended(strength)), first, min_detail)
     best = tried[chosen] if chosen else first
-    weights = blend_weights(found.form.weights(), trained, chosen or 0.0)
-    found.load(student, weights)
-    eq = _equivariance(FrameModel.of_model(student, found.order, device), held_out) if chosen else eq_before
+    eq = _equivariance(blended(chosen), held_out) if chosen else eq_before
     ratio = steadier(first, best)[0] if chosen else 1.0
     result = Steady(
         out if chosen else None, chosen or 0.0, first, best, tried, (eq_before, eq), ratio, invents, done, found.found
@@ -197,25 +196,44 @@ def make_steady(
     result.words = in_words(result, min_detail)
     if is_main_process():
         if chosen:
-            found.form.write(weights, out, strides)
+            found.form.write(blend_weights(found.form.weights(), trained, chosen), out, strides)
         with replace_when_written(folder / "steady.json") as partial:
             partial.write_text(json.dumps(asdict(result), indent=2, default=str))
     return result
 
 
-def choose(before: Quality, tried: Mapping[float, Quality], min_detail: float) -> float | None:
-    """The strength of least flicker that keeps enough detail and PSNR; None if none flickers less than before.
+def strongest(
+    measure: Callable[[float], Quality], before: Quality, min_detail: float
+) -> tuple[float, dict[float, Quality]]:
+    """The strongest network between before (0) and after (1) that can be afforded, found by halving, and all tries.
 
-    Less counts beyond chance: F falls by a twentieth at least, and by more than two standard errors over clips.
+    0 if there is none, or if it flickers no less than before beyond chance: F has to fall by a twentieth at least, and
+    by more than two standard errors over clips.
+
+    Args:
+        measure: Gives the quality of a strength.
+        before: Of the network as it came.
+        min_detail: What must be kept of its detail.
     """
-    better = {}
-    for strength, quality in tried.items():
-        ratio, upper = steadier(before, quality)
-        sharp = quality.kept >= min_detail and quality.true_detail >= min_detail * before.true_detail
-        right = math.isnan(before.psnr) or quality.psnr >= before.psnr - 0.1
-        if sharp and right and ratio <= NOTICEABLE and upper < 1:
-            better[strength] = ratio
-    return min(better, key=lambda strength: better[strength], default=None)
+    tried: dict[float, Quality] = {}
+    affordable, too_strong = 0.0, 1.0
+    while len(tried) < TRIES and affordable < 1:
+        strength = (affordable + too_strong) / 2 if tried else 1.0
+        tried[strength] = measure(strength)
+        if affords(before, tried[strength], min_detail):
+            affordable = strength
+        else:
+            too_strong = strength
+    if affordable:
+        ratio, upper = steadier(before, tried[affordable])
+        affordable = affordable if ratio <= NOTICEABLE and upper < 1 else 0.0
+    return affordable, dict(sorted(tried.items()))
+
+
+def affords(before: Quality, after: Quality, min_detail: float) -> bool:
+    """Whether enough of the detail is kept, of the scene's too, and of PSNR all but 0.1 dB, where they are known."""
+    sharp = after.kept >= min_detail and not after.true_detail < min_detail * before.true_detail
+    return sharp and not after.psnr < before.psnr - 0.1
 
 
 def in_words(result: Steady, min_detail: float) -> str:
@@ -267,29 +285,14 @@ def _camera(steps: Sequence[Mapping[str, Any]], scale: int) -> Camera:
 
 
 def _pictures(frames: FrameModel, files: Sequence[Path], camera: Camera, minutes: float) -> list[MovingPicture]:
-    """Moving photographs, as many as can be measured in a tenth of the time: five networks see them."""
+    """Moving photographs, as many as can be measured in a tenth of the time: all tries see them."""
     trial = next(iter(moving_pictures(files[:1], camera, num_frames=2)))
     frames(trial.seen[:1])
     started = time.perf_counter()
     frames(trial.seen[:1])
-    seconds = (time.perf_counter() - started) * (2 + len(STRENGTHS)) * 8
+    seconds = (time.perf_counter() - started) * (1 + TRIES) * 8
     number = max(4, min(MOST_CLIPS, int(6 * minutes / seconds)))
     return list(moving_pictures(files[:number], camera))
-
-
-def _kept_by_mean(frames: FrameModel, judge: QualityMeter) -> float:
-    """What is left of the detail in the mean over 4 whole-pixel shifts."""
-    meter = DetailMeter()
-    for picture in judge.pictures[:4]:
-        seen = picture.seen[:1]
-        alone = judge.domain.convert(frames(seen))
-        frames.shifts = 4
-        try:
-            mean = judge.domain.convert(frames(seen))
-        finally:
-            frames.shifts = 1
-        meter.update(mean[0], alone[0])
-    return DetailMeter.value(meter.finish())
 
 
 def _equivariance(frames: FrameModel, files: Sequence[Path]) -> float:

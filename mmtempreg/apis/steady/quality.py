@@ -26,10 +26,10 @@ class Quality:
     Attributes:
         flickers: F of each clip.
         flicker: F of all, along the exact motion.
-        detail: K to the scene.
+        detail: K to the scene; nan of radiance, of which a photograph does not show what is to be predicted.
         kept: K to the predictions of the network as it came.
-        true_detail: K true, to the scene; to the network as it came if the scene is not what is to be predicted.
-        psnr: dB to the scene.
+        true_detail: K true, to the scene; nan likewise.
+        psnr: dB to the scene; nan if that is not what is to be predicted.
         distance: dB between the predictions and those of the network as it came; inf of itself.
     """
 
@@ -40,6 +40,11 @@ class Quality:
     true_detail: float
     psnr: float
     distance: float
+
+    @property
+    def invented(self) -> float:
+        """The part of the detail that is not the scene's; nan where that is not known."""
+        return 1 - self.true_detail / self.detail
 
 
 class QualityMeter:
@@ -71,7 +76,7 @@ class QualityMeter:
                 F=(FlickerMeter(), scene),
                 K=(DetailMeter(), scene),
                 kept=(DetailMeter(), before),
-                true=(TrueDetailMeter(), scene if self.has_truth else before),
+                true=(TrueDetailMeter(), scene),
                 psnr=(PSNRMeter(), scene),
                 distance=(PSNRMeter(), before),
             )
@@ -85,9 +90,9 @@ class QualityMeter:
         return Quality(
             tuple(FlickerMeter.value(sums) for sums in found["F"]),
             FlickerMeter.value(pooled["F"]),
-            DetailMeter.value(pooled["K"]),
+            math.nan if self.domain.radiance else DetailMeter.value(pooled["K"]),
             DetailMeter.value(pooled["kept"]),
-            TrueDetailMeter.value(pooled["true"]),
+            math.nan if self.domain.radiance else TrueDetailMeter.value(pooled["true"]),
             PSNRMeter.value(pooled["psnr"]) if self.has_truth else math.nan,
             PSNRMeter.value(pooled["distance"]),
         )

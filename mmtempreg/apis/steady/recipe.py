@@ -30,8 +30,8 @@ class Recipe:
     """How a network is fine-tuned.
 
     Attributes:
-        invents: Whether it invents detail, as networks do that were trained with a GAN: predictions are compared in a way
-            then that a blur does not win.
+        invents: Whether it invents detail, as those do that were trained with a GAN: predictions are compared so that
+            a blur does not win then.
         alpha: Strength of the regularisation.
         rate: Learning rate, which falls to a twentieth.
         crop: Edge of the crops of the scene in pixels.
@@ -63,7 +63,7 @@ def steady_model(network: Network, recipe: Recipe, teacher: Path) -> dict[str, A
     about: dict[str, Any] = dict(target="teacher", teacher=str(teacher), seed=recipe.seed, alpha=recipe.alpha)
     if recipe.invents:
         stock["pixel_loss"] = dict(type="LocalStatisticsLoss")
-        distance: dict[str, Any] = dict(type="RelativeDetailLoss", low_pass=0.0, loss_weight=3.0)
+        distance: dict[str, Any] = dict(type="RelativeDetailLoss", low_pass=0.0, loss_weight=1.5)
     else:
         about["teacher_shift"] = SHIFT
         distance = loss_distance(stock)

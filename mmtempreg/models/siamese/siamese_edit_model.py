@@ -10,7 +10,7 @@ from mmagic.registry import MODELS
 from mmengine.model import BaseModel
 
 from ...config_tools import type_name
-from ...transforms import MOTIONS, GivenShiftPair
+from ...transforms import MOTIONS
 from ...validation import Count, Interval, OneOf, Share, Whole, check_arguments, check_value
 from ..anti_aliasing import anti_alias_model, anti_aliasing_options
 from .families import family_of
@@ -91,6 +91,8 @@ class SiameseEditModel(BaseModel):
             raise ValueError("`transform` and `regularization` go together: give both, or neither")
         if (target == "teacher") != (teacher is not None):
             raise ValueError("target='teacher' and `teacher`, a checkpoint as `load_from` names, go together")
+        if teacher and not self.teachable:
+            raise ValueError(f"target='teacher': the family of {self.stock_class.__name__} cannot be taught")
         if teacher_shift and teacher is None:
             raise ValueError(f"teacher_shift={teacher_shift} needs target='teacher': the truth is not predicted")
         model, anti_aliasing = _unwrapped(model)
@@ -114,13 +116,30 @@ class SiameseEditModel(BaseModel):
                 motion,
             )
 
-            if motion != "independent" and self.regularizer.transform.whole_pixels:
-                raise ValueError(
-                    f"motion={motion!r} goes a part of T's way, and RandomShift moves by whole pixels only"
-                )
-            if isinstance(self.regularizer.transform, GivenShiftPair):
-                self._preprocess("moved_img")
+            self._check_regularizer(self.regularizer)
+            for picture in self.regularizer.transform.pictures:
+                self._preprocess(picture)
         self.check()
+
+    def _check_regularizer(self, regularizer: Regularizer) -> None:
+        """Refuses what would be taken and ignored."""
+        transform, motion = regularizer.transform, regularizer.motion
+        if motion != "independent" and transform.whole_pixels:
+            raise ValueError(f"motion={motion!r} goes a part of T's way, and RandomShift moves by whole pixels only")
+        if transform.pictures and not self.takes_given:
+            raise ValueError(
+                f"{type(transform).__name__}: the family of {self.stock_class.__name__} takes no T of a batch"
+            )
+        if transform.pictures and (regularizer.num_transforms > 1 or motion != "independent"):
+            raise ValueError(
+                f"{type(transform).__name__}: T comes with the batch, one for each image; num_transforms="
+                f"{regularizer.num_transforms} and motion={motion!r} are of T that are drawn"
+            )
+        if learned := [name for name, value in regularizer.loss.named_parameters() if value.requires_grad]:
+            raise ValueError(
+                f"{type(regularizer.loss).__name__} has weights of its own ({learned[0]}): they would not be trained, "
+                "since nothing of a regularisation may enter the checkpoint of the network"
+            )
 
     def _preprocess(self, key: str) -> None:
         """Lets the data preprocessor treat a picture in the data samples as it treats the input."""

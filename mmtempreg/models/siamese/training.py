@@ -21,8 +21,8 @@ from torch import Tensor, nn
 from ...checkpoints import check_finite, misfits, read_checkpoint, weights_of
 from ...internals import normalizes
 from ...losses import SiameseOutputs
-from ...transforms import MOTIONS, DrawnTransform, GivenShiftPair, ImageRange, RandomTransform, draw_generator
-from ...transforms.shift import PAD_MULTIPLES, Shift, on_canvas
+from ...transforms import MOTIONS, DrawnTransform, ImageRange, RandomTransform, draw_generator
+from ...transforms.shift import PAD_MULTIPLES, on_canvas
 from ..anti_aliasing import restore_strides, without_anti_aliasing
 
 Predict = Callable[[Tensor], Tensor]
@@ -170,12 +170,24 @@ def predict_shifted(predict: Predict, x: Tensor, shift: tuple[int, int], room: S
 
 
 @dataclass
-class _Passes:
-    """What the network gave for x, and how to get what it gives for each T(x)."""
+class TrainingStep:
+    """What is known in a training step, from its first prediction to its losses.
 
-    f_x: Tensor
-    f_tx: Callable[[], Sequence[Tensor]]
-    transforms: list[DrawnTransform]
+    Attributes:
+        given: T(x) and T that came with the batch; None: they are drawn.
+        predicting: Whether a prediction of the network is one that is trained.
+        target: What the teacher predicted, in the form in which the family wants it; None without one.
+        f_x: (N, C', H', W') of the images that are regularised; None: none are in this step.
+        f_tx: What the network gives for each T(x), when it is asked for.
+        transforms: T.
+    """
+
+    given: tuple[Tensor, DrawnTransform] | None = None
+    predicting: bool = False
+    target: Any = None
+    f_x: Tensor | None = None
+    f_tx: Callable[[], Sequence[Tensor]] = tuple
+    transforms: Sequence[DrawnTransform] = ()
 
 
 class StockTask:
@@ -201,9 +213,18 @@ class StockTask:
 class SiameseTraining(BaseModel):
     """A stock model's training step with a second pass (or more), on T(x), and L = (1 - alpha) L_rec + alpha L_reg.
 
-    A family (see `families`) says where in its stock training step the prediction is made and where the losses of
-    the network are added up. It lets the prediction go through `_predict_both`, inside `_watching`, and asks
-    `_loss_reg` for the term.
+    A family (see `families`) stands before a stock class and says where in its training step things happen. In this
+    order, each once in a step:
+
+    1. `teach(ask, x)`, where the stock step takes the truth, if there is a `teacher`: gives its prediction, which then
+       stands for the truth in the stock losses. A family that does so says `teachable = True`.
+    2. `with training_step(data_samples):` around the stock method that predicts and, if it does both, adds up losses.
+    3. `predict_both(predict, x)` in the method of the stock model that runs the network: gives f(x), and remembers what
+       is needed of T(x). Outside of 2 it only predicts.
+    4. `loss_reg(target, weight)`, where the losses of the network are added up: the term for the key `loss_reg`, which
+       `parse_losses` weighs.
+
+    What passes between them is the `step`, a `TrainingStep`, which ends with `train_step`.
     """
 
     stock_class: type
@@ -217,16 +238,18 @@ class SiameseTraining(BaseModel):
     """Attributes that hold what predicts: what a teacher must have the weights of."""
     for_training: tuple[str, ...] = ()
     """What a stock model's config names for training alone: a teacher is built without."""
+    teachable = False
+    """Whether predictions of a teacher can stand for the truth."""
+    takes_given = False
+    """Whether T may come with the batch: whether it hands its data samples to `training_step`."""
     teacher: Teacher | None = None
     """Whose predictions are the truth; None: nobody's."""
+    step: TrainingStep = TrainingStep()
+    """The current training step."""
 
     _teacher: tuple[Any, ...] = ()  # when it is loaded; in a tuple: no part of the state dict
     _rooms: Mapping[tuple[int, int], ShiftRoom] = {}  # for the shifts of the teacher's inputs, by their size
     _iteration: int | None = None  # which draws of T; None: those of the runner's iteration
-    _given: tuple[Tensor, Shift] | None = None  # T(x) and T that came with the batch
-    _passes: _Passes | None = None
-    _target: Any = None  # what the teacher predicted in this step
-    _watched = False
 
     @classmethod
     def refusal(cls, kind: type[BaseModel]) -> str | None:
@@ -259,13 +282,13 @@ class SiameseTraining(BaseModel):
         out = as_channel_order(torch.stack([result.output.pred_img for result in results]), "BGR")  # as MMagic's are
         return out if predicts_radiance(model) else out / 255
 
-    @property
-    def taught(self) -> bool:
-        """Whether predictions of the network as it was stand in for the ground truth."""
-        return self.teacher is not None
+    def teach(self, ask: Callable[[Any, Tensor], Tensor], x: Tensor) -> Tensor:
+        """What the teacher predicts of x, and keeps it as the step's `target`.
 
-    def _taught(self, predict: Callable[[Any, Tensor], Tensor], x: Tensor) -> Tensor:
-        """What the teacher predicts of x; `predict` asks a model for it."""
+        Args:
+            ask: (model, x) -> prediction, of the teacher, which is a stock model.
+            x: (N, C, H, W) what the network sees.
+        """
         about = self.teacher
         assert about is not None
         if not self._teacher:
@@ -273,13 +296,17 @@ class SiameseTraining(BaseModel):
                 self._teacher = (about.load(self),)
         teacher = self._teacher[0].to(next(self.parameters()).device)
         with torch.no_grad():
-            if not about.shift:
-                return predict(teacher, x)
-            asked, shape = partial(predict, teacher), (x.shape[-2], x.shape[-1])
-            if shape not in self._rooms:
-                self._rooms = {**self._rooms, shape: about.room(asked, x)}
-            room = self._rooms[shape]
-            return predict_shifted(asked, x, about.draw(x, room.scale, self._now()), room)
+            self.step = TrainingStep(target=self._asked(about, partial(ask, teacher), x))
+        return self.step.target
+
+    def _asked(self, about: Teacher, predict: Predict, x: Tensor) -> Tensor:
+        if not about.shift:
+            return predict(x)
+        shape = (x.shape[-2], x.shape[-1])
+        if shape not in self._rooms:
+            self._rooms = {**self._rooms, shape: about.room(predict, x)}
+        room = self._rooms[shape]
+        return predict_shifted(predict, x, about.draw(x, room.scale, self._now()), room)
 
     def _now(self) -> int:
         """The iteration that draws belong to."""
@@ -305,7 +332,7 @@ class SiameseTraining(BaseModel):
         try:
             return super().train_step(data, optim_wrapper)
         finally:
-            self._passes = self._target = None
+            self.step = TrainingStep()
 
     def parse_losses(self, losses: dict[str, Any]) -> tuple[Tensor, dict[str, Tensor]]:
         """Eq. 1 if `losses` holds `loss_reg`; the discriminator's losses are left alone."""
@@ -313,9 +340,9 @@ class SiameseTraining(BaseModel):
             return super().parse_losses(losses)
         stock = {name: value for name, value in losses.items() if name != "loss_reg"}
         rec, log_vars = super().parse_losses(stock)
-        return self._weigh(rec, log_vars, losses["loss_reg"])
+        return self.weigh(rec, log_vars, losses["loss_reg"])
 
-    def _weigh(self, rec: Tensor, log_vars: dict[str, Tensor], reg: Tensor | None) -> tuple[Tensor, dict[str, Tensor]]:
+    def weigh(self, rec: Tensor, log_vars: dict[str, Tensor], reg: Tensor | None) -> tuple[Tensor, dict[str, Tensor]]:
         """Eq. 1; the log holds the stock losses, `loss_rec`, `loss_reg` and their weighted sum `loss`.
 
         `reg` is None on steps without regularisation; it counts `regularize_every` times on the others, so that
@@ -331,72 +358,86 @@ class SiameseTraining(BaseModel):
         return total, {**log_vars, "loss": total}
 
     @contextmanager
-    def _watching(self, data_samples: Any = None) -> Iterator[None]:
-        """Inside, the network's prediction is a training prediction; of these data samples, where T comes with them."""
-        transform = None if self.regularizer is None else self.regularizer.transform
-        self._given = transform.of_batch(data_samples) if isinstance(transform, GivenShiftPair) else None
-        self._passes, self._watched = None, True
+    def training_step(self, data_samples: Any = None) -> Iterator[None]:
+        """Inside, what the network predicts is trained.
+
+        Args:
+            data_samples: The batch's, where T may come with them.
+        """
+        given = None if self.regularizer is None else self.regularizer.transform.for_batch(data_samples)
+        self.step = TrainingStep(given, predicting=True, target=self.step.target)
         try:
             yield
         finally:
-            self._watched, self._given = False, None
+            self.step.predicting = False
 
-    def _predict_both(self, predict: Predict, x: Tensor, image_range: ImageRange | None = None) -> Tensor:
-        """f(x), keeping aside what `_loss_reg` needs.
+    def predict_both(self, predict: Predict, x: Tensor, image_range: ImageRange | None = None) -> Tensor:
+        """f(x), keeping aside what `loss_reg` needs.
 
         Args:
             predict: The network, (N, C, H, W) -> (N, C', H', W').
             x: (N, C, H, W) what the network sees.
             image_range: Black and white in the units of `x`. None: of the data preprocessor.
+
+        Raises:
+            TypeError: If x is no batch of images.
+            ValueError: If `regularize_every` is more than the iterations of the run.
         """
-        regularizer = self.regularizer
-        if not self._watched or regularizer is None:
+        regularizer, step = self.regularizer, self.step
+        if not step.predicting or regularizer is None:
             return predict(x)
         if x.ndim != 4:
             raise TypeError(f"SiameseEditModel needs single images (N, C, H, W), got inputs {tuple(x.shape)}")
         iteration = self._now()
         if iteration % regularizer.every:
             return predict(x)
+        _check_length(regularizer.every)
         part = x[: math.ceil(regularizer.fraction * len(x))]
-        moved, transforms = self._moved(part, iteration, image_range or self._image_range())
+        moved, step.transforms = self._moved(part, iteration, image_range or self._image_range())
         if regularizer.single_pass:
             f_x, *f_tx = predict(torch.cat([x, *moved])).split([len(x), *map(len, moved)])
-            self._passes = _Passes(f_x[: len(part)], lambda: f_tx, transforms)
+            step.f_tx = lambda: f_tx
         else:
             f_x = predict(x)
-            self._passes = _Passes(f_x[: len(part)], lambda: [predict(image) for image in moved], transforms)
+            step.f_tx = lambda: [predict(image) for image in moved]
+        step.f_x = f_x[: len(part)]
         return f_x
 
     def _moved(self, x: Tensor, iteration: int, image_range: ImageRange) -> tuple[list[Tensor], list[DrawnTransform]]:
         """T(x) for each T of this step, and T: drawn here, or from the batch."""
         regularizer = self.regularizer
         assert regularizer is not None
-        if self._given is not None:
-            images, shift = self._given
+        if self.step.given is not None:
+            images, shift = self.step.given
             return [images[: len(x)]], [shift.of_first(len(x))]
         with torch.autocast(x.device.type, enabled=False):  # half precision would round sub-pixel motion away
             generator = draw_generator(regularizer.seed, iteration, get_rank())
             transforms = regularizer.sample(x, generator, image_range)
             return [transform.apply_input(x) for transform in transforms], transforms
 
-    def _loss_reg(self, target: Tensor, weight: Tensor | None = None) -> Tensor | None:
-        """L_reg of the predictions that `_predict_both` has seen; None if this step is not regularised.
+    def loss_reg(self, target: Tensor, weight: Tensor | None = None) -> Tensor | None:
+        """L_reg of the predictions that `predict_both` has seen; None if this step is not regularised.
 
         Args:
             target: (N, C', H', W') ground truth in the prediction's domain.
             weight: (N, 1 or C', H', W') how much each value counts; None: all 1.
+
+        Raises:
+            ValueError: If a T leaves no pixel that counts.
         """
-        regularizer, passes, self._passes = self.regularizer, self._passes, None
-        if regularizer is None or passes is None:
+        regularizer, step = self.regularizer, self.step
+        if regularizer is None or step.f_x is None:
             return None
-        n = len(passes.f_x)
+        n = len(step.f_x)
         target, weight = target[:n], None if weight is None else weight[:n]
-        predictions = passes.f_tx()
+        predictions = step.f_tx()
         with torch.autocast(target.device.type, enabled=False):
-            f_x, outputs = passes.f_x.float(), []
-            for f_tx, transform in zip(predictions, passes.transforms):
+            f_x, outputs = step.f_x.float(), []
+            for f_tx, transform in zip(predictions, step.transforms):
+                _check_valid(transform, f_tx)
                 moved = self.moved_target(target, transform)
                 outputs.append(SiameseOutputs(f_x, f_tx.float(), target, transform, weight, moved))
+            step.f_x, step.f_tx = None, tuple
             return regularizer.loss.to(target.device)(*outputs)
 
     def _image_range(self) -> ImageRange:
@@ -406,6 +447,22 @@ class SiameseTraining(BaseModel):
             return ImageRange(0.0, 255.0)
         mean, std = (getattr(preprocessor, name).view(-1, 1, 1) for name in ("mean", "std"))
         return ImageRange((0 - mean) / std, (255 - mean) / std)
+
+
+def _check_length(every: int) -> None:
+    """Raises ValueError if a run regularises in its first iteration only, and there `every` times as strongly."""
+    length = MessageHub.get_current_instance().get_info("max_iters")
+    if length is not None and every > length:
+        raise ValueError(f"regularize_every={every} is more than the {length} iterations of this run")
+
+
+def _check_valid(transform: DrawnTransform, f_tx: Tensor) -> None:
+    """Raises ValueError if T reads all of the prediction from outside of the image: the loss would be 0."""
+    if not transform.valid(f_tx).any():
+        raise ValueError(
+            f"{type(transform).__name__} leaves nothing of crops of {transform.size[1]}x{transform.size[0]} that "
+            "counts: take larger crops, a smaller T or a smaller margin"
+        )
 
 
 def as_channel_order(images: Tensor, channel_order: str) -> Tensor:

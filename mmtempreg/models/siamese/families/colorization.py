@@ -28,6 +28,7 @@ class ColorizationFamily(SiameseTraining):
     regression from the trunk).
     """
 
+    teachable = True
     networks = ("image_model",)
 
     def prepare(self, config: dict) -> None:
@@ -54,13 +55,13 @@ class ColorizationFamily(SiameseTraining):
         option, image_range = self.color_data_opt, self._image_range()
         lab = rgb2lab((inputs - image_range.low) / (image_range.high - image_range.low), option)
         lightness, colour = lab[:, :1], lab[:, 1:]
-        if self.taught:
-            colour = self._taught(colorize, lightness)
+        if self.teacher:
+            colour = self.teach(colorize, lightness)
         black, white = ((level - option["l_cent"]) / option["l_norm"] for level in (0.0, 100.0))
-        with self._watching():
-            prediction = self._predict_both(partial(colorize, self), lightness, ImageRange(black, white))
+        with self.training_step():
+            prediction = self.predict_both(partial(colorize, self), lightness, ImageRange(black, white))
         losses = dict(loss=self._pixel_loss(prediction, colour))
-        return losses if self.regularizer is None else {**losses, "loss_reg": self._loss_reg(colour)}
+        return losses if self.regularizer is None else {**losses, "loss_reg": self.loss_reg(colour)}
 
     def forward_tensor(self, inputs: Tensor, data_samples: Any = None, **kwargs: Any) -> Tensor:
         """RGB in [0, 1] from RGB in [0, 1], (N, 3, H, W): the stock model's, which needs a GPU even for that."""

@@ -16,6 +16,8 @@ from ..training import SiameseTraining
 class EditFamily(SiameseTraining):
     """`BaseEditModel`: `forward_train` predicts and gives the losses."""
 
+    teachable = takes_given = True
+
     @classmethod
     def refusal(cls, kind: type[BaseModel]) -> str | None:
         """A training step of its own is refused, unless the model tells its `regression_target`."""
@@ -27,32 +29,32 @@ class EditFamily(SiameseTraining):
 
     def forward_tensor(self, inputs: Tensor, data_samples: Any = None, **kwargs: Any) -> Tensor:
         """The stock prediction."""
-        return self._predict_both(partial(super().forward_tensor, data_samples=data_samples, **kwargs), inputs)
+        return self.predict_both(partial(super().forward_tensor, data_samples=data_samples, **kwargs), inputs)
 
     def forward_train(self, inputs: Tensor, data_samples: Any = None, **kwargs: Any) -> dict[str, Any]:
         """The stock losses and, if it is regularised, `loss_reg`."""
-        if self.taught:
+        if self.teacher:
             data_samples = self._with_taught_target(inputs, data_samples)
-        with self._watching(data_samples):
+        with self.training_step(data_samples):
             losses = super().forward_train(inputs, data_samples, **kwargs)
         if self.regularizer is None:
             return losses
-        return {**losses, "loss_reg": self._loss_reg(*self.regression_target(inputs, data_samples))}
+        return {**losses, "loss_reg": self.loss_reg(*self.regression_target(inputs, data_samples))}
 
     def regression_target(self, inputs: Tensor, data_samples: Any) -> tuple[Tensor, Tensor | None]:
         """As the model says; with a teacher, what that predicts."""
         target, weight = super().regression_target(inputs, data_samples)
-        return (target if self._target is None else self._target), weight
+        return (target if self.step.target is None else self.step.target), weight
 
     def _with_taught_target(self, inputs: Tensor, data_samples: Any) -> Any:
         """The data samples, stacked, for a step in which the teacher's prediction is the truth."""
-        self._target = self._taught(lambda teacher, x: teacher.forward_tensor(x, data_samples), inputs)
+        self.teach(lambda teacher, x: teacher.forward_tensor(x, data_samples), inputs)
         taught = DataSample()
         taught.set_metainfo(data_samples.metainfo)
         for name, value in data_samples.items():
             taught.set_data({name: value})
         if not hasattr(self.stock_class, "regression_target"):
-            taught.gt_img = self._target  # where the stock loss looks
+            taught.gt_img = self.step.target  # where the stock loss looks
         elif "gt_img" not in taught:
             taught.gt_img = inputs  # where the model takes the weights of its loss from
         return taught

@@ -19,6 +19,7 @@ class TranslationFamily(SiameseTraining):
     calls its networks past `DistributedDataParallel`, so that each process would train a network of its own.
     """
 
+    teachable = True
     has_own_loss = False
     networks = ("generators",)
 
@@ -50,27 +51,27 @@ class TranslationFamily(SiameseTraining):
 
     def translation(self, image: Tensor, target_domain: str | None = None, **kwargs: Any) -> Tensor:
         """The stock prediction."""
-        return self._predict_both(partial(super().translation, target_domain=target_domain, **kwargs), image)
+        return self.predict_both(partial(super().translation, target_domain=target_domain, **kwargs), image)
 
     def forward_train(self, img: Tensor, target_domain: str, **kwargs: Any) -> dict[str, Tensor]:
         """The stock prediction for training."""
-        if self.taught:
-            self._target = self._taught(lambda teacher, x: teacher.translation(x, target_domain, **kwargs), img)
-        with self._watching():
+        if self.teacher:
+            self.teach(lambda teacher, x: teacher.translation(x, target_domain, **kwargs), img)
+        with self.training_step():
             return super().forward_train(img, target_domain, **kwargs)
 
     def _get_disc_loss(self, outputs: dict[str, Tensor]) -> tuple[Tensor, dict[str, Tensor]]:
         return super()._get_disc_loss(self._with_target(outputs))
 
     def _with_target(self, outputs: dict[str, Tensor]) -> dict[str, Tensor]:
-        return outputs if self._target is None else {**outputs, f"real_{default_domain(self)}": self._target}
+        return outputs if self.step.target is None else {**outputs, f"real_{default_domain(self)}": self.step.target}
 
     def _get_gen_loss(self, outputs: dict[str, Tensor]) -> tuple[Tensor, dict[str, Tensor]]:
         outputs = self._with_target(outputs)
         loss, log_vars = super()._get_gen_loss(outputs)
         if self.regularizer is None:
             return loss, log_vars
-        return self._weigh(loss, log_vars, self._loss_reg(outputs[f"real_{default_domain(self)}"]))
+        return self.weigh(loss, log_vars, self.loss_reg(outputs[f"real_{default_domain(self)}"]))
 
 
 def _mean_over_ranks(gradient: Tensor) -> Tensor:
