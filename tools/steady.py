@@ -13,10 +13,10 @@ If its input is a degraded picture, say how that is made: --degrade noise=25, bl
 pipelines as "RandomNoise(keys=['img'], params=dict(...))". What the network enlarges is reduced as much by itself.
 
 A fifth of the photographs is held out and moves: on these the networks between before and after are measured, and the
-strongest is taken that keeps 0.9 of the detail (0.8 of detail that the network invents; --min-detail says otherwise)
-and, where the scene is what is to be predicted, its PSNR but for 0.1 dB. If nothing flickers less, it says so, writes no checkpoint and
-ends with status 3. Ctrl-C ends the training early and measures what there is; the same command goes on where a killed
-one stopped.
+strongest is taken that keeps 0.9 of the detail (0.8 where the network invents it; --min-detail says otherwise) and,
+where the scene is what is to be predicted, its PSNR but for 0.1 dB. If nothing flickers less, it says so, writes no
+checkpoint and ends with status 3. Ctrl-C ends the training early and measures what there is; the same command goes on
+where a killed one stopped.
 """
 
 from __future__ import annotations
@@ -121,12 +121,13 @@ def steady(args: argparse.Namespace) -> None:
     from mmtempreg.apis import make_steady
     from mmtempreg.tables import print_table
 
+    work_dir = args.work_dir or Path("work_dirs") / f"steady_{args.out.stem}"
     result = make_steady(
         args.network,
         args.checkpoint,
         args.images,
         args.out,
-        work_dir=args.work_dir or Path("work_dirs") / f"steady_{args.out.stem}",
+        work_dir=work_dir,
         network_options=args.network_options,
         value_range=args.range,
         order=args.order,
@@ -143,7 +144,12 @@ def steady(args: argparse.Namespace) -> None:
         report=lambda text: print(text, flush=True),
     )
     print_table(*table(result))
+    from mmtempreg.visualization import plot_steady
+
+    picture = work_dir / "steady.png"
+    plot_steady(picture, result)
     print(result.words)
+    print(f"picture: {picture}; config, to go on by hand: {work_dir / 'config.py'}")
     if not result.improved:
         sys.exit(NOTHING_IMPROVED)
     print(f"{result.out}: strength {result.strength:g} of the way from before to after the fine-tuning")

@@ -49,6 +49,22 @@ FEWEST_IMAGES = 10
 
 
 @dataclass
+class Clip:
+    """A clip before and after.
+
+    Attributes:
+        picture: The moving photograph.
+        before, after: (T, C, H, W) predictions.
+        radiance: Whether they are logarithms of radiance, and not display values.
+    """
+
+    picture: MovingPicture
+    before: Tensor
+    after: Tensor
+    radiance: bool
+
+
+@dataclass
 class Steady:
     """What `make_steady` did.
 
@@ -62,6 +78,7 @@ class Steady:
         invents: Whether it was taken as a network that invents detail.
         iterations: Of the fine-tuning.
         notes: What was found out on the way.
+        clip: A moving photograph: what the network sees, and what it makes of it before and after, in its domain.
         words: What was done, in a sentence.
     """
 
@@ -75,6 +92,7 @@ class Steady:
     invents: bool
     iterations: int
     notes: list[str] = field(default_factory=list)
+    clip: Clip | None = None
     words: str = ""
 
     @property
@@ -187,18 +205,20 @@ def make_steady(
 
     min_detail = MIN_DETAIL[invents] if min_detail is None else min_detail
     chosen, tried = strongest(lambda strength: judge.measure(blended(strength)), first, min_detail)
-    best = tried[chosen] if chosen else first
+    best = judge.measure(blended(chosen)) if chosen else first
     eq = _equivariance(blended(chosen), held_out) if chosen else eq_before
     ratio = steadier(first, best)[0] if chosen else 1.0
     result = Steady(
         out if chosen else None, chosen or 0.0, first, best, tried, (eq_before, eq), ratio, invents, done, found.found
     )
     result.words = in_words(result, min_detail)
+    told = json.dumps(asdict(result), indent=2, default=str)
+    result.clip = Clip(judge.pictures[0], judge.before[0], judge.last[0], frames.radiance)
     if is_main_process():
         if chosen:
             found.form.write(blend_weights(found.form.weights(), trained, chosen), out, strides)
         with replace_when_written(folder / "steady.json") as partial:
-            partial.write_text(json.dumps(asdict(result), indent=2, default=str))
+            partial.write_text(told)
     return result
 
 
@@ -253,7 +273,8 @@ def in_words(result: Steady, min_detail: float) -> str:
         if not math.isnan(after.psnr)
         else f"{after.distance:.1f} dB from what it predicted before"
     )
-    return f"It flickers {1 / result.ratio:.1f} times less, keeps {after.kept:.2f} of the detail, and is {where}."
+    eq = f"EQ {result.equivariance[0]:.1f} -> {result.equivariance[1]:.1f} dB"
+    return f"It flickers {1 / result.ratio:.1f} times less, keeps {after.kept:.2f} of the detail, and is {where}; {eq}."
 
 
 def _split(images: str | Path, seed: int) -> tuple[list[Path], list[Path]]:

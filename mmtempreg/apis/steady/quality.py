@@ -54,11 +54,16 @@ class QualityMeter:
         pictures: The clips.
         domain: Name of what predictions are compared in (`meters.DOMAINS`).
         has_truth: Whether the scene is what is to be predicted.
+
+    Attributes:
+        before: (T, C, H, W) predictions of each clip by the first network.
+        last: The same by the last.
     """
 
     def __init__(self, pictures: Sequence[MovingPicture], domain: str, has_truth: bool) -> None:
         self.pictures, self.domain, self.has_truth = pictures, DOMAINS[domain], has_truth
-        self._before: list[Tensor] = []
+        self.before: list[Tensor] = []
+        self.last: list[Tensor] = []
 
     def measure(self, predict: Predict) -> Quality:
         """The quality of a network: a function from (N, 3, h, w) RGB in [0, 1] to what it makes of it.
@@ -66,10 +71,10 @@ class QualityMeter:
         Raises:
             ValueError: If what it makes is of another size than the scene.
         """
-        predicted = [self._predicted(predict, picture) for picture in self.pictures]
-        self._before = self._before or predicted
+        self.last = [self._predicted(predict, picture) for picture in self.pictures]
+        self.before = self.before or self.last
         found: dict[str, list[Any]] = {name: [] for name in ("F", "K", "kept", "true", "psnr", "distance")}
-        for picture, frames, before in zip(self.pictures, predicted, self._before):
+        for picture, frames, before in zip(self.pictures, self.last, self.before):
             scene = self.domain.convert(self._radiance(picture.truth))
             mask = saturation_mask(picture.truth) if self.domain.radiance else None
             meters = dict(

@@ -1,0 +1,80 @@
+"""The picture of a network before and after it was made steady."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import matplotlib
+import numpy as np
+import torch
+from torch import Tensor
+
+from ..apis.steady import Clip, Steady
+from ..atomic_write import replace_when_written
+from ..functional import exp_radiance, to_pixels
+from ..meters import WarpErrorMeter
+from .display import tone_map
+
+matplotlib.use("Agg")
+import matplotlib.pyplot as plt
+
+
+def plot_steady(path: str | Path, result: Steady) -> None:
+    """Draws a frame before and after, where each changes along the motion, and flicker over detail of all strengths.
+
+    Args:
+        path: The image file.
+        result: What `make_steady` gave.
+
+    Raises:
+        ValueError: If it has no clip.
+    """
+    clip = result.clip
+    if clip is None:
+        raise ValueError("there is no clip to draw")
+    figure, axes = plt.subplots(2, 3, figsize=(11, 7.2), layout="constrained")
+    middle = len(clip.before) // 2
+    shown = {"what the network sees": clip.picture.seen[middle]}
+    for name, frames in (("as it came", clip.before), ("steady" if result.improved else "after", clip.after)):
+        shown[name] = frames[middle]
+    for axis, (name, frame) in zip(axes[0], shown.items()):
+        radiance = clip.radiance and axis is not axes[0, 0]
+        axis.imshow(tone_map(exp_radiance(frame)) if radiance else to_pixels(frame), interpolation="nearest")
+        axis.set_title(name)
+        axis.axis("off")
+    maps = [_changes(frames, clip) for frames in (clip.before, clip.after)]
+    top = float(np.nanquantile(maps[0], 0.995))
+    for axis, values in zip(axes[1, 1:], maps):
+        drawn = axis.imshow(values, vmin=0, vmax=top, cmap="inferno", interpolation="nearest")
+        axis.set_title("change along the motion")
+        axis.axis("off")
+    unit = "ln of radiance" if clip.radiance else "1 is white"
+    figure.colorbar(drawn, ax=axes[1, 1:], shrink=0.8, label=f"root mean square ({unit})")
+    _draw_frontier(axes[1, 0], result)
+    with replace_when_written(path) as partial:
+        figure.savefig(partial, dpi=100)
+    plt.close(figure)
+
+
+def _changes(frames: Tensor, clip: Clip) -> np.ndarray:
+    """(H, W) root mean square of the change along the motion."""
+    meter = WarpErrorMeter(maps=True)
+    for number, frame in enumerate(frames):
+        meter.update(frame, motion=clip.picture.motion if number else None)
+    meter.finish()
+    return meter.change_map
+
+
+def _draw_frontier(axis: plt.Axes, result: Steady) -> None:
+    """Flicker and detail of the network as it came and of all strengths that were tried."""
+    points = {"as it came": result.before} | {f"{strength:g}": quality for strength, quality in result.tried.items()}
+    kept, flicker = (torch.tensor([getattr(q, name) for q in points.values()]) for name in ("kept", "flicker"))
+    axis.plot(kept, flicker, color="0.6", linewidth=1)
+    axis.scatter(kept, flicker, color="tab:blue")
+    if result.improved:
+        axis.scatter([result.after.kept], [result.after.flicker], s=120, facecolors="none", edgecolors="tab:red")
+    for (name, _), x, y in zip(points.items(), kept, flicker):
+        axis.annotate(name, (x, y), textcoords="offset points", xytext=(5, 4), fontsize="small")
+    axis.set(xlabel="detail kept (1: as it came)", ylabel="flicker F (1: as steady as the scene)", ylim=(0, None))
+    axis.set_title("strengths: what is ringed was taken" if result.improved else "strengths: none was taken")
+    axis.grid(alpha=0.3)
