@@ -38,8 +38,9 @@ MIN_DETAIL = {False: 0.9, True: 0.8}
 CROPS = (96, 128, 192, 256)
 """Edges of crops in pixels of the scene, of which the smallest is taken that the network takes."""
 
-INVENTS = 0.7
-"""A network invents detail if more than this part is not the scene's: as those do that were trained with a GAN."""
+INVENTS = 0.3
+"""A network invents detail, as those do that were trained with a GAN, if what it has that is not the scene's is more
+than this part of what the scene has, and more than what it has of that."""
 
 NOTICEABLE = 0.95
 """Flickering more than this many times as much as before is no improvement."""
@@ -179,9 +180,9 @@ def make_steady(
     first = judge.measure(frames)
     eq_before = _equivariance(frames, held_out)
     if invents is None:
-        invents = first.invented > INVENTS
+        invents = first.invented > max(INVENTS, first.true_detail)
         if invents:
-            report(f"it invents {100 * first.invented:.0f} % of its detail: predictions are compared relative to that")
+            report("most of its detail is invented: predictions are compared relative to how much there is")
     causes = _causes(frames, held_out, degrade)
     if causes is not None and not anti_alias:
         report(causes)

@@ -238,6 +238,6 @@ def _likeliest(tried: Mapping[tuple[str, str], float]) -> tuple[str, str]:
 
 def _clear(what: str, best: Any, tried: Mapping[Any, float]) -> str:
     others = [value for key, value in tried.items() if key != best]
-    if others and tried[best] - max(others) < CLEARLY:
+    if others and not tried[best] - max(others) >= CLEARLY:  # nan of two that are both perfect
         return f"{what}: {best}, a guess (another would fit as well): give --{what} if it is wrong"
     return f"{what}: {best}, found by trying"

@@ -43,8 +43,8 @@ class Quality:
 
     @property
     def invented(self) -> float:
-        """The part of the detail that is not the scene's; nan where that is not known."""
-        return 1 - self.true_detail / self.detail
+        """Detail that is not the scene's, in parts of what that has; nan where it is not known."""
+        return self.detail - self.true_detail
 
 
 class QualityMeter:

@@ -1,0 +1,125 @@
+"""A network in, the same network out, steady; or the word that nothing is better."""
+
+import json
+import sys
+
+import cv2
+import numpy as np
+import pytest
+import torch
+from mmengine.config import Config
+
+from mmtempreg.apis import make_steady
+from mmtempreg.visualization import plot_steady
+from tests.apis.steady import test_quality
+
+photographs = test_quality.photographs
+
+SOURCE = """
+import torch
+from torch import nn
+
+class Dirty(nn.Module):
+    '''A picture behind a dirty window: a pattern that does not move with it.'''
+    def __init__(self, dirt=0.002):
+        super().__init__()
+        self.dirt = nn.Parameter(torch.tensor(dirt))
+        self.gain = nn.Parameter(torch.ones(1))
+
+    def forward(self, x):
+        rows, columns = (torch.arange(n, device=x.device) % 2 for n in x.shape[-2:])
+        pattern = (rows[:, None] ^ columns) * 2.0 - 1
+        return self.gain * x + 30 * self.dirt * pattern
+"""
+
+
+@pytest.fixture
+def folder(tmp_path, photographs):
+    (tmp_path / "images").mkdir()
+    for number in range(12):
+        image = cv2.imread(str(photographs[number % 6]))
+        cv2.imwrite(str(tmp_path / "images" / f"{number}.png"), np.roll(image, 9 * number, axis=1))
+    (tmp_path / "network.py").write_text(SOURCE)
+    return tmp_path
+
+
+def run(folder, dirt, **options):
+    torch.save(dict(params_ema=dict(dirt=torch.tensor(dirt), gain=torch.ones(1))), folder / "before.pth")
+    lines = []
+    result = make_steady(
+        f"{folder / 'network.py'}:Dirty", folder / "before.pth", folder / "images", folder / "after.pth",
+        work_dir=folder / "work", value_range="0..1", order="RGB", report=lines.append, **options,
+    )  # fmt: skip
+    return result, lines
+
+
+def test_dirt_that_does_not_move_goes(folder):
+    result, lines = run(folder, 0.002, iterations=30, min_detail=0.1)
+    assert result.improved
+    assert result.ratio < 0.7
+    assert f"{1 / result.ratio:.1f} times less" in result.words
+    after = torch.load(folder / "after.pth")
+    assert after.keys() == {"params_ema"}
+    assert abs(after["params_ema"]["dirt"]) < 0.0014
+    assert any("30 iterations" in line for line in lines)
+    told = json.loads((folder / "work" / "steady.json").read_text())
+    assert told["strength"] == result.strength
+    # what goes on by hand has the same parts
+    config = Config.fromfile(folder / "work" / "config.py")
+    assert config.model.target == "teacher"
+    assert config.train_cfg.max_iters == 30
+    plot_steady(folder / "steady.png", result)
+    assert cv2.imread(str(folder / "steady.png")).std() > 10
+    # the same once more, from what there is
+    again, lines = run(folder, 0.002, iterations=30, min_detail=0.1)
+    assert any("goes on in" in line for line in lines)
+    assert (again.iterations, again.strength) == (30, result.strength)
+
+
+def test_a_network_that_is_steady_already_is_left_alone(folder):
+    result, _ = run(folder, 0.0, iterations=4)
+    assert not result.improved
+    assert "Nothing flickers less than the network as it came" in result.words
+    assert not (folder / "after.pth").exists()
+
+
+def test_ctrl_c_measures_what_there_is(folder, monkeypatch):
+    from mmtempreg.apis.steady import training
+
+    def stop(hook, runner, *args, **kwargs):
+        if runner.iter == 20:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(training._Progress, "after_train_iter", stop)
+    result, lines = run(folder, 0.002, iterations=1000, min_detail=0.1)
+    assert any("stopped after 20 of 1000 iterations" in line for line in lines)
+    assert result.iterations == 20
+    assert result.improved
+
+
+def test_too_few_photographs(folder):
+    for path in sorted((folder / "images").iterdir())[9:]:
+        path.unlink()
+    with pytest.raises(ValueError, match="has 9 images: 10 are needed at least"):
+        run(folder, 0.002, iterations=4)
+
+
+@pytest.fixture
+def degradation(monkeypatch):
+    monkeypatch.syspath_prepend("tools")
+    sys.modules.pop("steady", None)
+    import steady
+
+    yield steady.degradation
+    sys.modules.pop("steady", None)
+
+
+def test_degradations_of_the_command_line(degradation):
+    import argparse
+
+    assert degradation("noise=25")["params"]["gaussian_sigma"] == [25.0, 25.0]
+    step = degradation("RandomNoise(keys=['img'], params=dict(noise_type=['poisson'], noise_prob=[1]))")
+    assert step == dict(type="RandomNoise", keys=["img"], params=dict(noise_type=["poisson"], noise_prob=[1]))
+    for text in ("noise=much", "fog=3", "RandomNoise(__import__('os'))", "RandomNoise(keys=open('a'))", "x"):
+        with pytest.raises(argparse.ArgumentTypeError):
+            degradation(text)
