@@ -15,7 +15,7 @@ import numpy as np
 from mmagic.registry import DATASETS
 from mmengine.dataset import BaseDataset
 
-from ..meters import lag_frames
+from ..functional import lag_frames
 from ..shipped import shipped
 from ..validation import Count, FrameRate, Interval, Positive, Rising, Whole, check_arguments
 from ..video.image_files import read_image

@@ -10,9 +10,9 @@ import torch
 from mmagic.registry import METRICS
 from torch import Tensor
 
-from ..functional import pixel_grid
-from ..meters import EquivarianceMeter, Motion, bring
-from ..meters.motion import seen
+from ..functional import Motion, bring, pixel_grid
+from ..functional.motion import seen
+from ..meters import EquivarianceMeter
 from ..transforms import AffineTransformPair, DrawnTransform, RandomTransform, draw_generator
 from ..validation import Whole, check_arguments
 from .sequence_metric import SequenceMetric

@@ -8,8 +8,8 @@ from .compose import ComposeTransformPair
 from .exposure import ExposureTransformPair
 from .given import GivenShiftPair
 from .local_motion import LocalMotionPair
-from .motion import MOTIONS, PathStep, motion_between
 from .noise import NoiseTransformPair
+from .path import MOTIONS, PathStep, motion_between
 from .shift import RandomShift
 
 __all__ = [

@@ -11,6 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from ..functional import Motion
 from ..losses import SiameseOutputs
 from ..losses.regularization import seen_in_all
 from ..meters import (
@@ -19,7 +20,6 @@ from ..meters import (
     EquivarianceMeter,
     FlickerMeter,
     Meter,
-    Motion,
     PSNRMeter,
     ResidualMeter,
     SmoothnessMeter,
@@ -29,7 +29,7 @@ from ..meters import (
 from ..models.siamese import Regularizer
 from ..models.siamese.families import FAMILIES
 from ..transforms import AffineTransformPair, ComposeTransformPair, LocalMotionPair, RandomTransform
-from ..transforms.motion import FPS, motion_between
+from ..transforms.path import FPS, motion_between
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,8 @@ from skimage import data
 from mmtempreg.experiments.plot_sweep import frontier_figure
 from mmtempreg.experiments.real_models import SIZE, STEPS, pan_frames, write_clip, write_pan_motion
 from mmtempreg.experiments.table import real_models_table
-from mmtempreg.meters import Motion, WarpErrorMeter
+from mmtempreg.functional import Motion
+from mmtempreg.meters import WarpErrorMeter
 from mmtempreg.video import Frame, VideoWriter, open_frames
 from mmtempreg.video.flow_files import read_flow
 

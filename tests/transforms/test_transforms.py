@@ -7,9 +7,8 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from mmagic.registry import MODELS
 
-from mmtempreg.functional import pixel_grid
-from mmtempreg.meters import bring
-from mmtempreg.meters.motion import seen
+from mmtempreg.functional import bring, pixel_grid
+from mmtempreg.functional.motion import seen
 from mmtempreg.transforms import (
     MOTIONS,
     AffineTransformPair,

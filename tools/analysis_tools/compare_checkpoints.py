@@ -19,8 +19,7 @@ from mmtempreg.apis import load_model, load_test_clips, predict_clip
 from mmtempreg.atomic_write import check_output
 from mmtempreg.command_line import COUNT, STOPS, Parser, distinct, named, run
 from mmtempreg.config_tools import read_config
-from mmtempreg.functional import to_display, to_pixels
-from mmtempreg.meters import estimate_motion
+from mmtempreg.functional import estimate_motion, to_display, to_pixels
 
 
 def main() -> None:

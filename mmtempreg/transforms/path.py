@@ -8,8 +8,7 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor
 
-from ..functional import inside, pixel_grid
-from ..meters import Motion
+from ..functional import Motion, inside, pixel_grid
 from .base import DrawnTransform, ImageRange, RandomTransform, uniform
 
 FPS = 24.0

@@ -1,21 +1,50 @@
-"""Motion between frames: estimated by OpenCV; and pictures brought along it."""
+"""Motion between frames: what it is, how it is estimated (by OpenCV), and pictures brought along it.
+
+Flow from frame a to frame b is (2, H, W) float32, (x, y) in pixels: what is at p in a is at p + flow(p) in b.
+"""
 
 from __future__ import annotations
 
-from typing import Any
+import math
+from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
 import torch
 from torch import Tensor
 
-from ..functional import luminance
-from .base import Motion
+from .camera import luminance
+from .geometry import pixel_grid, sample_at
 
 METHODS = ("dis", "farneback")
 
 INTERPOLATIONS = {"lanczos": (cv2.INTER_LANCZOS4, 4), "bilinear": (cv2.INTER_LINEAR, 0)}
 """Name -> OpenCV's flag, and how far from the border it must stay to read no pixel outside."""
+
+
+class Motion(NamedTuple):
+    """Where each pixel of a frame was in an earlier frame.
+
+    Attributes:
+        flow: (2, H, W) float32, (x, y) in pixels: what is at p now was at p + flow(p) then.
+        visible: (1, H, W) float32: 1 where it was seen then, 0 where it was hidden, outside, or where nobody knows.
+    """
+
+    flow: Tensor
+    visible: Tensor
+
+
+def lag_frames(lag: float | None, fps: float) -> int:
+    """A lag in seconds, in whole frames; None: one frame.
+
+    Raises:
+        ValueError: If it is not a positive number.
+    """
+    if lag is None:
+        return 1
+    if not (math.isfinite(lag) and lag > 0):
+        raise ValueError(f"lag must be a positive number of seconds, or None for one frame, got {lag}")
+    return max(1, round(lag * fps))
 
 
 def estimate_flow(a: Tensor, b: Tensor, method: str = "dis") -> Tensor:
@@ -120,3 +149,21 @@ def seen(motion: Motion, interpolation: str = "lanczos") -> Tensor:
     return motion.visible * flow_inside(
         torch.where(motion.visible > 0, motion.flow, 0), INTERPOLATIONS[interpolation][1]
     )
+
+
+def _targets(flow: Tensor) -> Tensor:
+    """(N, H, W, 2): where the points of frame a are in b."""
+    size = (flow.shape[-2], flow.shape[-1])
+    return pixel_grid(size, size, flow.device) + flow.permute(0, 2, 3, 1)
+
+
+def warp_by_flow(frame: Tensor, flow: Tensor) -> Tensor:
+    """`frame` b brought back to a by the flow from a to b: b(p + flow(p)), bilinear; borders are continued.
+
+    Args:
+        frame: (C, H, W) or (N, C, H, W).
+        flow: (2, H, W) or (N, 2, H, W).
+    """
+    if frame.ndim == 3:
+        return sample_at(frame.unsqueeze(0), _targets(flow.unsqueeze(0)), "border")[0]
+    return sample_at(frame, _targets(flow), "border")
