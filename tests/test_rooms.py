@@ -4,6 +4,8 @@ import ast
 import re
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = ROOT / "mmtempreg"
 
@@ -54,9 +56,16 @@ def test_no_room_imports_from_one_below_it():
     assert upward == []
 
 
-def test_the_package_does_not_know_what_stands_around_it():
-    for path in PACKAGE.rglob("*.py"):
-        assert not re.search(r"^\s*(from|import) (tools|tests|benchmarks)\b", path.read_text(), flags=re.M), path
+AROUND = ["mmtempreg", "tools", "testing", "experiments", "benchmarks", "tests"]
+"""Each knows those before it; tools are run, and nobody imports them; benchmarks likewise."""
+
+
+@pytest.mark.parametrize("folder", AROUND)
+def test_no_folder_imports_what_stands_around_it(folder):
+    others = {"tools", "benchmarks", *AROUND[AROUND.index(folder) + 1 :]} - {folder}
+    for path in (ROOT / folder).rglob("*.py"):
+        found = re.search(rf"^\s*(from|import) ({'|'.join(others)})\b", path.read_text(), flags=re.M)
+        assert not found or ".mim" in path.parts, (path, found)
 
 
 def test_what_is_private_elsewhere_is_in_one_place():

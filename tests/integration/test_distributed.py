@@ -15,7 +15,7 @@ from mmengine.runner import turn_on_activation_checkpointing
 
 from mmtempreg.transforms import AffineTransformPair, draw_generator
 from mmtempreg.transforms.affine import AffineTransform
-from tests.processes import in_processes
+from testing.processes import in_processes
 
 SEED, ITERATION = 3, 5
 

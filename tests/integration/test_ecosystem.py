@@ -19,7 +19,7 @@ from mmengine.runner import Runner
 from mmtempreg.apis import FrameModel
 from mmtempreg.config_tools import config_hash, plain, stock_model_config, type_name
 from mmtempreg.tuning.tuner import _wrapping
-from tests.stock_models import real_images
+from testing.stock_models import real_images
 
 ROOT = Path(__file__).resolve().parents[2]
 

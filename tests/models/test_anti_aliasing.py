@@ -31,9 +31,9 @@ from mmtempreg.models.anti_aliasing import (
     strided_modules,
     without_anti_aliasing,
 )
+from testing.processes import in_processes
+from testing.stock_models import FAMILIES, family_config, untrained_vgg
 from tests.models.test_siamese import SRCNN, photo_batch
-from tests.processes import in_processes
-from tests.stock_models import FAMILIES, family_config, untrained_vgg
 
 SMALL = dict(type="HDRCNN", encoder_channels=((4,), (4,)), bottleneck_channels=(4,))
 HDR = dict(type="HDRReconstructionModel", generator=SMALL)

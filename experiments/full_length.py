@@ -1,6 +1,6 @@
 """Trains the HDR network at full length on a GPU, fine-tunes it in many ways, and measures; all in one run of minutes.
 
-Usage: python -m benchmarks.gpu.full_length OUT [--minutes 9.5] [--device cuda] [--at-once 12] [--tests N] [--toy]
+Usage: python -m experiments.full_length OUT [--minutes 9.5] [--device cuda] [--at-once 12] [--tests N] [--toy]
        [--images 10000] [--baseline-iterations 15625] [--iterations 4000] [--seeds 0 1] [--speed {first,only,no}]
        [--causes CHECKPOINT] [--only-test]
 
@@ -41,9 +41,9 @@ import torch
 
 import mmtempreg  # noqa: F401, before MMagic is imported
 from mmtempreg.checkpoints import anti_aliasing_of, read_checkpoint
-from mmtempreg.experiments.grid import KNOWN, ROOT, Cell
 
-from .schedule import Job, run_jobs
+from .grid import KNOWN, ROOT, Cell
+from .jobs import Job, run_jobs
 
 SHARES = (0.25, 0.5, 0.75)
 """How far networks lie between one that was tuned to the frozen original and one that was regularised too."""
@@ -325,7 +325,7 @@ def measure(plan: Plan, checkpoint: Path, row: Mapping[str, Any], anti_aliased: 
     from mmengine.hooks import Hook
     from mmengine.runner import Runner
 
-    from mmtempreg.experiments.results import append_result
+    from .results import append_result
 
     cv2.setNumThreads(0)
     torch.set_num_threads(1)
@@ -369,8 +369,9 @@ def measure_speed(plan: Plan) -> None:
     """Seconds of a training step by how data are loaded, in which precision, plain and siamese; `process_video`."""
     from mmengine.config import Config
 
-    from benchmarks.process_video import measure, pan
     from mmtempreg.apis import FrameModel
+
+    from .process_speed import measure, pan
 
     rows = []
     for data in ("in memory", "workers"):

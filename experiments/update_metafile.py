@@ -1,6 +1,6 @@
 """Writes configs/tempreg/metafile.yml: every config of the folder, with the results that sweeps have measured.
 
-Usage: python tools/experiments/update_metafile.py docs/results/hdr.csv docs/results/color.csv
+Usage: python -m experiments.update_metafile docs/results/hdr.csv docs/results/color.csv
 
 A result is the mean over the seeds of the file; configs that no sweep has run have none.
 """
@@ -14,8 +14,9 @@ from typing import Any
 
 import yaml
 
-from ..atomic_write import replace_when_written
-from ..command_line import Parser, run
+from mmtempreg.atomic_write import replace_when_written
+from mmtempreg.command_line import Parser, run
+
 from .grid import ROOT, TASKS
 from .results import Row, read_results
 
@@ -89,7 +90,7 @@ def work(args: argparse.Namespace) -> None:
     """Writes the metafile."""
     content = metafile(args.results)
     with replace_when_written(FOLDER / "metafile.yml") as partial:
-        comment = "# Written by tools/experiments/update_metafile.py. How it was measured: docs/results.md.\n"
+        comment = "# Written by experiments/update_metafile.py. How it was measured: docs/results.md.\n"
         partial.write_text(comment + yaml.safe_dump(content, sort_keys=False, width=110))
     print(f"{FOLDER / 'metafile.yml'}: {len(content['Models'])} configs")
 

@@ -1,4 +1,4 @@
-"""The run for a GPU (`benchmarks.gpu`), tiny and on a CPU."""
+"""The run for a GPU (`experiments.full_length`), tiny and on a CPU."""
 
 import csv
 import subprocess
@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.gpu.full_length import Plan, causes, fine_tunings, jobs
-from benchmarks.gpu.schedule import Job, run_jobs
+from experiments.full_length import Plan, causes, fine_tunings, jobs
+from experiments.jobs import Job, run_jobs
 from mmtempreg.checkpoints import anti_aliasing_of, read_checkpoint
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -65,7 +65,7 @@ def test_what_is_compared_with_anti_aliasing_has_its_own_files_too():
 
 @pytest.mark.slow
 def test_it_runs_on_a_cpu_at_toy_size(tmp_path):
-    command = [sys.executable, "-W", "ignore", "-m", "benchmarks.gpu.full_length", str(tmp_path), "--toy"]
+    command = [sys.executable, "-W", "ignore", "-m", "experiments.full_length", str(tmp_path), "--toy"]
     command += ["--device", "cpu", "--at-once", "1", "--tests", "1", "--speed", "no"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
@@ -88,7 +88,7 @@ def test_anti_aliasing_runs_on_a_cpu_at_toy_size(tmp_path):
         "-W",
         "ignore",
         "-m",
-        "benchmarks.gpu.full_length",
+        "experiments.full_length",
         str(tmp_path),
         "--toy",
         "--causes",

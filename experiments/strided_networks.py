@@ -1,6 +1,6 @@
 """Do stock networks with strides flicker less when these are anti-aliased? Small ones, trained here, on real clips.
 
-Usage: python tools/experiments/strided_networks.py {nafnet,pix2pix,deblurganv2} --photographs FOLDER
+Usage: python -m experiments.strided_networks {nafnet,pix2pix,deblurganv2} --photographs FOLDER
        --videos FILE [FILE ...] [--iterations 1500] [--fine-tuning 300] [--seeds 0 1] [--num-frames 30]
        [--work-dir DIR] [--out FILE.json] [--picture FILE.png CLIP ...] [--vdp]
 
@@ -27,9 +27,10 @@ import torch
 from mmengine.config import Config
 from tqdm import tqdm
 
-from ..atomic_write import replace_when_written
-from ..command_line import COUNT, WHOLE, Parser, run, within
-from ..video import Frame, FrameFolderWriter
+from mmtempreg.atomic_write import replace_when_written
+from mmtempreg.command_line import COUNT, WHOLE, Parser, run, within
+from mmtempreg.video import Frame, FrameFolderWriter
+
 from .real_models import RATE, clip_frames, draw, measured, run_network
 from .sweep import run_tool
 from .table import real_models_table
@@ -273,7 +274,7 @@ def main() -> None:
 
 def measure(args: argparse.Namespace) -> None:
     """Trains, makes the clips, runs the networks and measures."""
-    from ..apis import FrameModel
+    from mmtempreg.apis import FrameModel
 
     task, folder = TASKS[args.task], args.work_dir / args.task
     clips = {path.stem: folder / "clips" / path.stem for path in args.videos}

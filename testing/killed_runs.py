@@ -25,7 +25,7 @@ from mmengine.runner import CheckpointLoader
 from torch import nn
 
 import mmtempreg  # noqa: F401, before MMagic is imported
-from tests.processes import free_port
+from testing.processes import free_port
 
 STEPS_PER_EPOCH = 4
 EPOCHS = 6

@@ -1,6 +1,6 @@
 """What buys most stability per second: regularising each step, each k-th step, or a part of each batch.
 
-Usage: python -m benchmarks.regularization_schedule [--seeds 0 1 2] [--jobs 1] [--out-dir DIR]
+Usage: python -m experiments.regularization_schedule [--seeds 0 1 2] [--jobs 1] [--out-dir DIR]
 
 Fine-tunes the shipped HDR baseline with transform invariance 0.95, and without regularisation, each for the same number
 of network passes (a regularised image takes two), on crops of 64x64 in batches of 8, Adam 1e-4; and tests on the pans
@@ -13,10 +13,10 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from mmtempreg.experiments.grid import ROOT, TASKS, Strategy, cells
-from mmtempreg.experiments.results import read_results
-from mmtempreg.experiments.sweep import Sweep, hardware, revision, run_all
-from mmtempreg.experiments.table import markdown
+from .grid import ROOT, TASKS, Strategy, cells
+from .results import read_results
+from .sweep import Sweep, hardware, revision, run_all
+from .table import markdown
 
 TASK = TASKS["hdr"]
 # name: (config, options of the wrapper, share of the images that is regularised)

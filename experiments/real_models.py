@@ -1,6 +1,6 @@
 """Do published super-resolution networks get steadier, and stay as sharp? On real clips, and on pans over photographs.
 
-Usage: python tools/experiments/real_models.py CONFIG NAME=CHECKPOINT [NAME=CHECKPOINT ...] --videos FILE [FILE ...]
+Usage: python -m experiments.real_models CONFIG NAME=CHECKPOINT [NAME=CHECKPOINT ...] --videos FILE [FILE ...]
        --photographs FILE [FILE ...] [--num-frames 30] [--work-dir DIR] [--out FILE.json] [--vdp]
        [--picture FILE.png CLIP ...]
 
@@ -27,12 +27,13 @@ import torch
 from mmengine.config import Config
 from tqdm import tqdm
 
-from ..apis import FrameModel, measure_image_equivariance, measure_videos, process_video
-from ..atomic_write import replace_when_written
-from ..command_line import Parser, distinct, named, run, within
-from ..datasets.photograph_twice import reduced
-from ..video import Frame, FrameFolderWriter, open_frames
-from ..video.flow_files import write_flow
+from mmtempreg.apis import FrameModel, measure_image_equivariance, measure_videos, process_video
+from mmtempreg.atomic_write import replace_when_written
+from mmtempreg.command_line import Parser, distinct, named, run, within
+from mmtempreg.datasets.photograph_twice import reduced
+from mmtempreg.video import Frame, FrameFolderWriter, open_frames
+from mmtempreg.video.flow_files import write_flow
+
 from .table import real_models_table
 
 matplotlib.use("Agg")

@@ -12,9 +12,9 @@ from typing import Any
 
 from mmengine.config import Config
 
-from ..config_tools import stock_model_config, type_name
+from mmtempreg.config_tools import stock_model_config, type_name
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[1]
 
 ALPHAS = (0.5, 0.8, 0.9, 0.95, 0.98, 0.99, 0.995)
 """The strengths of the paper's Figures 4 and 5."""
@@ -46,7 +46,7 @@ class Strategy:
         """The config of a model, with anti-aliased strides or without, as the strategy wants them."""
         if self.anti_aliased is None:
             return dict(model)
-        from ..models.anti_aliasing import without_anti_aliasing  # slow
+        from mmtempreg.models.anti_aliasing import without_anti_aliasing  # slow
 
         stock = without_anti_aliasing(stock_model_config(Config(dict(model=dict(model)))))
         wanted = dict(type="AntiAliasedModel", model=stock) if self.anti_aliased else stock

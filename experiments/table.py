@@ -1,6 +1,6 @@
 """The results of a sweep as Markdown tables: a row for each strategy and strength, as in the paper's Tables 3 and 4.
 
-Usage: python tools/experiments/table.py RESULTS.csv [RESULTS.csv ...] [--strategies NAME[=ALPHA] ...] [--alphas A ...]
+Usage: python -m experiments.table RESULTS.csv [RESULTS.csv ...] [--strategies NAME[=ALPHA] ...] [--alphas A ...]
        [--prefix PREFIX] [--columns TITLE ...] [--against NAME[=ALPHA]]
 
 Mean and standard deviation over the seeds that are there; their number stands in the last column. With --against the
@@ -18,9 +18,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from ..command_line import Parser, run
-from ..meters import Meter
-from ..tables import cell, columns_of, markdown_table
+from mmtempreg.command_line import Parser, run
+from mmtempreg.meters import Meter
+from mmtempreg.tables import cell, columns_of, markdown_table
+
 from .grid import KNOWN, TASKS
 from .results import Row, read_results
 

@@ -1,6 +1,6 @@
 """Fine-tunes and tests a grid of strategies, strengths and seeds; the results go into one CSV file.
 
-Usage: python tools/experiments/sweep.py {hdr,color} [--strategies NAME ...] [--alphas A ...] [--seeds S ...]
+Usage: python -m experiments.sweep {hdr,color} [--strategies NAME ...] [--alphas A ...] [--seeds S ...]
        [--schedule {short,medium,long,longest,full}] [--jobs N] [--out-dir DIR]
        [--train-options KEY=VALUE ...] [--test-options KEY=VALUE ...]
 
@@ -34,11 +34,12 @@ import torch
 from mmengine.config import Config, DictAction
 from tqdm import tqdm
 
-from ..apis.blend import blend_checkpoints
-from ..atomic_write import replace_when_written
-from ..checkpoints import anti_aliasing_of, read_checkpoint
-from ..command_line import COUNT, WHOLE, Parser, run, within
-from ..config_tools import config_hash
+from mmtempreg.apis.blend import blend_checkpoints
+from mmtempreg.atomic_write import replace_when_written
+from mmtempreg.checkpoints import anti_aliasing_of, read_checkpoint
+from mmtempreg.command_line import COUNT, WHOLE, Parser, run, within
+from mmtempreg.config_tools import config_hash
+
 from .grid import ALPHAS, KNOWN, ROOT, STRATEGIES, TASKS, VARIANTS, Cell, Options, Strategy, cells
 from .results import append_result, read_results
 

@@ -1,6 +1,6 @@
 """Writes the tables of documents anew from the files of results: a document says what the files say.
 
-Usage: python tools/experiments/fill_tables.py README.md docs/results.md docs/metrics.md [--check]
+Usage: python -m experiments.fill_tables README.md docs/results.md docs/metrics.md [--check]
 
 Where a document has a line `<!-- table.py ARGUMENTS -->`, what table.py prints with these arguments replaces the table
 that follows. The arguments must ask for one table; paths are seen from the repository. `<!-- measures -->` stands
@@ -16,9 +16,10 @@ import shlex
 import sys
 from pathlib import Path
 
-from ..atomic_write import replace_when_written
-from ..command_line import Parser, run
-from ..meters import METERS
+from mmtempreg.atomic_write import replace_when_written
+from mmtempreg.command_line import Parser, run
+from mmtempreg.meters import METERS
+
 from .grid import ROOT
 from .table import markdown_table, parser, tables
 

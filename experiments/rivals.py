@@ -1,6 +1,6 @@
 """One table for rivals: image networks as they are, fine-tuned and regularised, and blind video consistency after one.
 
-Usage: python tools/experiments/rivals.py {hdr,color} NAME=CHECKPOINT [NAME=CHECKPOINT ...]
+Usage: python -m experiments.rivals {hdr,color} NAME=CHECKPOINT [NAME=CHECKPOINT ...]
        [--blind CHECKPOINT] [--shifts N] [--vdp] [--out FILE.json] [--videos FOLDER] [--cfg-options KEY=VALUE ...]
 
 Tests every checkpoint on the clips of the task's test config (hdr: pans), and `--blind` on what the first of them
@@ -28,12 +28,13 @@ from mmengine.config import Config, DictAction
 from torch import Tensor
 from tqdm import tqdm
 
-from ..atomic_write import replace_when_written
-from ..command_line import Parser, distinct, named, run, within
-from ..functional import RADIANCE_STOPS, from_display, lab_to_rgb, rgb_to_lab, to_display, to_pixels
-from ..meters import DOMAINS
-from ..meters.domains import MAX_RADIANCE
-from ..video import Frame, VideoWriter
+from mmtempreg.atomic_write import replace_when_written
+from mmtempreg.command_line import Parser, distinct, named, run, within
+from mmtempreg.functional import RADIANCE_STOPS, from_display, lab_to_rgb, rgb_to_lab, to_display, to_pixels
+from mmtempreg.meters import DOMAINS
+from mmtempreg.meters.domains import MAX_RADIANCE
+from mmtempreg.video import Frame, VideoWriter
+
 from .grid import ROOT, TASKS
 from .table import rivals_table
 
@@ -42,7 +43,7 @@ class ImageNetwork:
     """A checkpoint, frame by frame."""
 
     def __init__(self, config: Config, checkpoint: str, shifts: int = 1) -> None:
-        from ..apis import FrameModel
+        from mmtempreg.apis import FrameModel
 
         self.model = FrameModel(config, checkpoint, shifts=shifts)
 
@@ -58,7 +59,7 @@ class WithBlindConsistency(ImageNetwork):
     """The same, and blind video consistency after it."""
 
     def __init__(self, config: Config, checkpoint: str, blind: str) -> None:
-        from ..apis import BlindConsistency
+        from mmtempreg.apis import BlindConsistency
 
         super().__init__(config, checkpoint)
         self.filter = BlindConsistency(Config.fromfile(ROOT / "configs/blind_consistency/blind_consistency.py"), blind)

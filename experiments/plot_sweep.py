@@ -1,8 +1,8 @@
 """Draws the results of a sweep: F, K, PSNR, S and R against alpha, and what steadiness costs in detail and PSNR.
 
-Usage: python tools/experiments/plot_sweep.py RESULTS.csv [RESULTS.csv ...] OUTPUT.png [--strategies NAME[=ALPHA] ...]
+Usage: python -m experiments.plot_sweep RESULTS.csv [RESULTS.csv ...] OUTPUT.png [--strategies NAME[=ALPHA] ...]
        [--prefix PREFIX] [--kind {strength,trade-off,length}]
-       python tools/experiments/plot_sweep.py RESULTS.json OUTPUT.png, of what real_models.py has measured
+       python -m experiments.plot_sweep RESULTS.json OUTPUT.png, of what real_models.py has measured
 
 `strength`: the paper's Figures 4 and 5, one line for each strategy, mean and standard deviation over the seeds;
 strategies without a strength are dashed lines. `trade-off`: a point for each strategy and strength in the planes of F
@@ -23,8 +23,9 @@ import matplotlib
 import matplotlib.ticker
 import numpy as np
 
-from ..atomic_write import replace_when_written
-from ..command_line import Parser, run
+from mmtempreg.atomic_write import replace_when_written
+from mmtempreg.command_line import Parser, run
+
 from .grid import KNOWN, STRATEGIES, TASKS, Strategy
 from .results import Row, read_results
 from .table import Group, groups, parse_group, title_of
