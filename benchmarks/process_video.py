@@ -21,8 +21,8 @@ from mmengine.config import Config
 import mmtempreg  # noqa: F401, before MMagic is imported
 from experiments.grid import ROOT
 from experiments.process_speed import measure, pan
-from mmtempreg.allocator import keep_freed_memory
 from mmtempreg.apis import FrameModel
+from mmtempreg.utils.allocator import keep_freed_memory
 from mmtempreg.video import VideoWriter, open_frames
 
 

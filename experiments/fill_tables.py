@@ -16,9 +16,9 @@ import shlex
 import sys
 from pathlib import Path
 
-from mmtempreg.atomic_write import replace_when_written
-from mmtempreg.command_line import Parser, run
 from mmtempreg.meters import METERS
+from mmtempreg.utils.atomic_write import replace_when_written
+from mmtempreg.utils.command_line import Parser, run
 
 from .grid import ROOT
 from .table import markdown_table, parser, tables

@@ -40,7 +40,7 @@ import numpy as np
 import torch
 
 import mmtempreg  # noqa: F401, before MMagic is imported
-from mmtempreg.checkpoints import anti_aliasing_of, read_checkpoint
+from mmtempreg.openmmlab.checkpoints import anti_aliasing_of, read_checkpoint
 
 from .grid import KNOWN, ROOT, Cell
 from .jobs import Job, run_jobs
@@ -513,7 +513,7 @@ def main() -> None:
         plan = replace(plan, start=args.causes.resolve(), crop=64)
     if args.toy:
         tiny = dict(encoder_channels=((4,), (4,)), bottleneck_channels=(4,))
-        small = dict(frames=3, clips=1, size=32, generator=tiny, crop=plan.crop and 16)
+        small: dict[str, Any] = dict(frames=3, clips=1, size=32, generator=tiny, crop=plan.crop and 16)
         plan = Plan(plan.out, args.device, 32, 2, 2, (0.5,), **small)
         last = "steady_aa" if args.causes else "transinv_mixed"
         runs = [replace(run, iterations=None) for run in (runs[0], next(r for r in runs if r.cell.strategy == last))]

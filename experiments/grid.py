@@ -12,7 +12,7 @@ from typing import Any
 
 from mmengine.config import Config
 
-from mmtempreg.config_tools import stock_model_config, type_name
+from mmtempreg.openmmlab.configs import stock_model_config, type_name
 
 ROOT = Path(__file__).resolve().parents[1]
 

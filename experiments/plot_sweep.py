@@ -23,8 +23,8 @@ import matplotlib
 import matplotlib.ticker
 import numpy as np
 
-from mmtempreg.atomic_write import replace_when_written
-from mmtempreg.command_line import Parser, run
+from mmtempreg.utils.atomic_write import replace_when_written
+from mmtempreg.utils.command_line import Parser, run
 
 from .grid import KNOWN, STRATEGIES, TASKS, Strategy
 from .results import Row, read_results

@@ -28,9 +28,9 @@ from mmengine.config import Config
 from tqdm import tqdm
 
 from mmtempreg.apis import FrameModel, measure_image_equivariance, measure_videos, process_video
-from mmtempreg.atomic_write import replace_when_written
-from mmtempreg.command_line import Parser, distinct, named, run, within
 from mmtempreg.datasets.photograph_twice import reduced
+from mmtempreg.utils.atomic_write import replace_when_written
+from mmtempreg.utils.command_line import Parser, distinct, named, run, within
 from mmtempreg.video import Frame, FrameFolderWriter, open_frames
 from mmtempreg.video.flow_files import write_flow
 

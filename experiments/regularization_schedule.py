@@ -13,10 +13,12 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from mmtempreg.meters.columns import columns_of
+
 from .grid import ROOT, TASKS, Strategy, cells
 from .results import read_results
 from .sweep import Sweep, hardware, revision, run_all
-from .table import markdown
+from .table import layout, values_of
 
 TASK = TASKS["hdr"]
 # name: (config, options of the wrapper, share of the images that is regularised)
@@ -51,7 +53,12 @@ def main() -> None:
     schedule = {key: value for key, value in schedule.items() if key != images}
     sweep = Sweep(out, out / "results.csv", strategies, schedule, tests, hardware(), revision())
     run_all(sweep, cells("hdr", strategies, list(strategies), None, args.seeds), args.jobs)
-    print(markdown(read_results(sweep.results), strategies, "pans"))
+    rows = read_results(sweep.results)
+    values = {
+        strategy.title: values_of([row for row in rows if row["strategy"] == name], "pans")
+        for name, strategy in strategies.items()
+    }
+    print(layout(list(columns_of(next(iter(values.values()))[0]).values()), values))
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from mmtempreg.atomic_write import replace_when_written
+from mmtempreg.utils.atomic_write import replace_when_written
 
 KEY = ("task", "strategy", "alpha", "seed", "config_hash")
 """What tells a cell from others."""

@@ -28,11 +28,11 @@ from mmengine.config import Config, DictAction
 from torch import Tensor
 from tqdm import tqdm
 
-from mmtempreg.atomic_write import replace_when_written
-from mmtempreg.command_line import Parser, distinct, named, run, within
 from mmtempreg.functional import RADIANCE_STOPS, from_display, lab_to_rgb, rgb_to_lab, to_display, to_pixels
 from mmtempreg.meters import DOMAINS
 from mmtempreg.meters.domains import MAX_RADIANCE
+from mmtempreg.utils.atomic_write import replace_when_written
+from mmtempreg.utils.command_line import Parser, distinct, named, run, within
 from mmtempreg.video import Frame, VideoWriter
 
 from .grid import ROOT, TASKS

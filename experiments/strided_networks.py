@@ -27,8 +27,8 @@ import torch
 from mmengine.config import Config
 from tqdm import tqdm
 
-from mmtempreg.atomic_write import replace_when_written
-from mmtempreg.command_line import COUNT, WHOLE, Parser, run, within
+from mmtempreg.utils.atomic_write import replace_when_written
+from mmtempreg.utils.command_line import COUNT, WHOLE, Parser, run, within
 from mmtempreg.video import Frame, FrameFolderWriter
 
 from .real_models import RATE, clip_frames, draw, measured, run_network

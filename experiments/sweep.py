@@ -35,10 +35,10 @@ from mmengine.config import Config, DictAction
 from tqdm import tqdm
 
 from mmtempreg.apis.blend import blend_checkpoints
-from mmtempreg.atomic_write import replace_when_written
-from mmtempreg.checkpoints import anti_aliasing_of, read_checkpoint
-from mmtempreg.command_line import COUNT, WHOLE, Parser, run, within
-from mmtempreg.config_tools import config_hash
+from mmtempreg.openmmlab.checkpoints import anti_aliasing_of, read_checkpoint
+from mmtempreg.openmmlab.configs import config_hash
+from mmtempreg.utils.atomic_write import replace_when_written
+from mmtempreg.utils.command_line import COUNT, WHOLE, Parser, run, within
 
 from .grid import ALPHAS, KNOWN, ROOT, STRATEGIES, TASKS, VARIANTS, Cell, Options, Strategy, cells
 from .results import append_result, read_results

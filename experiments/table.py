@@ -18,9 +18,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from mmtempreg.command_line import Parser, run
 from mmtempreg.meters import Meter
-from mmtempreg.tables import cell, columns_of, markdown_table
+from mmtempreg.meters.columns import cell, columns_of
+from mmtempreg.utils.command_line import Parser, run
+from mmtempreg.utils.tables import markdown_table
 
 from .grid import KNOWN, TASKS
 from .results import Row, read_results

@@ -14,8 +14,8 @@ from typing import Any
 
 import yaml
 
-from mmtempreg.atomic_write import replace_when_written
-from mmtempreg.command_line import Parser, run
+from mmtempreg.utils.atomic_write import replace_when_written
+from mmtempreg.utils.command_line import Parser, run
 
 from .grid import ROOT, TASKS
 from .results import Row, read_results

@@ -5,7 +5,8 @@ no more than torch and MMEngine: what needs MMagic's slow import is loaded when 
 for something, so that `mmtempreg.functional` starts at once.
 """
 
-from . import compat, deprecated, registries
+from . import deprecated
+from .openmmlab import compat, registries
 from .version import __version__
 
 compat.apply()

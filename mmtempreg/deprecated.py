@@ -15,14 +15,14 @@ from typing import Any, TypeVar, cast
 F = TypeVar("F", bound=Callable[..., Any])
 
 MODULES = {
-    "mmtempreg.apis.configs": "mmtempreg.config_tools",
+    "mmtempreg.apis.configs": "mmtempreg.openmmlab.configs",
     "mmtempreg.apis.consistency": "mmtempreg.apis.blind_consistency",
-    "mmtempreg.apis.printing": "mmtempreg.tables",
-    "mmtempreg.apis.scripts": "mmtempreg.mmagic_tools",
+    "mmtempreg.apis.printing": "mmtempreg.utils.tables",
+    "mmtempreg.apis.scripts": "mmtempreg.openmmlab.mmagic_tools",
     "mmtempreg.apis.tuning": "mmtempreg.tuning",
     "mmtempreg.datasets.seeded_loading": "mmtempreg.engine.seeded_loading",
-    "mmtempreg.fileio": "mmtempreg.atomic_write",
-    "mmtempreg.registration": "mmtempreg.registries",
+    "mmtempreg.fileio": "mmtempreg.utils.atomic_write",
+    "mmtempreg.registration": "mmtempreg.openmmlab.registries",
 }
 """Old name of a module -> its new one."""
 

@@ -67,4 +67,4 @@ def test_the_old_way_in_of_tools():
     """A copy of tools/train.py in somebody's project imports this."""
     code = "from mmtempreg.apis.scripts import run_mmagic_tool; print(run_mmagic_tool.__module__)"
     result = subprocess.run([sys.executable, "-W", "ignore", "-c", code], capture_output=True, text=True)
-    assert result.stdout.strip() == "mmtempreg.mmagic_tools", result.stderr
+    assert result.stdout.strip() == "mmtempreg.openmmlab.mmagic_tools", result.stderr

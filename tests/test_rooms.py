@@ -11,7 +11,7 @@ PACKAGE = ROOT / "mmtempreg"
 
 
 def rooms():
-    """The folders in the order of the page; `tables` counts as the room that it is named in."""
+    """The folders in the order of the page."""
     table = (ROOT / "CONTRIBUTING.md").read_text().split("## Rooms")[1].split("## What")[0]
     return re.findall(r"^\| `(\w+)` \|", table, flags=re.M)
 
@@ -36,8 +36,6 @@ def imported(path):
 
 def place(parts, order):
     """How high a file or a module stands: 0 for the modules of the package itself."""
-    if parts[0].removesuffix(".py") == "tables":
-        return order.index("meters") + 1.5
     return order.index(parts[0]) + 1 if parts[0] in order else 0
 
 

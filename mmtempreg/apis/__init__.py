@@ -37,9 +37,9 @@ _moved = moved_names(
         "Trial": "mmtempreg.tuning:Trial",
         "Tuned": "mmtempreg.tuning:TuningResult",
         "Tuner": "mmtempreg.tuning:Tuner",
-        "config_hash": "mmtempreg.config_tools:config_hash",
+        "config_hash": "mmtempreg.openmmlab.configs:config_hash",
         "measure_pseudo_clips": "mmtempreg.tuning:measure_pseudo_clips",
-        "stock_model": "mmtempreg.config_tools:stock_model_config",
+        "stock_model": "mmtempreg.openmmlab.configs:stock_model_config",
         "tune": "mmtempreg.tuning:tune",
     },
 )

@@ -13,7 +13,7 @@ from mmengine.dataset import BaseDataset
 from torch import Tensor
 
 from ..functional import estimate_flow, warp_by_flow
-from ..validation import Interval, OneOf, Rising, Whole, check_arguments
+from ..utils.validation import Interval, OneOf, Rising, Whole, check_arguments
 from ..video import open_frames
 from ..video.flow_files import read_flow
 from ..video.image_files import read_image

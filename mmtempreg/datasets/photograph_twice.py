@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from mmagic.registry import TRANSFORMS
 from mmcv.transforms import BaseTransform, Compose
 
-from ..validation import Count, Interval, Rising, Whole, check_arguments
+from ..utils.validation import Count, Interval, Rising, Whole, check_arguments
 from .virtual_camera import photograph
 
 

@@ -15,7 +15,7 @@ from mmengine.dataset import BaseDataset
 from torch.utils.data import DataLoader, Dataset
 
 from ..functional import lag_frames
-from ..validation import Count, Positive, Whole, check_arguments
+from ..utils.validation import Count, Positive, Whole, check_arguments
 from .array_cache import cached_array
 from .clip_sampler import frame_name
 from .crops import check_crops

@@ -14,7 +14,7 @@ from ..functional import Motion, bring, pixel_grid
 from ..functional.motion import seen
 from ..meters import EquivarianceMeter
 from ..transforms import AffineTransformPair, DrawnTransform, RandomTransform, draw_generator
-from ..validation import Whole, check_arguments
+from ..utils.validation import Whole, check_arguments
 from .sequence_metric import SequenceMetric
 
 KINDS: dict[str, dict[str, Any]] = {

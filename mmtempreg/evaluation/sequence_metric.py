@@ -18,7 +18,7 @@ from ..functional.camera import SATURATION_THRESHOLD
 from ..functional.motion import known_motion
 from ..meters import DOMAINS, METERS, Clip, Meter, Sums, add_sums
 from ..meters.domains import MAX_RADIANCE, shown
-from ..validation import Interval, OneOf, Positive, check_arguments
+from ..utils.validation import Interval, OneOf, Positive, check_arguments
 
 
 class ClipRow(NamedTuple):

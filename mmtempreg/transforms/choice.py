@@ -9,7 +9,7 @@ import torch
 from mmagic.registry import MODELS
 from torch import Tensor
 
-from ..validation import Interval, check_arguments
+from ..utils.validation import Interval, check_arguments
 from .base import DrawnTransform, ImageRange, RandomTransform
 from .compose import build_transforms
 

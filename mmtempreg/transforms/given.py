@@ -8,7 +8,7 @@ import torch
 from mmagic.registry import MODELS
 from torch import Tensor
 
-from ..validation import Pixels, check_arguments
+from ..utils.validation import Pixels, check_arguments
 from .base import DrawnTransform, ImageRange, RandomTransform
 from .shift import Shift
 

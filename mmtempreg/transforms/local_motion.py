@@ -10,7 +10,7 @@ from mmagic.registry import MODELS
 from torch import Tensor
 
 from ..functional.geometry import PADDING_MODES
-from ..validation import Interval, OneOf, Pixels, check_arguments
+from ..utils.validation import Interval, OneOf, Pixels, check_arguments
 from .base import DrawnTransform, ImageRange, RandomTransform, uniform
 
 

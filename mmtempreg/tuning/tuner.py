@@ -16,9 +16,9 @@ from mmengine.dataset import pseudo_collate
 from mmengine.registry import init_default_scope
 from mmengine.runner import Runner, set_random_seed
 
-from ..atomic_write import replace_when_written
-from ..checkpoints import load_weights
-from ..config_tools import config_hash, plain, stock_model_config, type_name
+from ..openmmlab.checkpoints import load_weights
+from ..openmmlab.configs import config_hash, plain, stock_model_config, type_name
+from ..utils.atomic_write import replace_when_written
 from .pseudo_clips import Quality, measure_pseudo_clips
 
 

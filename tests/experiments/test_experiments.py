@@ -26,9 +26,9 @@ from experiments.plot_sweep import Points, length_figure, pareto, position
 from experiments.results import append_result, read_results
 from experiments.sweep import Sweep
 from experiments.table import markdown, parse_group, rivals_table
-from mmtempreg.checkpoints import anti_aliasing_of
-from mmtempreg.config_tools import config_hash
 from mmtempreg.datasets import ClipDataset
+from mmtempreg.openmmlab.checkpoints import anti_aliasing_of
+from mmtempreg.openmmlab.configs import config_hash
 from mmtempreg.video import open_frames
 from mmtempreg.video.image_files import write_image
 

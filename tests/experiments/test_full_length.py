@@ -11,7 +11,7 @@ import pytest
 
 from experiments.full_length import Plan, causes, fine_tunings, jobs
 from experiments.jobs import Job, run_jobs
-from mmtempreg.checkpoints import anti_aliasing_of, read_checkpoint
+from mmtempreg.openmmlab.checkpoints import anti_aliasing_of, read_checkpoint
 
 ROOT = Path(__file__).resolve().parents[2]
 

@@ -13,8 +13,8 @@ from mmengine.config import Config
 from mmengine.runner import Runner
 from skimage import data
 
-from mmtempreg.checkpoints import anti_aliasing_of
 from mmtempreg.models.hdr import num_variables
+from mmtempreg.openmmlab.checkpoints import anti_aliasing_of
 
 ROOT = Path(__file__).resolve().parents[2]
 CONFIGS = sorted((ROOT / "configs" / "tempreg").glob("*.py"))

@@ -17,7 +17,7 @@ from mmengine.registry import init_default_scope
 from mmengine.runner import Runner
 
 from mmtempreg.apis import FrameModel
-from mmtempreg.config_tools import config_hash, plain, stock_model_config, type_name
+from mmtempreg.openmmlab.configs import config_hash, plain, stock_model_config, type_name
 from mmtempreg.tuning.tuner import _wrapping
 from testing.stock_models import real_images
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from mmengine.config import Config
 
-from ...config_tools import type_name
+from ...openmmlab.configs import type_name
 from .network import Network
 
 SENSOR_NOISE: dict[str, Any] = dict(

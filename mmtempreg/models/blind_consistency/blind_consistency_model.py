@@ -12,7 +12,7 @@ from torch import Tensor
 
 from ...functional import warp_by_flow
 from ...losses import VGG16Loss
-from ...validation import NotNegative, OneOf, check_arguments
+from ...utils.validation import NotNegative, OneOf, check_arguments
 from .blind_consistency_net import State
 
 

@@ -28,11 +28,11 @@ from torch import Tensor
 from tqdm import tqdm
 
 import mmtempreg  # noqa: F401, before MMagic is imported
-from mmtempreg.atomic_write import check_output, partial_path
-from mmtempreg.command_line import COUNT, STOPS, WHOLE, Parser, run, within
-from mmtempreg.config_tools import read_config
 from mmtempreg.functional import RADIANCE_STOPS, from_display, to_display, to_pixels
+from mmtempreg.openmmlab.configs import read_config
 from mmtempreg.transforms import MOTIONS, AffineTransformPair, ImageRange, draw_generator, motion_between
+from mmtempreg.utils.atomic_write import check_output, partial_path
+from mmtempreg.utils.command_line import COUNT, STOPS, WHOLE, Parser, run, within
 from mmtempreg.video import Frame, FrameFolderWriter, open_frames
 from mmtempreg.video.flow_files import write_flow
 

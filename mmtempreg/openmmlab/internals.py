@@ -1,11 +1,12 @@
-"""The only place that reaches behind the public names of MMEngine and MMagic, each time with the reason.
+"""The only place that uses attributes of MMEngine's and MMagic's objects with private names, each time with the reason.
+
+But for methods that a class of ours overrides: those say `super()._name()` where they stand.
 
 Both are no longer maintained, so that these names stay as they are in MMEngine 0.10 and MMagic 1.2.
 """
 
 from __future__ import annotations
 
-import sys
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -70,13 +71,6 @@ def optim_wrappers(runner: Runner) -> list[Any]:
 def accumulated_steps(wrapper: Any) -> int:
     """Over how many steps an optimiser's wrapper accumulates gradients, which it does not tell."""
     return getattr(wrapper, "_accumulative_counts", 1)
-
-
-def close_progress_bars() -> None:
-    """Ends the lines of all progress bars that are shown: tqdm tells nowhere which there are."""
-    tqdm = sys.modules.get("tqdm")
-    for bar in list(getattr(getattr(tqdm, "tqdm", None), "_instances", ())):
-        bar.close()
 
 
 def normalizes(preprocessor: Any) -> bool:

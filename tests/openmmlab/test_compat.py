@@ -9,7 +9,7 @@ import pytest
 import torch
 from mmengine.logging import HistoryBuffer
 
-from mmtempreg import compat
+from mmtempreg.openmmlab import compat
 
 WEIGHTS_ONLY_BY_DEFAULT = tuple(int(v) for v in torch.__version__.split(".")[:2]) >= (2, 6)
 

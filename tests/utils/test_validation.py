@@ -17,17 +17,7 @@ import mmtempreg.datasets
 import mmtempreg.engine
 import mmtempreg.evaluation
 import mmtempreg.models  # noqa: F401
-from mmtempreg.validation import (
-    Count,
-    Interval,
-    OneOf,
-    Rising,
-    Share,
-    Whole,
-    _fits,
-    check_arguments,
-    check_value,
-)
+from mmtempreg.utils.validation import Count, Interval, OneOf, Rising, Share, Whole, _fits, check_arguments, check_value
 
 
 def constructors():

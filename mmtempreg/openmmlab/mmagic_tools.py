@@ -13,10 +13,10 @@ from pathlib import Path
 import torch
 import torch.distributed
 
-from .allocator import keep_freed_memory
-from .atomic_write import replace_when_written
-from .command_line import Parser, one_line_for_mistakes
-from .config_tools import check_keys, read_config
+from ..utils.allocator import keep_freed_memory
+from ..utils.atomic_write import replace_when_written
+from ..utils.command_line import Parser, one_line_for_mistakes
+from .configs import check_keys, read_config
 
 
 def run_mmagic_tool(name: str) -> None:

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torchvision.models import vgg16
 
-from .checkpoints import read_weights
+from ..openmmlab.checkpoints import read_weights
 
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 """RGB mean and standard deviation, of [0, 1], that torchvision's weights expect to be taken out."""

@@ -16,7 +16,7 @@ from mmengine.logging import print_log
 from mmengine.runner import CheckpointLoader
 from torch import Tensor, nn
 
-from .shipped import shipped
+from ..utils.shipped import shipped
 
 ANTI_ALIASING = "anti_aliasing"
 """Attribute of a network whose strides are anti-aliased, and what its state dict's metadata calls that.

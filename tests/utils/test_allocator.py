@@ -7,7 +7,8 @@ import sys
 
 import pytest
 
-from mmtempreg import allocator, command_line, mmagic_tools
+from mmtempreg.openmmlab import mmagic_tools
+from mmtempreg.utils import allocator, command_line
 
 # 80 MB, ten times: pages that the system had to give, in thousands
 PROGRAM = """

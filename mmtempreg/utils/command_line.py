@@ -13,7 +13,6 @@ from typing import Annotated, Any, NoReturn
 
 from .allocator import keep_freed_memory
 from .atomic_write import check_output
-from .internals import close_progress_bars
 from .validation import Interval, check_value
 
 MISTAKES = (ValueError, TypeError, OSError, ImportError, FloatingPointError)
@@ -162,6 +161,13 @@ def one_line(error: BaseException) -> str:
     text = " ".join(str(error).split()) or type(error).__name__
     text = text if len(text) <= 1000 else f"{text[:1000]} ..."
     return text if isinstance(error, MISTAKES) else f"{type(error).__name__}: {text} (--debug shows where)"
+
+
+def close_progress_bars() -> None:
+    """Ends the lines of all progress bars that are shown: tqdm tells nowhere which there are."""
+    tqdm = sys.modules.get("tqdm")
+    for bar in list(getattr(getattr(tqdm, "tqdm", None), "_instances", ())):
+        bar.close()
 
 
 def _terminated(*_: Any) -> NoReturn:
