@@ -78,7 +78,7 @@ def family_steps(name: str, images: Path, batch: int, device: str, small: bool) 
     from testing.stock_models import FAMILIES, family_config, untrained_vgg
 
     if name == "hdr":
-        data, model = _hdr_batch(batch), dict(model=HDR, transform=dict(type="AffineTransformPair"))
+        data, model = _hdr_batch(batch), dict(model=HDR, transform=dict(type="RandomAffine"))
         model = dict(type="SiameseEditModel", regularization=dict(type="TransformInvarianceLoss"), **model)
         optimiser: dict[str, Any] = dict(type="OptimWrapper", optimizer=dict(type="Adam", lr=1e-5))
     else:

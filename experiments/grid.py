@@ -64,13 +64,13 @@ STRATEGIES = {
 }
 """The paper's (section 4.2)."""
 
-_AFFINE: dict[str, Any] = dict(type="AffineTransformPair")
-_NOISE: dict[str, Any] = dict(type="NoiseTransformPair", sigma=(0, 0.02))
-_LOCAL: dict[str, Any] = dict(type="LocalMotionPair", displacement=4)
+_AFFINE: dict[str, Any] = dict(type="RandomAffine")
+_NOISE: dict[str, Any] = dict(type="RandomGaussianNoise", sigma=(0, 0.02))
+_LOCAL: dict[str, Any] = dict(type="RandomElastic", displacement=4)
 
 
 def _pair(*transforms: dict) -> Options:
-    return {"model.transform": dict(_delete_=True, type="ComposeTransformPair", transforms=list(transforms))}
+    return {"model.transform": dict(_delete_=True, type="Compose", transforms=list(transforms))}
 
 
 def _losses(*names: str) -> Options:
@@ -88,9 +88,9 @@ def _clip(num_frames: int) -> Options:
 
 _L1: Options = {"model.regularization.distance": dict(type="L1Loss")}
 # as far as a camera moves in a second
-_FAR: dict[str, Any] = dict(type="AffineTransformPair", translate=24.0, rotate=4.0, zoom=0.1, shear=2.0)
+_FAR: dict[str, Any] = dict(type="RandomAffine", translate=24.0, rotate=4.0, zoom=0.1, shear=2.0)
 _MIXED: Options = {
-    "model.transform": dict(_delete_=True, type="ChoiceTransformPair", transforms=[_AFFINE, _FAR], weights=[3, 1])
+    "model.transform": dict(_delete_=True, type="RandomChoice", transforms=[_AFFINE, _FAR], weights=[3, 1])
 }
 _HOOKS = [dict(type=f"{name}Hook") for name in ("StrictLoad", "ExactResume", "FiniteLoss")]
 _BATCH: Options = {"custom_hooks": [*_HOOKS, dict(type="AccelerationHook", channels_last=True)]}  # no NormEvalHook
@@ -146,7 +146,7 @@ VARIANTS = {
             "jacobian_exposure",
             "sparse Jacobian, exposure",
             "jacobian_a0.95",
-            _pair(_AFFINE, dict(type="ExposureTransformPair")),
+            _pair(_AFFINE, dict(type="RandomExposure")),
         ),
         ("jacobian_two", "sparse Jacobian, two T", "jacobian_a0.95", {"model.num_transforms": 2}),
         (
@@ -166,11 +166,7 @@ VARIANTS = {
             "photographs_shifted",
             "photographs of HDR images, shifted",
             "transinv_a0.8_twice",
-            {
-                "model.transform": dict(
-                    _delete_=True, type="AffineTransformPair", translate=4, rotate=0, zoom=0, shear=0
-                )
-            },
+            {"model.transform": dict(_delete_=True, type="RandomAffine", translate=4, rotate=0, zoom=0, shear=0)},
         ),
         ("clip3", "pseudo-clips of 3 frames", "jacobian_a0.95", _clip(3)),
         ("clip5", "pseudo-clips of 5 frames", "jacobian_a0.95", _clip(5)),

@@ -82,8 +82,8 @@ def _both(rate: float) -> dict[str, Any]:
 
 
 _SHIFT = dict(
-    type="ComposeTransformPair",
-    transforms=[dict(type="RandomShift", max_shift=8), dict(type="NoiseTransformPair", sigma=(0, 0.02))],
+    type="Compose",
+    transforms=[dict(type="RandomShift", max_shift=8), dict(type="RandomGaussianNoise", sigma=(0, 0.02))],
 )
 _RGB = dict(output_channel_order="RGB")
 _CROPPED = (
@@ -107,7 +107,7 @@ TASKS = {
             dict(type="PackInputs", data_keys=["moved_img"], meta_keys=["moved_by", "moved_img_channel_order"]),
         ),
         _noisy,
-        dict(type="GivenShiftPair", margin=0.0),
+        dict(type="GivenShift", margin=0.0),
         dict(type="L1Loss"),
         _one,
     ),

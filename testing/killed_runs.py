@@ -83,7 +83,7 @@ def run_config(images: Path, work_dir: Path, loop: str, workers: int) -> Config:
                     pixel_loss=dict(type="L1Loss"),
                     data_preprocessor=dict(type="DataPreprocessor", mean=[0.0] * 3, std=[255.0] * 3),
                 ),
-                transform=dict(type="AffineTransformPair"),
+                transform=dict(type="RandomAffine"),
                 regularization=dict(type="TransformInvarianceLoss"),
             ),
             train_dataloader=dict(

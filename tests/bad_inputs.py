@@ -40,7 +40,7 @@ TRAIN = (
     + """
 custom_imports = dict(imports=['mmtempreg'], allow_failed_imports=False)
 model = dict(
-    type='SiameseEditModel', model=stock, transform=dict(type='AffineTransformPair'),
+    type='SiameseEditModel', model=stock, transform=dict(type='RandomAffine'),
     regularization=dict(type='TransformInvarianceLoss', distance=dict(type='L1Loss')), alpha=0.8)
 train_pipeline = [
     dict(type='LoadImageFromFile', key='img'), dict(type='LoadImageFromFile', key='gt'),

@@ -1,7 +1,5 @@
 """Pure functions on tensors. They need torch and OpenCV only, and none of MMagic's slow import."""
 
-from typing import Any
-
 from .camera import (
     camera_curve,
     exp_radiance,
@@ -60,11 +58,3 @@ __all__ = [
     "warp",
     "warp_by_flow",
 ]
-
-_MOVED = ("smoothness", "temporal_energies", "temporal_residual")
-
-
-def __getattr__(name: str) -> Any:
-    if name in _MOVED:  # no alias: with arguments in the old order it would give plausible wrong numbers
-        raise AttributeError(f"{name} lives in mmtempreg.meters now, and takes (prediction, target) in this order")
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

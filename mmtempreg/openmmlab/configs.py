@@ -11,6 +11,8 @@ from typing import Any
 
 from mmengine.config import Config, ConfigDict
 
+from .registries import RENAMED
+
 
 def read_config(path: str | Path, options: Mapping[str, Any] | None = None) -> Config:
     """The config in a file, with what --cfg-options change.
@@ -81,7 +83,19 @@ def config_hash(config: Config) -> str:
     content = {name: v for name, v in config.to_dict().items() if name not in ("work_dir", "inference_pipeline")}
     if content.get("custom_hooks"):
         content["custom_hooks"] = [hook for hook in content["custom_hooks"] if type_name(hook) != "FiniteLossHook"]
+    if "model" in content:
+        content["model"] = _with_first_names(content["model"])
     return hashlib.sha256(Config(content).pretty_text.encode()).hexdigest()[:12]
+
+
+def _with_first_names(config: Any) -> Any:
+    """A part of a config with types by the names that they had first: what was trained before has the same hash."""
+    if isinstance(config, Mapping):
+        names = {new: old for old, new in RENAMED.items()}
+        kind = config.get("type")
+        first = {"type": names.get(kind, kind)} if isinstance(kind, str) else {}
+        return {name: _with_first_names(value) for name, value in config.items()} | first
+    return [_with_first_names(value) for value in config] if isinstance(config, list) else config
 
 
 def stock_model_config(config: Config) -> ConfigDict:

@@ -27,7 +27,7 @@ class AffineTransform(DrawnTransform):
 
 
 @MODELS.register_module()
-class AffineTransformPair(RandomTransform):
+class RandomAffine(RandomTransform):
     """Draws the affine transformations of Table 1, uniformly and one per image.
 
     Args:

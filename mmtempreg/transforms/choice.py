@@ -37,7 +37,7 @@ class ChoiceTransform(DrawnTransform):
 
 
 @MODELS.register_module()
-class ChoiceTransformPair(RandomTransform):
+class RandomChoice(RandomTransform):
     """Draws for each image one of several transforms.
 
     For a network that is to be steady over a second as well as from frame to frame: mostly the small motion of Table 1,

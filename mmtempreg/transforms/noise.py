@@ -26,7 +26,7 @@ class NoiseTransform(DrawnTransform):
 
 
 @MODELS.register_module()
-class NoiseTransformPair(RandomTransform):
+class RandomGaussianNoise(RandomTransform):
     """Adds normally distributed noise that is independent per pixel and channel.
 
     Args:

@@ -28,7 +28,7 @@ class Candidate:
 
     Attributes:
         loss: Its config; without a distance it gets that of the wrapped config, or what fits the model's loss.
-        local_motion: Displacement in pixels (`LocalMotionPair`) that joins the transform; 0: the transform as it is.
+        local_motion: Displacement in pixels (`RandomElastic`) that joins the transform; 0: the transform as it is.
     """
 
     loss: dict
@@ -140,8 +140,8 @@ class Tuner:
         candidate = self.candidates[name]
         transform = self.transform
         if candidate.local_motion:
-            local = dict(type="LocalMotionPair", displacement=candidate.local_motion)
-            transform = dict(type="ComposeTransformPair", transforms=[transform, local])
+            local = dict(type="RandomElastic", displacement=candidate.local_motion)
+            transform = dict(type="Compose", transforms=[transform, local])
         return dict(transform=transform, regularization=dict(distance=self.distance) | candidate.loss)
 
     def trial_config(self, name: str, alpha: float, iterations: int | None = None) -> Config:
@@ -199,7 +199,7 @@ def _wrapping(config: Config) -> tuple[dict, dict]:
     stock = stock_model_config(config)
     loss = plain((stock.model if type_name(stock) == "AntiAliasedModel" else stock).get("pixel_loss") or {})
     same = type_name(loss) in ("L1Loss", "MSELoss", "CharbonnierLoss", "PSNRLoss")
-    return dict(type="AffineTransformPair"), loss if same else dict(type="MSELoss")
+    return dict(type="RandomAffine"), loss if same else dict(type="MSELoss")
 
 
 def _base_dataset(config: Config) -> Any:

@@ -51,10 +51,10 @@ def test_alpha_and_loss_are_what_the_name_says():
         (loss,) = (losses[part] for part in path.stem.split("_") if part in losses)
         assert model.regularization.type == loss
         if "local" in path.stem or "steady" in path.stem:
-            assert model.transform.type == "ComposeTransformPair"
+            assert model.transform.type == "Compose"
             continue
-        kinds = dict(noise="NoiseTransformPair", twice="GivenShiftPair")
-        (expected,) = {kind for part, kind in kinds.items() if part in path.stem} or {"AffineTransformPair"}
+        kinds = dict(noise="RandomGaussianNoise", twice="GivenShift")
+        (expected,) = {kind for part, kind in kinds.items() if part in path.stem} or {"RandomAffine"}
         assert model.transform.type == expected
 
 

@@ -95,7 +95,7 @@ def _wrapped_old(folder):
 custom_imports = dict(imports=['mmtempreg'], allow_failed_imports=False)
 load_from = '{folder}/model.pth'
 model = dict(
-    _delete_=True, type='SiameseEditModel', model={{{{_base_.model}}}}, transform=dict(type='AffineTransformPair'),
+    _delete_=True, type='SiameseEditModel', model={{{{_base_.model}}}}, transform=dict(type='RandomAffine'),
     regularization=dict(type='TransformInvarianceLoss', distance=dict(type='L1Loss')), alpha=0.8)
 default_hooks = dict(checkpoint=dict(type='SafeCheckpointHook'))
 custom_hooks = [dict(type=f'{{name}}Hook') for name in ('StrictLoad', 'ExactResume', 'FiniteLoss')]

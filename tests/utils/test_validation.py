@@ -2,6 +2,7 @@
 
 import inspect
 import math
+import re
 from contextlib import suppress
 from typing import Annotated, get_type_hints
 
@@ -37,7 +38,7 @@ UNCHECKED = {
     "ClipSampler",  # MMEngine makes it
     "HDRDataPreprocessor",  # hands all on to MMagic's
 }
-CHEAP = [name for name in CONSTRUCTORS if name.endswith(("Pair", "Loss", "Twice"))]
+CHEAP = [name for name, kind in CONSTRUCTORS.items() if re.search(r"\.(transforms|losses)\.|twice", kind.__module__)]
 
 REQUIRED = dict(
     data_root="nowhere", vgg16="nowhere", peak=1.0, model=dict(type="BaseEditModel"), losses=[], transforms=[]

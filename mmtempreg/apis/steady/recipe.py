@@ -70,7 +70,7 @@ def steady_model(network: Network, recipe: Recipe, teacher: Path) -> dict[str, A
     return dict(
         type="SiameseEditModel",
         model=dict(type="AntiAliasedModel", model=stock) if recipe.anti_aliased else stock,
-        transform=dict(type="GivenShiftPair", margin=1.0 if recipe.invents else 4.0),
+        transform=dict(type="GivenShift", margin=1.0 if recipe.invents else 4.0),
         regularization=dict(type="TransformInvarianceLoss", distance=distance),
         **about,
     )

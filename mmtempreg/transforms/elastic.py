@@ -14,7 +14,7 @@ from ..utils.validation import Interval, OneOf, Pixels, check_arguments
 from .base import DrawnTransform, ImageRange, RandomTransform, uniform
 
 
-class LocalMotion(DrawnTransform):
+class ElasticTransform(DrawnTransform):
     """A drawn field; `displacement` is (N, 2, k, k) float64 in pixels, at control points spread over the image."""
 
     def __init__(self, displacement: Tensor, size: tuple[int, int], padding_mode: str) -> None:
@@ -32,7 +32,7 @@ class LocalMotion(DrawnTransform):
 
 
 @MODELS.register_module()
-class LocalMotionPair(RandomTransform):
+class RandomElastic(RandomTransform):
     """Draws a smooth displacement field per image, bicubic between random control points.
 
     Args:
@@ -54,8 +54,8 @@ class LocalMotionPair(RandomTransform):
 
     def sample(
         self, x: Tensor, generator: torch.Generator | None = None, image_range: ImageRange = ImageRange()
-    ) -> LocalMotion:
+    ) -> ElasticTransform:
         generator = generator or torch.default_generator
         shape = (len(x), 2, self.control_points, self.control_points)
         field = uniform(generator, -self.displacement, self.displacement, *shape)
-        return LocalMotion(field, (x.shape[-2], x.shape[-1]), self.padding_mode)
+        return ElasticTransform(field, (x.shape[-2], x.shape[-1]), self.padding_mode)
