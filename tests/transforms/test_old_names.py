@@ -34,6 +34,7 @@ def test_a_config_by_either_name_is_the_same():
         model = dict(type="SiameseEditModel", transform=dict(type=names[0], transforms=transforms))
         return config_hash(Config(dict(model=model, custom_hooks=[])))
 
+    # and what was trained by the old names is known by this
     old = digits("ComposeTransformPair", "AffineTransformPair", "NoiseTransformPair")
     assert (
         old == digits("Compose", "RandomAffine", "RandomGaussianNoise") == "2d95781a9d13"
