@@ -161,7 +161,7 @@ $(SR)/steady/iter_100.pth: $(SR_WEIGHTS) | $(SR)/photographs
 
 # Prints F, K, PSNR and JOD.
 $(SR)/street: $(SR_WEIGHTS) $(SR)/steady/iter_100.pth
-	$(BIN)/python tools/experiments/real_models.py $(SR_CONFIG) before=$(word 1,$^) after=$(word 2,$^) \
+	$(BIN)/python -m experiments.real_models $(SR_CONFIG) before=$(word 1,$^) after=$(word 2,$^) \
 	    --videos resources/video/street.mp4 --num-frames 24 --vdp --work-dir $(SR) --out $(SR)/measured.json
 
 $(SR)/side_by_side.mp4: $(SR)/street

@@ -18,7 +18,7 @@ import torch
 from torch import nn
 
 import mmtempreg  # noqa: F401, before MMagic is imported
-from mmtempreg.experiments.strided_networks import TASKS
+from experiments.strided_networks import TASKS
 
 NETWORKS: dict[str, dict[str, Any]] = dict(hdr=dict(type="HDRCNN"), color=dict(type="ColorizationCNN")) | {
     name: task.model["generator"] for name, task in TASKS.items()

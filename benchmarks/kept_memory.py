@@ -24,9 +24,9 @@ from mmengine.registry import init_default_scope
 
 import mmtempreg  # noqa: F401, before MMagic is imported
 from benchmarks.training_speed import ROWS, Training, crops
-from mmtempreg.allocator import keep_freed_memory
+from experiments.grid import ROOT
 from mmtempreg.apis import FrameModel
-from mmtempreg.experiments.grid import ROOT
+from mmtempreg.utils.allocator import keep_freed_memory
 
 WARM_UP = 2
 WORKS = [(kind, precision) for kind in ("training step", "frame") for precision in ("float32", "bfloat16")]

@@ -17,8 +17,8 @@ import sys
 import tempfile
 from pathlib import Path
 
-from tests.killed_runs import prepare, run_alone, run_config, run_with_kills
-from tests.stock_models import real_images
+from testing.killed_runs import prepare, run_alone, run_config, run_with_kills
+from testing.stock_models import real_images
 
 
 def main() -> None:

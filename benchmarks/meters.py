@@ -22,8 +22,9 @@ import numpy as np
 import torch
 from scipy.ndimage import gaussian_filter1d
 
+from mmtempreg.functional import Motion, estimate_motion
 from mmtempreg.functional.temporal import SIGMA, TRUNCATE
-from mmtempreg.meters import FlickerMeter, Motion, ResidualMeter, SmoothnessMeter, TemporalEnergyMeter, estimate_motion
+from mmtempreg.meters import FlickerMeter, ResidualMeter, SmoothnessMeter, TemporalEnergyMeter
 
 FPS = 30.0
 

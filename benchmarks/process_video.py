@@ -11,73 +11,19 @@ runs and encodes (a tone-mapped .mp4). They take turns; printed is the median of
 from __future__ import annotations
 
 import argparse
-import statistics
 import tempfile
-import time
-from contextlib import nullcontext
-from fractions import Fraction
 from itertools import islice
 from pathlib import Path
-from typing import NamedTuple
 
-import cv2
-import numpy as np
-import skimage.data
 import torch
 from mmengine.config import Config
 
 import mmtempreg  # noqa: F401, before MMagic is imported
-from mmtempreg.allocator import keep_freed_memory
-from mmtempreg.apis import FrameModel, process_video
-from mmtempreg.video import Frame, VideoWriter, open_frames
-
-ROOT = Path(__file__).resolve().parent.parent
-
-
-class Speed(NamedTuple):
-    """What was measured.
-
-    Attributes:
-        bare: Frames per second of the network alone.
-        share: The frame rate of `process_video` over that, the median of the rounds.
-    """
-
-    bare: float
-    share: float
-
-
-def pan(path: Path, count: int, size: tuple[int, int] = (426, 320)) -> Path:
-    """Writes a pan over a photograph, of (width, height)."""
-    width, height = size
-    scale = max(width / 426, height / 320)
-    photo = cv2.resize(skimage.data.astronaut(), None, fx=scale, fy=scale, interpolation=cv2.INTER_CUBIC)
-    top = round(100 * scale)
-    with VideoWriter(path, 25) as writer:
-        for t in range(count):
-            writer.write(Frame(photo[top : top + height, t % 80 : t % 80 + width], Fraction(t, 25)))
-    return path
-
-
-def measure(model: FrameModel, path: Path, rounds: int) -> Speed:
-    """The bare network and `process_video` on the same frames, in turns."""
-    source = open_frames(path)
-    images = [torch.from_numpy(f.image.transpose(2, 0, 1).astype(np.float32) / 255)[None] for f in source]
-    model(images[0])
-    held = [image.to(model.device) for image in images]
-    half = torch.float16 if model.device.type == "cuda" else torch.bfloat16
-    bare, ratios = [], []
-    for _ in range(rounds):
-        start = time.perf_counter()
-        with torch.no_grad(), torch.autocast(model.device.type, dtype=half) if model.half else nullcontext():
-            for image in held:
-                model.model.generator(image)
-        if model.device.type == "cuda":
-            torch.cuda.synchronize()
-        bare.append(time.perf_counter() - start)
-        with tempfile.TemporaryDirectory() as folder:
-            done = process_video(model, source, Path(folder) / "out.mp4")
-        ratios.append(bare[-1] / done.seconds)
-    return Speed(len(images) / statistics.median(bare), statistics.median(ratios))
+from experiments.grid import ROOT
+from experiments.process_speed import measure, pan
+from mmtempreg.apis import FrameModel
+from mmtempreg.utils.allocator import keep_freed_memory
+from mmtempreg.video import VideoWriter, open_frames
 
 
 def main() -> None:

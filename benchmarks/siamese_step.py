@@ -75,10 +75,10 @@ def family_steps(name: str, images: Path, batch: int, device: str, small: bool) 
     from mmagic.registry import MODELS
     from mmengine.runner import Runner
 
-    from tests.stock_models import FAMILIES, family_config, untrained_vgg
+    from testing.stock_models import FAMILIES, family_config, untrained_vgg
 
     if name == "hdr":
-        data, model = _hdr_batch(batch), dict(model=HDR, transform=dict(type="AffineTransformPair"))
+        data, model = _hdr_batch(batch), dict(model=HDR, transform=dict(type="RandomAffine"))
         model = dict(type="SiameseEditModel", regularization=dict(type="TransformInvarianceLoss"), **model)
         optimiser: dict[str, Any] = dict(type="OptimWrapper", optimizer=dict(type="Adam", lr=1e-5))
     else:
@@ -180,7 +180,7 @@ def measure(
     what: list[str], names: list[str], batch: int, rounds: int, device: str, small: bool, report: Callable[[str], None]
 ) -> None:
     """Measures memory, time or both, and reports a row of the table for each family."""
-    from tests.stock_models import real_images
+    from testing.stock_models import real_images
 
     with tempfile.TemporaryDirectory() as folder:
         images = Path(folder)
@@ -202,7 +202,7 @@ def measure(
 def main() -> None:
     from mmengine.registry import init_default_scope
 
-    from tests.stock_models import FAMILIES
+    from testing.stock_models import FAMILIES
 
     everything = ["hdr", *(family.name for family in FAMILIES)]
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)

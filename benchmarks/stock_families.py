@@ -22,7 +22,7 @@ from typing import Any
 import torch
 
 import mmtempreg  # noqa: F401, before MMagic is imported
-from tests.stock_models import (
+from testing.stock_models import (
     FAMILIES,
     IDENTITY_STEPS,
     family_config,

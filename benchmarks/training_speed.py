@@ -23,7 +23,7 @@ from mmengine.optim import build_optim_wrapper
 from mmengine.registry import init_default_scope
 
 import mmtempreg  # noqa: F401, before MMagic is imported
-from mmtempreg.experiments.grid import ROOT
+from experiments.grid import ROOT
 
 # The options of each row, beside those of the rows before.
 ROWS: dict[str, dict[str, Any]] = {

@@ -5,11 +5,10 @@ no more than torch and MMEngine: what needs MMagic's slow import is loaded when 
 for something, so that `mmtempreg.functional` starts at once.
 """
 
-from . import compat, deprecated, registries
+from .openmmlab import compat, registries
 from .version import __version__
 
 compat.apply()
-deprecated.find_moved_modules()
 registries.register_lazily()
 
 __all__ = ["__version__"]

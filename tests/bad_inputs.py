@@ -40,7 +40,7 @@ TRAIN = (
     + """
 custom_imports = dict(imports=['mmtempreg'], allow_failed_imports=False)
 model = dict(
-    type='SiameseEditModel', model=stock, transform=dict(type='AffineTransformPair'),
+    type='SiameseEditModel', model=stock, transform=dict(type='RandomAffine'),
     regularization=dict(type='TransformInvarianceLoss', distance=dict(type='L1Loss')), alpha=0.8)
 train_pipeline = [
     dict(type='LoadImageFromFile', key='img'), dict(type='LoadImageFromFile', key='gt'),
@@ -197,7 +197,7 @@ class Ended:
 
 
 def start_tool(tool: str, arguments: list[str], cwd: Path, log: Path) -> int:
-    """Runs a script of `tools/` in a fork of this process, which has imported MMagic; gives its id."""
+    """Runs a script of `tools/`, or a module, in a fork of this process, which has imported MMagic; gives its id."""
     child = os.fork()
     if child:
         return child
@@ -216,7 +216,10 @@ def start_tool(tool: str, arguments: list[str], cwd: Path, log: Path) -> int:
         torch.set_num_threads(1)
         cv2.setNumThreads(1)
         try:
-            runpy.run_path(sys.argv[0], run_name="__main__")
+            if tool.endswith(".py"):
+                runpy.run_path(sys.argv[0], run_name="__main__")
+            else:
+                runpy.run_module(tool, run_name="__main__", alter_sys=True)
             code = 0
         except SystemExit as stop:
             code = stop.code if isinstance(stop.code, int) else int(stop.code is not None)

@@ -21,8 +21,8 @@ def _mmagic_scope():
 
 @pytest.fixture(scope="session")
 def images(tmp_path_factory):
-    """A folder with what `tests.stock_models.real_images` writes; read only."""
-    from tests.stock_models import real_images
+    """A folder with what `testing.stock_models.real_images` writes; read only."""
+    from testing.stock_models import real_images
 
     folder = tmp_path_factory.mktemp("images")
     real_images(folder)

@@ -4,12 +4,14 @@ import ast
 import re
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = ROOT / "mmtempreg"
 
 
 def rooms():
-    """The folders in the order of the page; `tables` counts as the room that it is named in."""
+    """The folders in the order of the page."""
     table = (ROOT / "CONTRIBUTING.md").read_text().split("## Rooms")[1].split("## What")[0]
     return re.findall(r"^\| `(\w+)` \|", table, flags=re.M)
 
@@ -34,8 +36,6 @@ def imported(path):
 
 def place(parts, order):
     """How high a file or a module stands: 0 for the modules of the package itself."""
-    if parts[0].removesuffix(".py") == "tables":
-        return order.index("meters") + 1.5
     return order.index(parts[0]) + 1 if parts[0] in order else 0
 
 
@@ -54,9 +54,16 @@ def test_no_room_imports_from_one_below_it():
     assert upward == []
 
 
-def test_the_package_does_not_know_what_stands_around_it():
-    for path in PACKAGE.rglob("*.py"):
-        assert not re.search(r"^\s*(from|import) (tools|tests|benchmarks)\b", path.read_text(), flags=re.M), path
+AROUND = ["mmtempreg", "tools", "testing", "experiments", "benchmarks", "tests"]
+"""Each knows those before it; tools are run, and nobody imports them; benchmarks likewise."""
+
+
+@pytest.mark.parametrize("folder", AROUND)
+def test_no_folder_imports_what_stands_around_it(folder):
+    others = {"tools", "benchmarks", *AROUND[AROUND.index(folder) + 1 :]} - {folder}
+    for path in (ROOT / folder).rglob("*.py"):
+        found = re.search(rf"^\s*(from|import) ({'|'.join(others)})\b", path.read_text(), flags=re.M)
+        assert not found or ".mim" in path.parts, (path, found)
 
 
 def test_what_is_private_elsewhere_is_in_one_place():

@@ -10,8 +10,8 @@ import argparse
 from pathlib import Path
 
 import mmtempreg  # noqa: F401, before MMagic is imported
-from mmtempreg.atomic_write import check_output
-from mmtempreg.command_line import Parser, run, within
+from mmtempreg.utils.atomic_write import check_output
+from mmtempreg.utils.command_line import Parser, run, within
 
 
 def main() -> None:

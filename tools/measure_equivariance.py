@@ -25,9 +25,9 @@ from typing import Any
 from mmengine.config import DictAction
 
 import mmtempreg  # noqa: F401, before MMagic is imported
-from mmtempreg.atomic_write import check_output, replace_when_written
-from mmtempreg.command_line import WHOLE, Parser, run, within
-from mmtempreg.config_tools import read_config
+from mmtempreg.openmmlab.configs import read_config
+from mmtempreg.utils.atomic_write import check_output, replace_when_written
+from mmtempreg.utils.command_line import WHOLE, Parser, run, within
 
 
 def main() -> None:
@@ -63,7 +63,7 @@ def measure(args: argparse.Namespace) -> None:
     from tqdm import tqdm
 
     from mmtempreg.apis import FrameModel, find_flicker_causes, find_images, measure_image_equivariance
-    from mmtempreg.tables import print_table
+    from mmtempreg.utils.tables import print_table
 
     files = find_images(args.images)[: args.num_images]
     model = FrameModel(config, args.checkpoint, args.device)

@@ -17,9 +17,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from mmtempreg.atomic_write import check_output, replace_when_written
-from mmtempreg.command_line import STOPS, Parser, check_report, distinct, numbers, run, tell, within
 from mmtempreg.meters import METERS, Meter
+from mmtempreg.utils.atomic_write import check_output, replace_when_written
+from mmtempreg.utils.command_line import STOPS, Parser, check_report, distinct, numbers, run, tell, within
 from mmtempreg.video import open_frames
 from mmtempreg.video.reader import MATRICES
 
@@ -88,7 +88,7 @@ def measure(args: argparse.Namespace) -> None:
         tell(source.notes)
     from tqdm import tqdm
 
-    from mmtempreg.tables import print_table
+    from mmtempreg.utils.tables import print_table
 
     total = next(iter(processed.values())).num_frames
     progress = partial(tqdm, total=total, unit="frame", dynamic_ncols=True, leave=False)

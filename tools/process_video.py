@@ -18,8 +18,8 @@ from mmengine.config import DictAction
 from tqdm import tqdm
 
 import mmtempreg  # noqa: F401, before MMagic is imported
-from mmtempreg.command_line import COUNT, STOPS, Parser, check_report, run, tell, within
-from mmtempreg.config_tools import read_config, type_name
+from mmtempreg.openmmlab.configs import read_config, type_name
+from mmtempreg.utils.command_line import COUNT, STOPS, Parser, check_report, run, tell, within
 from mmtempreg.video import FrameFiles, FrameSource, open_frames, open_writer
 from mmtempreg.video.image_files import HDR_SUFFIXES, IMAGE_SUFFIXES
 from mmtempreg.video.reader import MATRICES

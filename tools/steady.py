@@ -31,8 +31,8 @@ from typing import TYPE_CHECKING, Any
 from mmengine.config import DictAction
 
 import mmtempreg  # noqa: F401, before MMagic is imported
-from mmtempreg.atomic_write import check_output
-from mmtempreg.command_line import COUNT, WHOLE, Parser, run, within
+from mmtempreg.utils.atomic_write import check_output
+from mmtempreg.utils.command_line import COUNT, WHOLE, Parser, run, within
 
 if TYPE_CHECKING:
     from mmtempreg.steady import Steady
@@ -119,7 +119,7 @@ def steady(args: argparse.Namespace) -> None:
     if args.out.exists() and not args.overwrite:
         raise FileExistsError(f"{args.out} is there already: give another --out, or --overwrite")
     from mmtempreg.apis import make_steady
-    from mmtempreg.tables import print_table
+    from mmtempreg.utils.tables import print_table
 
     work_dir = args.work_dir or Path("work_dirs") / f"steady_{args.out.stem}"
     result = make_steady(

@@ -4,7 +4,7 @@ Usage: python tools/train.py CONFIG [--work-dir DIR] [--resume] [--amp] [--auto-
        [--launcher {none,pytorch,slurm,mpi}]
 """
 
-from mmtempreg.mmagic_tools import run_mmagic_tool
+from mmtempreg.openmmlab.mmagic_tools import run_mmagic_tool
 
 if __name__ == "__main__":
     run_mmagic_tool("train.py")

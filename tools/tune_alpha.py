@@ -23,9 +23,9 @@ from typing import TYPE_CHECKING
 from mmengine.config import DictAction
 
 import mmtempreg  # noqa: F401, before MMagic is imported
-from mmtempreg.checkpoints import read_weights
-from mmtempreg.command_line import COUNT, WHOLE, Parser, run, within
-from mmtempreg.config_tools import read_config
+from mmtempreg.openmmlab.checkpoints import read_weights
+from mmtempreg.openmmlab.configs import read_config
+from mmtempreg.utils.command_line import COUNT, WHOLE, Parser, run, within
 
 if TYPE_CHECKING:
     from mmtempreg.tuning import TuningResult
@@ -59,9 +59,9 @@ def tune_and_tell(args: argparse.Namespace) -> None:
     read_weights(args.checkpoint)
     from tqdm import tqdm
 
-    from mmtempreg.atomic_write import replace_when_written
-    from mmtempreg.tables import print_table
     from mmtempreg.tuning import Tuner, tune
+    from mmtempreg.utils.atomic_write import replace_when_written
+    from mmtempreg.utils.tables import print_table
 
     folder = args.work_dir or Path("work_dirs") / f"tune_{Path(args.config).stem}"
     tuner = Tuner(config, args.checkpoint, folder, args.iterations, args.num_clips, args.num_frames, args.seed)

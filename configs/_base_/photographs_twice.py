@@ -19,7 +19,7 @@ train_dataloader = dict(
     dataset=dict(type='PhotographDataset', data_root='data/images', pipeline=train_pipeline))
 
 steady_and_sharp = dict(
-    transform=dict(type='GivenShiftPair'),
+    transform=dict(type='GivenShift'),
     regularization=dict(
         type='TransformInvarianceLoss', distance=dict(type='RelativeDetailLoss', low_pass=0.0, loss_weight=3.0)),
     alpha=0.5,

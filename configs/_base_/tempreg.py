@@ -3,7 +3,7 @@
 custom_imports = dict(imports=['mmtempreg'], allow_failed_imports=False)
 
 tempreg = dict(
-    transform=dict(type='AffineTransformPair'),
+    transform=dict(type='RandomAffine'),
     regularization=dict(type='TransformInvarianceLoss', distance=dict(type='L1Loss')),
     alpha=0.8)
 # A run that is killed goes on as if it had not been; one that diverges stops before it spoils the weights.

@@ -27,7 +27,7 @@ model = dict(
             mask_cent=0.5),
         which_direction='AtoB',
         loss=dict(type='HuberLoss', delta=0.01)),
-    transform=dict(type='AffineTransformPair'),
+    transform=dict(type='RandomAffine'),
     regularization=dict(type='TransformInvarianceLoss', distance=dict(type='L1Loss')),
     alpha=0.8)
 # It gives back RGB only.

@@ -6,7 +6,7 @@ model = dict(
     _delete_=True,
     type='SiameseEditModel',
     model={{_base_.model}},
-    transform=dict(type='NoiseTransformPair'),
+    transform=dict(type='RandomGaussianNoise'),
     regularization=dict(type='StabilityLoss'),
     alpha=0.8,
 )

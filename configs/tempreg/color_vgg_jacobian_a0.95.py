@@ -6,7 +6,7 @@ model = dict(
     _delete_=True,
     type='SiameseEditModel',
     model={{_base_.model}},
-    transform=dict(type='AffineTransformPair'),
+    transform=dict(type='RandomAffine'),
     regularization=dict(type='SparseJacobianLoss'),
     alpha=0.95,
 )

@@ -6,6 +6,6 @@ model = dict(
     _delete_=True,
     type='SiameseEditModel',
     model={{_base_.model}},
-    transform=dict(type='AffineTransformPair'),
+    transform=dict(type='RandomAffine'),
     regularization=dict(type='AugmentationLoss'),
     alpha=0.5)

@@ -7,11 +7,11 @@ model = dict(
     type='SiameseEditModel',
     model={{_base_.model}},
     transform=dict(
-        type='ComposeTransformPair',
+        type='Compose',
         transforms=[
-            dict(type='AffineTransformPair', scale=1.5),
-            dict(type='LocalMotionPair', displacement=4),
-            dict(type='NoiseTransformPair', sigma=(0, 0.02)),
+            dict(type='RandomAffine', scale=1.5),
+            dict(type='RandomElastic', displacement=4),
+            dict(type='RandomGaussianNoise', sigma=(0, 0.02)),
         ]),
     regularization=dict(type='SparseJacobianLoss'),
     alpha=0.5)

@@ -7,6 +7,6 @@ model = dict(
     alpha=0.98,
     transform=dict(
         _delete_=True,
-        type='ComposeTransformPair',
-        transforms=[dict(type='AffineTransformPair'),
-                    dict(type='LocalMotionPair', displacement=4)]))
+        type='Compose',
+        transforms=[dict(type='RandomAffine'),
+                    dict(type='RandomElastic', displacement=4)]))

@@ -4,8 +4,8 @@ experiment_name = 'hdr_steady_a0.95'
 work_dir = './work_dirs/hdr_steady_a0.95'
 model = dict(
     transform=dict(
-        type='ComposeTransformPair',
+        type='Compose',
         transforms=[dict(type='RandomShift', max_shift=8),
-                    dict(type='NoiseTransformPair', sigma=(0, 0.02))]),
+                    dict(type='RandomGaussianNoise', sigma=(0, 0.02))]),
     regularization=dict(type='TransformInvarianceLoss'),
     alpha=0.95)

@@ -14,4 +14,4 @@ train_pipeline = [
         meta_keys=[*_base_.meta_keys, 'moved_by', 'moved_img_channel_order']),
 ]
 train_dataloader = dict(dataset=dict(pipeline=train_pipeline))
-model = dict(transform=dict(_delete_=True, type='GivenShiftPair'))
+model = dict(transform=dict(_delete_=True, type='GivenShift'))

@@ -7,7 +7,7 @@ with read_base():
 from mmtempreg.engine import NormEvalHook
 from mmtempreg.losses import TransformInvarianceLoss
 from mmtempreg.models import SiameseEditModel
-from mmtempreg.transforms import AffineTransformPair
+from mmtempreg.transforms import RandomAffine
 
 experiment_name = 'hdr_transinv_new_style'
 work_dir = './work_dirs/hdr_transinv_new_style'
@@ -15,7 +15,7 @@ load_from = 'checkpoints/hdr_baseline.pth'
 model = dict(
     type=SiameseEditModel,
     model=model,
-    transform=dict(type=AffineTransformPair),
+    transform=dict(type=RandomAffine),
     regularization=dict(type=TransformInvarianceLoss),
     alpha=0.8)
 custom_hooks = [*custom_hooks, dict(type=NormEvalHook)]

@@ -3,8 +3,6 @@
 from importlib import import_module
 from typing import Any
 
-from ..deprecated import moved_names
-
 # Loaded when they are asked for: measuring a video must not wait for what running a model needs.
 _HOMES = {
     "BlindConsistency": "blind_consistency",
@@ -29,23 +27,8 @@ _HOMES = {
 
 __all__ = list(_HOMES)
 
-_moved = moved_names(
-    __name__,
-    {
-        "ConsistencyFilter": "mmtempreg.apis:BlindConsistencyFilter",
-        "Quality": "mmtempreg.tuning:Quality",
-        "Trial": "mmtempreg.tuning:Trial",
-        "Tuned": "mmtempreg.tuning:TuningResult",
-        "Tuner": "mmtempreg.tuning:Tuner",
-        "config_hash": "mmtempreg.config_tools:config_hash",
-        "measure_pseudo_clips": "mmtempreg.tuning:measure_pseudo_clips",
-        "stock_model": "mmtempreg.config_tools:stock_model_config",
-        "tune": "mmtempreg.tuning:tune",
-    },
-)
-
 
 def __getattr__(name: str) -> Any:
     if name not in _HOMES:
-        return _moved(name)
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)

@@ -10,8 +10,15 @@ import torch
 from mmengine.logging import print_log
 from torch import Tensor
 
-from ..atomic_write import replace_when_written
-from ..checkpoints import anti_aliasing_of, check_finite, misfits, read_checkpoint, weights_of, with_metadata_of
+from ..openmmlab.checkpoints import (
+    anti_aliasing_of,
+    check_finite,
+    misfits,
+    read_checkpoint,
+    weights_of,
+    with_metadata_of,
+)
+from ..utils.atomic_write import replace_when_written
 
 
 def blend_weights(before: dict[str, Tensor], after: dict[str, Tensor], strength: float) -> dict[str, Tensor]:

@@ -11,8 +11,8 @@ from mmengine.dataset import pseudo_collate
 from mmengine.registry import init_default_scope
 from torch import Tensor
 
-from ..meters import Motion
-from ..meters.motion import known_motion
+from ..functional import Motion
+from ..functional.motion import known_motion
 
 
 class ClipFrame(NamedTuple):

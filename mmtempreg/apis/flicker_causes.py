@@ -12,9 +12,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..checkpoints import anti_aliasing_in
 from ..functional import saturation_mask
 from ..meters import DOMAINS
+from ..openmmlab.checkpoints import anti_aliasing_in
 from .equivariance import read_display
 from .frame_model import FrameModel
 

@@ -12,8 +12,8 @@ import torch.nn.functional as F
 from mmengine.config import Config
 from torch import Tensor, nn
 
-from ..config_tools import type_name
 from ..functional import exp_radiance, log_radiance
+from ..openmmlab.configs import type_name
 from ..transforms.shift import PAD_MULTIPLES, on_canvas
 from .model import load_model
 

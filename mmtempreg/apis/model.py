@@ -7,7 +7,7 @@ from typing import Any
 from mmengine.config import Config
 from mmengine.registry import init_default_scope
 
-from ..checkpoints import anti_aliased_networks, load_weights, read_checkpoint
+from ..openmmlab.checkpoints import anti_aliased_networks, load_weights, read_checkpoint
 
 
 def load_model(config: Config, checkpoint: str, device: str = "cpu") -> Any:

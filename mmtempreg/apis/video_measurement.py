@@ -15,24 +15,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..functional import luminance
+from ..functional import Motion, compose, estimate_motion, lag_frames, luminance, reliable
 from ..functional.temporal import SIGMA
-from ..meters import (
-    DOMAINS,
-    METERS,
-    Clip,
-    DetailMeter,
-    FlickerMeter,
-    Meter,
-    Motion,
-    TemporalEnergyMeter,
-    WarpErrorMeter,
-    compose,
-    estimate_motion,
-    reliable,
-)
+from ..meters import DOMAINS, METERS, Clip, DetailMeter, FlickerMeter, Meter, TemporalEnergyMeter, WarpErrorMeter
 from ..meters.domains import MAX_RADIANCE, Domain, shown
-from ..meters.flicker import lag_frames
 from ..video import Frame, FrameSource
 from ..video.flow_files import UNKNOWN, read_flow
 from ..video.reader import check_steady

@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from ..atomic_write import remove_abandoned, replace_when_written
+from ..utils.atomic_write import remove_abandoned, replace_when_written
 
 MARK = b"crc32"
 """What stands after the array, before its checksum of 4 bytes."""

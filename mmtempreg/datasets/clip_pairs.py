@@ -12,9 +12,8 @@ from mmagic.registry import DATASETS
 from mmengine.dataset import BaseDataset
 from torch import Tensor
 
-from ..functional.optical_flow import warp_by_flow
-from ..meters import estimate_flow
-from ..validation import Interval, OneOf, Rising, Whole, check_arguments
+from ..functional import estimate_flow, warp_by_flow
+from ..utils.validation import Interval, OneOf, Rising, Whole, check_arguments
 from ..video import open_frames
 from ..video.flow_files import read_flow
 from ..video.image_files import read_image

@@ -14,8 +14,8 @@ import numpy as np
 from mmagic.registry import DATASETS
 from mmengine.dataset import BaseDataset
 
-from ..atomic_write import replace_when_written
-from ..validation import FrameRate, Size, Whole, check_arguments
+from ..utils.atomic_write import replace_when_written
+from ..utils.validation import FrameRate, Size, Whole, check_arguments
 from ..video import Frame, FrameSource, open_frames
 from ..video.reader import check_steady
 from .clip_sampler import frame_name

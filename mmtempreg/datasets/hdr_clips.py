@@ -9,7 +9,7 @@ from typing import Annotated, Any, NamedTuple
 import numpy as np
 from mmagic.registry import DATASETS
 
-from ..validation import Count, FrameRate, Interval, Size, Whole, check_arguments
+from ..utils.validation import Count, FrameRate, Interval, Size, Whole, check_arguments
 from .clips import ClipDataset, ClipEntry
 from .virtual_camera import Shot, VirtualCamera, exposure_for, photograph, shift_colour
 

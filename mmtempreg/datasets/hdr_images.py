@@ -15,9 +15,9 @@ import numpy as np
 from mmagic.registry import DATASETS
 from mmengine.dataset import BaseDataset
 
-from ..meters import lag_frames
-from ..shipped import shipped
-from ..validation import Count, FrameRate, Interval, Positive, Rising, Whole, check_arguments
+from ..functional import lag_frames
+from ..utils.shipped import shipped
+from ..utils.validation import Count, FrameRate, Interval, Positive, Rising, Whole, check_arguments
 from ..video.image_files import read_image
 from .clip_sampler import frame_name
 from .crops import check_crops

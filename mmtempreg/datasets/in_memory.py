@@ -11,7 +11,7 @@ from mmagic.structures import DataSample
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
-from ..validation import Count, Interval, Share, Whole, check_arguments
+from ..utils.validation import Count, Interval, Share, Whole, check_arguments
 
 
 @DATASETS.register_module()

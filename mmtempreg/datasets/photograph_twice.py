@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from mmagic.registry import TRANSFORMS
 from mmcv.transforms import BaseTransform, Compose
 
-from ..validation import Count, Interval, Rising, Whole, check_arguments
+from ..utils.validation import Count, Interval, Rising, Whole, check_arguments
 from .virtual_camera import photograph
 
 
@@ -22,7 +22,7 @@ class TwoFrames(BaseTransform):
 
     The scene is the image; `steps` make of a crop of it what the network sees. They run once for each frame, so that
     noise, compression and aliasing are each frame's own, as in a video. The shift is whole in pixels of the scene: what
-    the network makes of both frames can be compared without any interpolation (`GivenShiftPair`).
+    the network makes of both frames can be compared without any interpolation (`GivenShift`).
 
     Required key: `gt`, (H, W, 3) uint8. Added or changed: `gt` (the crop), `img` and `moved_img` (crop / scale),
     `moved_by` ((x, y) in pixels of `img`), and the channel orders of both.

@@ -13,7 +13,7 @@ import numpy as np
 from mmagic.registry import DATASETS
 from mmengine.dataset import BaseDataset
 
-from ..validation import Interval, check_arguments
+from ..utils.validation import Interval, check_arguments
 from ..video.image_files import read_image
 from .array_cache import cached_array
 from .crops import check_crops

@@ -14,8 +14,8 @@ from mmagic.registry import DATASETS
 from mmengine.dataset import BaseDataset
 from torch.utils.data import DataLoader, Dataset
 
-from ..meters import lag_frames
-from ..validation import Count, Positive, Whole, check_arguments
+from ..functional import lag_frames
+from ..utils.validation import Count, Positive, Whole, check_arguments
 from .array_cache import cached_array
 from .clip_sampler import frame_name
 from .crops import check_crops

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from ..functional import camera_curve
-from ..validation import Interval, Share, check_fields
+from ..utils.validation import Interval, Share, check_fields
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from mmengine.hooks import Hook
 from mmengine.runner import Runner
 
 from ..models.networks import networks_of
-from ..validation import check_arguments
+from ..utils.validation import check_arguments
 
 
 @HOOKS.register_module()

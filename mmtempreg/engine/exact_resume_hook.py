@@ -13,7 +13,7 @@ from mmengine.model import is_model_wrapper
 from mmengine.runner import EpochBasedTrainLoop, Runner
 from torch.utils.data import BatchSampler
 
-from ..internals import (
+from ..openmmlab.internals import (
     accumulated_steps,
     checkpoint_of,
     optim_wrappers,

@@ -13,8 +13,8 @@ from mmengine.hooks import Hook
 from mmengine.runner import Runner
 from torch import Tensor
 
-from ..internals import optim_wrappers
-from ..validation import Count, check_arguments
+from ..openmmlab.internals import optim_wrappers
+from ..utils.validation import Count, check_arguments
 
 
 @HOOKS.register_module()

@@ -10,7 +10,7 @@ from mmengine.runner import Runner
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from ..models.networks import networks_of
-from ..validation import check_arguments
+from ..utils.validation import check_arguments
 
 
 @HOOKS.register_module()

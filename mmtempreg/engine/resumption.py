@@ -9,8 +9,8 @@ from typing import Any
 
 from mmengine.config import Config
 
-from ..checkpoints import load_from_local
-from ..config_tools import full_name
+from ..openmmlab.checkpoints import load_from_local
+from ..openmmlab.configs import full_name
 
 PARTS = ("model", "train_dataloader", "optim_wrapper", "param_scheduler", "train_cfg", "randomness")
 """What of a config decides what a run comes to."""

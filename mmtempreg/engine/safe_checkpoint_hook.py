@@ -12,9 +12,9 @@ from mmengine.fileio import LocalBackend, register_backend
 from mmengine.hooks import CheckpointHook
 from mmengine.runner import Runner
 
-from ..atomic_write import remove_abandoned, replace_when_written
-from ..checkpoints import check_finite
 from ..meters import column_of
+from ..openmmlab.checkpoints import check_finite
+from ..utils.atomic_write import remove_abandoned, replace_when_written
 
 
 class AtomicLocalBackend(LocalBackend):

@@ -9,10 +9,10 @@ from mmengine.hooks import Hook
 from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
 
-from ..checkpoints import anti_aliasing_in, check_finite, misfits, warn_of_other_strides, weights_of
-from ..internals import checkpoint_of, trains
 from ..models.anti_aliasing import restore_strides
-from ..validation import check_arguments
+from ..openmmlab.checkpoints import anti_aliasing_in, check_finite, misfits, warn_of_other_strides, weights_of
+from ..openmmlab.internals import checkpoint_of, trains
+from ..utils.validation import check_arguments
 
 
 @HOOKS.register_module()

@@ -10,11 +10,11 @@ import torch
 from mmagic.registry import METRICS
 from torch import Tensor
 
-from ..functional import pixel_grid
-from ..meters import EquivarianceMeter, Motion, bring
-from ..meters.motion import seen
-from ..transforms import AffineTransformPair, DrawnTransform, RandomTransform, draw_generator
-from ..validation import Whole, check_arguments
+from ..functional import Motion, bring, pixel_grid
+from ..functional.motion import seen
+from ..meters import EquivarianceMeter
+from ..transforms import DrawnTransform, RandomAffine, RandomTransform, draw_generator
+from ..utils.validation import Whole, check_arguments
 from .sequence_metric import SequenceMetric
 
 KINDS: dict[str, dict[str, Any]] = {
@@ -27,7 +27,7 @@ KINDS: dict[str, dict[str, Any]] = {
 
 def transforms_of(kind: str) -> RandomTransform:
     """What is drawn for a kind of EQ: within the ranges of Table 1 (2 pixels, 1 degree, 3 %)."""
-    return AffineTransformPair(**KINDS[kind])
+    return RandomAffine(**KINDS[kind])
 
 
 def move(image: Tensor, drawn: DrawnTransform) -> tuple[Tensor, Tensor]:

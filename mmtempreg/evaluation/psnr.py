@@ -8,7 +8,7 @@ from mmagic.registry import METRICS
 
 from ..meters import DOMAINS, PSNRMeter
 from ..meters.domains import MAX_RADIANCE
-from ..validation import Positive, check_arguments
+from ..utils.validation import Positive, check_arguments
 from .sequence_metric import SequenceMetric
 
 

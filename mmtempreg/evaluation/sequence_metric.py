@@ -13,12 +13,12 @@ from mmengine.dist import all_gather_object
 from mmengine.logging import print_log
 from torch import Tensor
 
-from ..functional import saturation_mask
+from ..functional import Motion, estimate_motion, lag_frames, saturation_mask
 from ..functional.camera import SATURATION_THRESHOLD
-from ..meters import DOMAINS, METERS, Clip, Meter, Motion, Sums, add_sums, estimate_motion, lag_frames
+from ..functional.motion import known_motion
+from ..meters import DOMAINS, METERS, Clip, Meter, Sums, add_sums
 from ..meters.domains import MAX_RADIANCE, shown
-from ..meters.motion import known_motion
-from ..validation import Interval, OneOf, Positive, check_arguments
+from ..utils.validation import Interval, OneOf, Positive, check_arguments
 
 
 class ClipRow(NamedTuple):

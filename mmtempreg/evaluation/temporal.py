@@ -8,7 +8,7 @@ from mmagic.registry import METRICS
 
 from ..functional.temporal import SIGMA
 from ..meters import FlickerMeter, ResidualMeter, SmoothnessMeter, WarpErrorMeter
-from ..validation import Interval, OneOf, Positive, check_arguments
+from ..utils.validation import Interval, OneOf, Positive, check_arguments
 from .sequence_metric import SequenceMetric
 
 

@@ -7,7 +7,7 @@ from typing import Any
 from mmagic.registry import METRICS
 
 from ..meters import ColorDistributionMeter, DetailMeter, FlowDifferenceMeter, VideoVDPMeter
-from ..validation import Positive, check_arguments
+from ..utils.validation import Positive, check_arguments
 from .sequence_metric import SequenceMetric
 
 

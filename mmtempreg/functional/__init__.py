@@ -1,6 +1,4 @@
-"""Pure functions on tensors. They need torch only, and none of MMagic's slow import."""
-
-from typing import Any
+"""Pure functions on tensors. They need torch and OpenCV only, and none of MMagic's slow import."""
 
 from .camera import (
     camera_curve,
@@ -14,13 +12,28 @@ from .camera import (
 from .color import lab_to_rgb, rgb_to_lab
 from .display import RADIANCE_STOPS, from_display, gamma_encode, to_display, to_pixels
 from .geometry import affine_matrix, inside, pixel_grid, sample_at, transform_points, warp
+from .motion import (
+    Motion,
+    bring,
+    compose,
+    estimate_flow,
+    estimate_motion,
+    lag_frames,
+    reliable,
+    warp_by_flow,
+)
 from .temporal import TemporalHighpass, gaussian_kernel, highpass_energy, temporal_highpass
 
 __all__ = [
     "RADIANCE_STOPS",
+    "Motion",
     "TemporalHighpass",
     "affine_matrix",
+    "bring",
     "camera_curve",
+    "compose",
+    "estimate_flow",
+    "estimate_motion",
     "exp_radiance",
     "from_display",
     "gamma_encode",
@@ -30,9 +43,11 @@ __all__ = [
     "inside",
     "inverse_camera_curve",
     "lab_to_rgb",
+    "lag_frames",
     "log_radiance",
     "luminance",
     "pixel_grid",
+    "reliable",
     "rgb_to_lab",
     "sample_at",
     "saturation_mask",
@@ -41,12 +56,5 @@ __all__ = [
     "to_pixels",
     "transform_points",
     "warp",
+    "warp_by_flow",
 ]
-
-_MOVED = ("smoothness", "temporal_energies", "temporal_residual")
-
-
-def __getattr__(name: str) -> Any:
-    if name in _MOVED:  # no alias: with arguments in the old order it would give plausible wrong numbers
-        raise AttributeError(f"{name} lives in mmtempreg.meters now, and takes (prediction, target) in this order")
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

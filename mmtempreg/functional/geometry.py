@@ -15,12 +15,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ..deprecated import renamed_arguments
-
 PADDING_MODES = ("zeros", "border", "reflection")
 
 
-@renamed_arguments(size="base")
 def affine_matrix(
     translate: Tensor,
     rotate: Tensor,
@@ -99,7 +96,6 @@ def _to_own_pixels(points: Tensor, size: tuple[int, int], base: tuple[int, int])
     return (points + 0.5) * scale - 0.5
 
 
-@renamed_arguments(size="base")
 def sample_at(x: Tensor, points: Tensor, padding_mode: str = "zeros", base: tuple[int, int] | None = None) -> Tensor:
     """Reads `x` at `points` by bilinear interpolation.
 
@@ -128,7 +124,6 @@ def sample_at(x: Tensor, points: Tensor, padding_mode: str = "zeros", base: tupl
     return out.to(x.dtype)
 
 
-@renamed_arguments(size="base")
 def warp(x: Tensor, matrix: Tensor, padding_mode: str = "zeros", base: tuple[int, int] | None = None) -> Tensor:
     """T(x): every output pixel p is read from `x` at `matrix` (p, 1).
 

@@ -11,7 +11,7 @@ from mmagic.registry import MODELS
 from torch import Tensor, nn
 from torchvision.transforms.functional import gaussian_blur
 
-from ..validation import Interval, NotNegative, Positive, check_arguments
+from ..utils.validation import Interval, NotNegative, Positive, check_arguments
 
 
 @MODELS.register_module()

@@ -6,7 +6,7 @@ from mmagic.registry import MODELS
 from torch import Tensor, nn
 
 from ..functional import illumination
-from ..validation import Share, check_arguments
+from ..utils.validation import Share, check_arguments
 
 
 @MODELS.register_module()

@@ -6,7 +6,7 @@ import torch
 from mmagic.registry import MODELS
 from torch import Tensor, nn
 
-from ..validation import check_arguments
+from ..utils.validation import check_arguments
 
 
 @MODELS.register_module()

@@ -9,8 +9,8 @@ from mmagic.registry import MODELS
 from torch import Tensor, nn
 from torchvision.models import vgg16 as torchvision_vgg16
 
-from ..validation import Interval, check_arguments
-from ..vgg16 import MEAN, STD, load_vgg16
+from ..utils.validation import Interval, check_arguments
+from .vgg16 import MEAN, STD, load_vgg16
 
 
 @MODELS.register_module()

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from ..functional.temporal import SIGMA, highpass_matrix
 from ..transforms.base import DrawnTransform
-from ..validation import FrameRate, Interval, Positive, check_arguments
+from ..utils.validation import FrameRate, Interval, Positive, check_arguments
 from .masked import MaskedLoss
 
 

@@ -5,13 +5,12 @@ To add one: a file with a `Meter`, its test, and a line in `METERS`.
 
 from __future__ import annotations
 
-from .base import Clip, MeanMeter, Meter, Motion, Sums, add_sums
+from .base import Clip, MeanMeter, Meter, Sums, add_sums
 from .color_distribution import ColorDistributionMeter
 from .detail import DetailMeter, fine_detail
 from .domains import DOMAINS, Domain
-from .flicker import FlickerMeter, WarpErrorMeter, lag_frames
+from .flicker import FlickerMeter, WarpErrorMeter
 from .flow_difference import FlowDifferenceMeter
-from .motion import bring, compose, estimate_flow, estimate_motion, reliable
 from .psnr import EquivarianceMeter, PSNRMeter
 from .ssim import SSIMMeter, ssim
 from .temporal import (
@@ -71,7 +70,6 @@ __all__ = [
     "FlowDifferenceMeter",
     "MeanMeter",
     "Meter",
-    "Motion",
     "PSNRMeter",
     "ResidualMeter",
     "SSIMMeter",
@@ -82,14 +80,8 @@ __all__ = [
     "VideoVDPMeter",
     "WarpErrorMeter",
     "add_sums",
-    "bring",
     "column_of",
-    "compose",
-    "estimate_flow",
-    "estimate_motion",
     "fine_detail",
-    "lag_frames",
-    "reliable",
     "smoothness",
     "ssim",
     "temporal_energies",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any, ClassVar, NamedTuple, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 import torch
 from torch import Tensor
@@ -16,18 +16,6 @@ FLOOR = 1e-10
 """Mean squares below this are the rounding of our own arithmetic: nothing is there, and no ratio is taken of it."""
 
 M = TypeVar("M", bound="Meter")
-
-
-class Motion(NamedTuple):
-    """Where each pixel of a frame was in an earlier frame.
-
-    Attributes:
-        flow: (2, H, W) float32, (x, y) in pixels: what is at p now was at p + flow(p) then.
-        visible: (1, H, W) float32: 1 where it was seen then, 0 where it was hidden, outside, or where nobody knows.
-    """
-
-    flow: Tensor
-    visible: Tensor
 
 
 @dataclass(frozen=True)

@@ -9,8 +9,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from ..functional import lag_frames
 from .base import Clip, Meter, Sums, as_float
-from .flicker import lag_frames
 
 
 class ColorDistributionMeter(Meter):

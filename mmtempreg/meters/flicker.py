@@ -11,8 +11,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from .base import FLOOR, Clip, Meter, Motion, Sums, as_float, require
-from .motion import bring, seen
+from ..functional import Motion, bring, lag_frames
+from ..functional.motion import seen
+from .base import FLOOR, Clip, Meter, Sums, as_float, require
 
 LOW_PASS = 0.7
 """Standard deviation in pixels of the Gaussian that frames are smoothed with before they are compared."""
@@ -24,19 +25,6 @@ def rounding_noise(peak: float) -> float:
     Rounding to steps of q is noise of q^2 / 12.
     """
     return (peak / 255) ** 2 / 6
-
-
-def lag_frames(lag: float | None, fps: float) -> int:
-    """A lag in seconds, in whole frames; None: one frame.
-
-    Raises:
-        ValueError: If it is not a positive number.
-    """
-    if lag is None:
-        return 1
-    if not (math.isfinite(lag) and lag > 0):
-        raise ValueError(f"lag must be a positive number of seconds, or None for one frame, got {lag}")
-    return max(1, round(lag * fps))
 
 
 def smooth(frame: Tensor, sigma: float) -> Tensor:

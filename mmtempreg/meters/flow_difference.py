@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 from torch import Tensor
 
+from ..functional import estimate_flow
 from .base import MeanMeter, Sums, as_float, require
-from .motion import estimate_flow
 
 
 class FlowDifferenceMeter(MeanMeter):

@@ -19,11 +19,11 @@ from mmengine.logging import print_log
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
-from ..checkpoints import ANTI_ALIASING, anti_aliased_networks
-from ..config_tools import type_name
 from ..functional.antialias import TAPS, check_taps, low_pass
-from ..internals import register_state_dict_hook
-from ..validation import check_arguments
+from ..openmmlab.checkpoints import ANTI_ALIASING, anti_aliased_networks
+from ..openmmlab.configs import type_name
+from ..openmmlab.internals import register_state_dict_hook
+from ..utils.validation import check_arguments
 from .networks import networks_of
 
 

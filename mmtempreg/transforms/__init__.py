@@ -1,33 +1,43 @@
 """Random transforms: draw T for a batch, apply the same T to input, prediction, target and mask."""
 
-from ..deprecated import moved_names
-from .affine import AffineTransformPair
+from typing import Any
+
+from mmagic.registry import MODELS
+
+from ..openmmlab.registries import RENAMED, register_old_names, renamed
+from .affine import RandomAffine
 from .base import DrawnTransform, ImageRange, RandomTransform, draw_generator
-from .choice import ChoiceTransformPair
-from .compose import ComposeTransformPair
-from .exposure import ExposureTransformPair
-from .given import GivenShiftPair
-from .local_motion import LocalMotionPair
-from .motion import MOTIONS, PathStep, motion_between
-from .noise import NoiseTransformPair
+from .choice import RandomChoice
+from .compose import Compose
+from .elastic import RandomElastic
+from .exposure import RandomExposure
+from .given import GivenShift
+from .noise import RandomGaussianNoise
+from .path import MOTIONS, PathStep, motion_between
 from .shift import RandomShift
 
 __all__ = [
     "MOTIONS",
-    "AffineTransformPair",
-    "ChoiceTransformPair",
-    "ComposeTransformPair",
+    "Compose",
     "DrawnTransform",
-    "ExposureTransformPair",
-    "GivenShiftPair",
+    "GivenShift",
     "ImageRange",
-    "LocalMotionPair",
-    "NoiseTransformPair",
     "PathStep",
+    "RandomAffine",
+    "RandomChoice",
+    "RandomElastic",
+    "RandomExposure",
+    "RandomGaussianNoise",
     "RandomShift",
     "RandomTransform",
     "draw_generator",
     "motion_between",
 ]
 
-__getattr__ = moved_names(__name__, {"TransformPair": "mmtempreg.transforms:RandomTransform"})
+register_old_names(MODELS, globals())
+
+
+def __getattr__(name: str) -> Any:
+    if name in RENAMED:  # configs of the new style import it
+        return renamed(name, globals())
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

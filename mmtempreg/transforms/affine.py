@@ -11,7 +11,7 @@ from torch import Tensor
 
 from ..functional import affine_matrix, transform_points
 from ..functional.geometry import PADDING_MODES
-from ..validation import Interval, OneOf, Pixels, check_arguments
+from ..utils.validation import Interval, OneOf, Pixels, check_arguments
 from .base import DrawnTransform, ImageRange, RandomTransform, uniform
 
 
@@ -27,7 +27,7 @@ class AffineTransform(DrawnTransform):
 
 
 @MODELS.register_module()
-class AffineTransformPair(RandomTransform):
+class RandomAffine(RandomTransform):
     """Draws the affine transformations of Table 1, uniformly and one per image.
 
     Args:

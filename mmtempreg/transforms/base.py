@@ -1,8 +1,7 @@
 """The contract of a random transform: what draws T, and what a drawn T can do.
 
 A random transform is a config-built object that draws one T per image; a drawn T applies the *same* draw to the input,
-to predictions of any resolution, to targets and to masks. (The registered names end in `Pair`, as they always did: T
-makes the second of a pair of images.)
+to predictions of any resolution, to targets and to masks.
 """
 
 from __future__ import annotations

@@ -9,7 +9,7 @@ import torch
 from mmagic.registry import MODELS
 from torch import Tensor
 
-from ..validation import Interval, check_arguments
+from ..utils.validation import Interval, check_arguments
 from .base import DrawnTransform, ImageRange, RandomTransform
 from .compose import build_transforms
 
@@ -37,7 +37,7 @@ class ChoiceTransform(DrawnTransform):
 
 
 @MODELS.register_module()
-class ChoiceTransformPair(RandomTransform):
+class RandomChoice(RandomTransform):
     """Draws for each image one of several transforms.
 
     For a network that is to be steady over a second as well as from frame to frame: mostly the small motion of Table 1,

@@ -8,7 +8,7 @@ import torch
 from mmagic.registry import MODELS
 from torch import Tensor
 
-from ..validation import check_arguments
+from ..utils.validation import check_arguments
 from .base import DrawnTransform, ImageRange, RandomTransform
 
 
@@ -54,7 +54,7 @@ class ComposeTransform(DrawnTransform):
 
 
 @MODELS.register_module()
-class ComposeTransformPair(RandomTransform):
+class Compose(RandomTransform):
     """Applies several transforms in the order given.
 
     Geometry is composed into one map, so that the image is interpolated once; noise and the like act on the
@@ -68,7 +68,7 @@ class ComposeTransformPair(RandomTransform):
     @check_arguments
     def __init__(self, transforms: Sequence[dict | RandomTransform]) -> None:
         if not transforms:
-            raise ValueError("ComposeTransformPair needs at least one transform")
+            raise ValueError("Compose needs at least one transform")
         self.transforms, self.padding_mode = build_transforms(transforms)
         self.whole_pixels = any(transform.whole_pixels for transform in self.transforms)
 

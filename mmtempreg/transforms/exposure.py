@@ -8,7 +8,7 @@ import torch
 from mmagic.registry import MODELS
 from torch import Tensor
 
-from ..validation import Interval, check_arguments
+from ..utils.validation import Interval, check_arguments
 from .base import DrawnTransform, ImageRange, RandomTransform, uniform
 
 
@@ -26,7 +26,7 @@ class ExposureTransform(DrawnTransform):
 
 
 @MODELS.register_module()
-class ExposureTransformPair(RandomTransform):
+class RandomExposure(RandomTransform):
     """Makes the input brighter or darker, one gain per image, and clips it where the image ends.
 
     The prediction is asked not to change: for tasks such as colorization, whose result the exposure must not decide.

@@ -8,13 +8,13 @@ import torch
 from mmagic.registry import MODELS
 from torch import Tensor
 
-from ..validation import Pixels, check_arguments
+from ..utils.validation import Pixels, check_arguments
 from .base import DrawnTransform, ImageRange, RandomTransform
 from .shift import Shift
 
 
 @MODELS.register_module()
-class GivenShiftPair(RandomTransform):
+class GivenShift(RandomTransform):
     """T is a shift, and T(x) a second photograph of the shifted scene, both from the data pipeline (`PhotographTwice`).
 
     A camera does not move its photograph, it photographs what has moved: aliasing, noise and compression are others in
@@ -41,7 +41,7 @@ class GivenShiftPair(RandomTransform):
         """
         if data_samples is None or "moved_img" not in data_samples or "moved_by" not in data_samples.metainfo:
             raise ValueError(
-                "GivenShiftPair needs a data pipeline with PhotographTwice, and "
+                "GivenShift needs a data pipeline with PhotographTwice, and "
                 "PackInputs(data_keys=['moved_img'], meta_keys=['moved_by', 'moved_img_channel_order'])"
             )
         moved = data_samples.moved_img
@@ -52,4 +52,4 @@ class GivenShiftPair(RandomTransform):
         self, x: Tensor, generator: torch.Generator | None = None, image_range: ImageRange = ImageRange()
     ) -> DrawnTransform:
         """T is in the batch, and not drawn: raises ValueError."""
-        raise ValueError("GivenShiftPair draws nothing: its T comes with the batch. It cannot be composed or repeated")
+        raise ValueError("GivenShift draws nothing: its T comes with the batch. It cannot be composed or repeated")

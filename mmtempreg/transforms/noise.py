@@ -8,7 +8,7 @@ import torch
 from mmagic.registry import MODELS
 from torch import Tensor
 
-from ..validation import Interval, Rising, check_arguments
+from ..utils.validation import Interval, Rising, check_arguments
 from .base import DrawnTransform, ImageRange, RandomTransform, uniform
 
 
@@ -26,7 +26,7 @@ class NoiseTransform(DrawnTransform):
 
 
 @MODELS.register_module()
-class NoiseTransformPair(RandomTransform):
+class RandomGaussianNoise(RandomTransform):
     """Adds normally distributed noise that is independent per pixel and channel.
 
     Args:

@@ -8,7 +8,7 @@ import torch
 from mmagic.registry import MODELS
 from torch import Tensor
 
-from ..validation import Interval, Pixels, Whole, check_arguments
+from ..utils.validation import Interval, Pixels, Whole, check_arguments
 from .base import DrawnTransform, ImageRange, RandomTransform
 
 
@@ -102,7 +102,7 @@ class RandomShift(RandomTransform):
     """Draws whole-pixel shifts, uniformly and one per image.
 
     No interpolation blurs the input or the prediction, so that T(x) is a picture that a camera gives, and a blur is not
-    the cheapest way to agree. Compose it with `NoiseTransformPair`: the next frame has noise of its own.
+    the cheapest way to agree. Compose it with `RandomGaussianNoise`: the next frame has noise of its own.
 
     Args:
         max_shift: Largest shift in pixels, each way and axis.

@@ -11,6 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from ..functional import Motion
 from ..losses import SiameseOutputs
 from ..losses.regularization import seen_in_all
 from ..meters import (
@@ -19,7 +20,6 @@ from ..meters import (
     EquivarianceMeter,
     FlickerMeter,
     Meter,
-    Motion,
     PSNRMeter,
     ResidualMeter,
     SmoothnessMeter,
@@ -28,8 +28,8 @@ from ..meters import (
 )
 from ..models.siamese import Regularizer
 from ..models.siamese.families import FAMILIES
-from ..transforms import AffineTransformPair, ComposeTransformPair, LocalMotionPair, RandomTransform
-from ..transforms.motion import FPS, motion_between
+from ..transforms import Compose, RandomAffine, RandomElastic, RandomTransform
+from ..transforms.path import FPS, motion_between
 
 
 @dataclass(frozen=True)
@@ -117,14 +117,14 @@ def _resized(motion: Motion, like: Tensor) -> Motion:
 
 def pseudo_clip_motion() -> RandomTransform:
     """What the frames of a pseudo-clip are moved by, along `draw_wander`."""
-    return ComposeTransformPair([AffineTransformPair(), LocalMotionPair(displacement=4)])
+    return Compose([RandomAffine(), RandomElastic(displacement=4)])
 
 
 def measure_pseudo_clips(model: Any, batches: Sequence[dict], num_frames: int = 24, seed: int = 0) -> Quality:
     """F, K, PSNR, S and R over clips that a hand-held camera would make of still images of things that move.
 
     No video is needed: each image and its truth are moved along the same smooth random path (`draw_wander` with the
-    ranges of the paper's Table 1 and 4 pixels of `LocalMotionPair`, 24 frames a second), and the model predicts each
+    ranges of the paper's Table 1 and 4 pixels of `RandomElastic`, 24 frames a second), and the model predicts each
     frame. Without local motion a network that was regularised with T looks better than it is: the clips would move as
     nothing but T does. Values are compared in the domain of the model's own loss, with its own weights.
 

@@ -16,9 +16,9 @@ from mmengine.dataset import pseudo_collate
 from mmengine.registry import init_default_scope
 from mmengine.runner import Runner, set_random_seed
 
-from ..atomic_write import replace_when_written
-from ..checkpoints import load_weights
-from ..config_tools import config_hash, plain, stock_model_config, type_name
+from ..openmmlab.checkpoints import load_weights
+from ..openmmlab.configs import config_hash, plain, stock_model_config, type_name
+from ..utils.atomic_write import replace_when_written
 from .pseudo_clips import Quality, measure_pseudo_clips
 
 
@@ -28,7 +28,7 @@ class Candidate:
 
     Attributes:
         loss: Its config; without a distance it gets that of the wrapped config, or what fits the model's loss.
-        local_motion: Displacement in pixels (`LocalMotionPair`) that joins the transform; 0: the transform as it is.
+        local_motion: Displacement in pixels (`RandomElastic`) that joins the transform; 0: the transform as it is.
     """
 
     loss: dict
@@ -140,8 +140,8 @@ class Tuner:
         candidate = self.candidates[name]
         transform = self.transform
         if candidate.local_motion:
-            local = dict(type="LocalMotionPair", displacement=candidate.local_motion)
-            transform = dict(type="ComposeTransformPair", transforms=[transform, local])
+            local = dict(type="RandomElastic", displacement=candidate.local_motion)
+            transform = dict(type="Compose", transforms=[transform, local])
         return dict(transform=transform, regularization=dict(distance=self.distance) | candidate.loss)
 
     def trial_config(self, name: str, alpha: float, iterations: int | None = None) -> Config:
@@ -199,7 +199,7 @@ def _wrapping(config: Config) -> tuple[dict, dict]:
     stock = stock_model_config(config)
     loss = plain((stock.model if type_name(stock) == "AntiAliasedModel" else stock).get("pixel_loss") or {})
     same = type_name(loss) in ("L1Loss", "MSELoss", "CharbonnierLoss", "PSNRLoss")
-    return dict(type="AffineTransformPair"), loss if same else dict(type="MSELoss")
+    return dict(type="RandomAffine"), loss if same else dict(type="MSELoss")
 
 
 def _base_dataset(config: Config) -> Any:

@@ -20,7 +20,7 @@ from typing import Any
 import av
 import numpy as np
 
-from ..atomic_write import check_output, move_into_place, partial_path
+from ..utils.atomic_write import check_output, move_into_place, partial_path
 from .image_files import HDR_SUFFIXES, IMAGE_SUFFIXES, write_image
 from .reader import ACCURATE, CONVERSION_THREADS, WHITE_OF_16_BITS, Appearance, Frame, FrameSource, VideoFile
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import matplotlib
 
 from ..apis.flicker_causes import FlickerCauses
-from ..atomic_write import replace_when_written
+from ..utils.atomic_write import replace_when_written
 
 matplotlib.use("Agg")
 import matplotlib.pyplot as plt

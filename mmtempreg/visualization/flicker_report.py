@@ -10,8 +10,8 @@ import matplotlib
 import numpy as np
 
 from ..apis.video_measurement import Measurement, VideoScores, measure_videos
-from ..atomic_write import replace_when_written
-from ..command_line import REPORTS
+from ..utils.atomic_write import replace_when_written
+from ..utils.command_line import REPORTS
 from ..video import FrameSource
 from .page_recorder import PageRecorder
 from .pixel_plot import Region

@@ -10,9 +10,9 @@ import matplotlib
 import numpy as np
 import torch
 
-from ..atomic_write import replace_when_written
 from ..functional import rgb_to_lab
 from ..functional.camera import LUMINANCE_WEIGHTS
+from ..utils.atomic_write import replace_when_written
 from ..video import FrameSource
 
 matplotlib.use("Agg")

@@ -14,8 +14,8 @@ import numpy as np
 from jinja2 import Environment
 
 from ..apis.video_measurement import Measurement, VideoScores
-from ..atomic_write import replace_when_written
 from ..meters import DOMAINS, Meter
+from ..utils.atomic_write import replace_when_written
 from .page_recorder import FULL_CHANGE, PageRecorder, mosaic_of
 
 MAX_POINTS = 10_000

@@ -10,9 +10,9 @@ import torch
 from torch import Tensor
 
 from ..apis.steady import Clip, Steady
-from ..atomic_write import replace_when_written
 from ..functional import exp_radiance, to_pixels
 from ..meters import WarpErrorMeter
+from ..utils.atomic_write import replace_when_written
 from .display import tone_map
 
 matplotlib.use("Agg")

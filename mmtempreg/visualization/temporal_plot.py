@@ -11,10 +11,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..atomic_write import replace_when_written
-from ..functional import log_radiance, saturation_mask
-from ..meters import DetailMeter, FlickerMeter, Motion, bring, compose
+from ..functional import Motion, bring, compose, log_radiance, saturation_mask
+from ..meters import DetailMeter, FlickerMeter
 from ..meters.domains import DOMAINS, MAX_RADIANCE
+from ..utils.atomic_write import replace_when_written
 from .display import log_luminance, tone_map
 
 matplotlib.use("Agg")

@@ -8,8 +8,8 @@ import pytest
 import torch
 
 from mmtempreg.apis import blend_checkpoints
-from mmtempreg.checkpoints import anti_aliasing_of, read_checkpoint, read_weights
 from mmtempreg.models import HDRCNN
+from mmtempreg.openmmlab.checkpoints import anti_aliasing_of, read_checkpoint, read_weights
 
 ROOT = Path(__file__).resolve().parents[2]
 SMALL = dict(encoder_channels=((4,), (4,)), bottleneck_channels=(4,))

@@ -13,17 +13,8 @@ import skimage.data
 import torch
 
 from mmtempreg.apis import measure_videos
-from mmtempreg.functional import log_radiance, luminance, rgb_to_lab
-from mmtempreg.meters import (
-    DetailMeter,
-    FlickerMeter,
-    PSNRMeter,
-    WarpErrorMeter,
-    estimate_motion,
-    smoothness,
-    ssim,
-    temporal_residual,
-)
+from mmtempreg.functional import estimate_motion, log_radiance, luminance, rgb_to_lab
+from mmtempreg.meters import DetailMeter, FlickerMeter, PSNRMeter, WarpErrorMeter, smoothness, ssim, temporal_residual
 from mmtempreg.video import open_frames
 from mmtempreg.video.flow_files import write_flow
 from mmtempreg.video.image_files import write_image

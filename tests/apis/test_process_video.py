@@ -168,7 +168,7 @@ def test_wrapped_and_stock_configs_give_the_same(tmp_path):
 
 @pytest.mark.parametrize("name", ["pix2pix", "inst_colorization"])
 def test_translation_and_colorization(tmp_path, name):
-    from tests.stock_models import FAMILIES, family_config, real_images
+    from testing.stock_models import FAMILIES, family_config, real_images
 
     real_images(tmp_path / "images")
     (family,) = (f for f in FAMILIES if f.name == name)

@@ -16,8 +16,8 @@ from mmtempreg.datasets.array_cache import cached_array
 from mmtempreg.datasets.hdr_images import LENS, Window, camera_view
 from mmtempreg.datasets.procedural_scene import draw_scene, render_clip, render_still
 from mmtempreg.datasets.virtual_camera import Shot, VirtualCamera, exposure_for, photograph, shift_colour
-from mmtempreg.meters import Motion, bring
-from mmtempreg.meters.motion import seen
+from mmtempreg.functional import Motion, bring
+from mmtempreg.functional.motion import seen
 
 
 def stills(root, n=6, **kwargs):

@@ -14,7 +14,7 @@ from skimage import data
 from mmtempreg.datasets.photograph_twice import reduced
 from mmtempreg.datasets.virtual_camera import VirtualCamera
 from mmtempreg.models.siamese import SiameseEditModel
-from mmtempreg.transforms import GivenShiftPair
+from mmtempreg.transforms import GivenShift
 from tests.models.test_siamese import HDR, SRCNN
 
 PHOTO = np.ascontiguousarray(data.astronaut()[:200, :240])
@@ -102,7 +102,7 @@ def batch(n=3, **options):
 
 
 def wrapped(stock=STOCK, **options):
-    config = dict(transform=dict(type="GivenShiftPair"), regularization=dict(type="TransformInvarianceLoss"), alpha=0.5)
+    config = dict(transform=dict(type="GivenShift"), regularization=dict(type="TransformInvarianceLoss"), alpha=0.5)
     return MODELS.build(dict(type="SiameseEditModel", model=copy.deepcopy(stock), **{**config, **options}))
 
 
@@ -154,7 +154,7 @@ def test_a_batch_without_second_photographs_is_refused():
     with pytest.raises(ValueError, match="needs a data pipeline with PhotographTwice"):
         model(**model.data_preprocessor(items, True), mode="loss")
     with pytest.raises(ValueError, match="draws nothing"):
-        GivenShiftPair().sample(torch.zeros(1, 3, 4, 4))
+        GivenShift().sample(torch.zeros(1, 3, 4, 4))
 
 
 def test_outside_training_nothing_changes():

@@ -12,8 +12,8 @@ from mmengine.runner import Runner
 
 from mmtempreg.engine import AccelerationHook, BFloat16OptimWrapper
 from mmtempreg.losses import RegularizationLoss
+from testing.stock_models import FAMILIES, family_config, untrained_vgg
 from tests.models.test_siamese import HDR, SRCNN, hdr_batch, photo_batch, siamese
-from tests.stock_models import FAMILIES, family_config, untrained_vgg
 
 
 def family(name):

@@ -9,7 +9,7 @@ from mmagic.registry import HOOKS
 from mmengine.optim import OptimWrapper, OptimWrapperDict
 from torch import nn
 
-from tests.processes import in_processes
+from testing.processes import in_processes
 
 
 class Log:

@@ -19,16 +19,16 @@ from mmagic.registry import MODELS
 from mmengine.config import Config
 from skimage import data
 
-from mmtempreg.checkpoints import anti_aliasing_of
-from mmtempreg.config_tools import config_hash
+from experiments import rivals
+from experiments.fill_tables import filled, table_of
+from experiments.grid import ALPHAS, KNOWN, ROOT, STRATEGIES, TASKS, cells
+from experiments.plot_sweep import Points, length_figure, pareto, position
+from experiments.results import append_result, read_results
+from experiments.sweep import Sweep
+from experiments.table import markdown, parse_group, rivals_table
 from mmtempreg.datasets import ClipDataset
-from mmtempreg.experiments import rivals
-from mmtempreg.experiments.fill_tables import filled, table_of
-from mmtempreg.experiments.grid import ALPHAS, KNOWN, ROOT, STRATEGIES, TASKS, cells
-from mmtempreg.experiments.plot_sweep import Points, length_figure, pareto, position
-from mmtempreg.experiments.results import append_result, read_results
-from mmtempreg.experiments.sweep import Sweep
-from mmtempreg.experiments.table import markdown, parse_group, rivals_table
+from mmtempreg.openmmlab.checkpoints import anti_aliasing_of
+from mmtempreg.openmmlab.configs import config_hash
 from mmtempreg.video import open_frames
 from mmtempreg.video.image_files import write_image
 
@@ -150,7 +150,7 @@ ROWS = [
 
 
 def tool(name, *arguments, ok=True):
-    command = [sys.executable, str(ROOT / "tools" / "experiments" / name), *map(str, arguments)]
+    command = [sys.executable, "-m", f"experiments.{name}", *map(str, arguments)]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
     assert (done.returncode == 0) == ok, done.stderr[-3000:]
     return done.stdout + done.stderr
@@ -223,11 +223,11 @@ def test_documents_are_filled_with_what_the_files_say(tmp_path):
     )
     assert filled(f"{marked}\n\nAfter\n") == filled(f"{marked}\n\n{table}\nAfter\n")
     (tmp_path / "a.md").write_text(text)
-    assert "tables differ" in tool("fill_tables.py", tmp_path / "a.md", "--check", ok=False)
-    tool("fill_tables.py", tmp_path / "a.md")
+    assert "tables differ" in tool("fill_tables", tmp_path / "a.md", "--check", ok=False)
+    tool("fill_tables", tmp_path / "a.md")
     assert (tmp_path / "a.md").read_text() == filled(text)
     (tmp_path / "b.md").write_text(f"<!-- table.py {tmp_path}/none.csv -->\n")
-    assert "holds no results" in tool("fill_tables.py", tmp_path / "b.md", ok=False)
+    assert "holds no results" in tool("fill_tables", tmp_path / "b.md", ok=False)
 
 
 @pytest.mark.parametrize(
@@ -295,19 +295,19 @@ def test_pictures_and_tables_from_a_file(tmp_path):
     path = tmp_path / "hdr.csv"
     for r in ROWS:
         append_result(path, r)
-    assert "transform invariance 0.99" in tool("table.py", path)
+    assert "transform invariance 0.99" in tool("table", path)
     for kind in ("strength", "trade-off"):
-        tool("plot_sweep.py", path, tmp_path / f"{kind}.png", "--kind", kind)
+        tool("plot_sweep", path, tmp_path / f"{kind}.png", "--kind", kind)
         assert cv2.imread(str(tmp_path / f"{kind}.png")).std() > 10
     paths = [tmp_path / "100.csv", tmp_path / "1000.csv"]
     for path, rows in zip(paths, (trained(ROWS, 100), trained(ROWS[1:], 1000))):
         for r in rows:
             append_result(path, r)
     options = ("--kind", "length", "--strategies", "baseline", "transinv=0.9", "--prefix", "pans")
-    tool("plot_sweep.py", *paths, tmp_path / "length.png", *options)
+    tool("plot_sweep", *paths, tmp_path / "length.png", *options)
     assert cv2.imread(str(tmp_path / "length.png")).std() > 10
-    assert "no set of clips 'x'" in tool("plot_sweep.py", path, tmp_path / "a.png", "--prefix", "x", ok=False)
-    assert "holds no results" in tool("table.py", tmp_path / "none.csv", ok=False)
+    assert "no set of clips 'x'" in tool("plot_sweep", path, tmp_path / "a.png", "--prefix", "x", ok=False)
+    assert "holds no results" in tool("table", tmp_path / "none.csv", ok=False)
 
 
 # ---------------------------------------------------------------- rivals
@@ -377,7 +377,7 @@ def test_the_table_of_rivals_as_a_command(faces, tmp_path):
     options = (f"test_dataloader.1.dataset.data_root={tmp_path}/clips", "test_dataloader.1.dataset.list_file=None")
     options += ("test_dataloader.1.dataset.shortest=5", "test_dataloader.1.dataset.size=48")
     out, videos = tmp_path / "out.json", tmp_path / "videos"
-    log = tool("rivals.py", "color", f"one={checkpoint}", "--out", out, "--videos", videos, "--cfg-options", *options)
+    log = tool("rivals", "color", f"one={checkpoint}", "--out", out, "--videos", videos, "--cfg-options", *options)
     assert "| one | " in log
     assert json.loads(out.read_text())["one"]["frames_per_second"] > 0
     assert open_frames(tmp_path / "videos" / "one" / "face.mp4").count() == 8
@@ -397,7 +397,7 @@ def sweep_command(out, data, *more):
             "dataset.num_clips=2", "dataset.num_frames=6", "dataset.size=32", "num_workers=0")]  # fmt: skip
     test += [f"test_dataloader.0.dataset.data_root={data}"]
     return [
-        *(sys.executable, str(ROOT / "tools/experiments/sweep.py"), "hdr", "--out-dir", str(out), "--jobs", "1"),
+        *(sys.executable, "-m", "experiments.sweep", "hdr", "--out-dir", str(out), "--jobs", "1"),
         *("--strategies", "baseline", "transinv", "--alphas", "0.5", "0.9", "--seeds", "0", *more),
         *("--train-options", *train, "--test-options", *test),
     ]

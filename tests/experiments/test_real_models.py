@@ -14,10 +14,11 @@ from mmagic.registry import MODELS
 from mmengine.config import Config
 from skimage import data
 
-from mmtempreg.experiments.plot_sweep import frontier_figure
-from mmtempreg.experiments.real_models import SIZE, STEPS, pan_frames, write_clip, write_pan_motion
-from mmtempreg.experiments.table import real_models_table
-from mmtempreg.meters import Motion, WarpErrorMeter
+from experiments.plot_sweep import frontier_figure
+from experiments.real_models import SIZE, STEPS, pan_frames, write_clip, write_pan_motion
+from experiments.table import real_models_table
+from mmtempreg.functional import Motion
+from mmtempreg.meters import WarpErrorMeter
 from mmtempreg.video import Frame, VideoWriter, open_frames
 from mmtempreg.video.flow_files import read_flow
 
@@ -64,7 +65,7 @@ def test_the_command(photograph, tmp_path):
         for number, frame in enumerate(pan_frames(photograph, (1.5, 0.5), 4)):
             writer.write(Frame(np.ascontiguousarray(frame[:120, :164]), Fraction(number, 24)))
     command = [
-        *(sys.executable, "-W", "ignore", "tools/experiments/real_models.py", tmp_path / "config.py"),
+        *(sys.executable, "-W", "ignore", "-m", "experiments.real_models", tmp_path / "config.py"),
         *(f"as it came={tmp_path}/a.pth", f"other={tmp_path}/b.pth", "--videos", tmp_path / "clip.mp4"),
         *("--photographs", photograph, "--num-frames", 26, "--work-dir", tmp_path / "work"),
         *("--out", tmp_path / "out.json", "--picture", tmp_path / "picture.png", "coffee"),

@@ -26,7 +26,7 @@ pytestmark = pytest.mark.slow
 HDR, COLOR = "configs/tempreg/hdr_finetune.py", "configs/tempreg/color_finetune.py"
 PROCESS, MEASURE, TUNE, EQ = "process_video.py", "measure_video.py", "tune_alpha.py", "measure_equivariance.py"
 BLEND = "blend_checkpoints.py"
-ANALYSIS, CONVERT, DATA, EXPERIMENTS = "analysis_tools", "model_converters", "dataset_converters", "experiments"
+ANALYSIS, CONVERT, DATA = "analysis_tools", "model_converters", "dataset_converters"
 NET = "{f}/net.py {f}/net.pth"
 IN_OUT = "{f}/clip.mp4 {o}/out.mp4"
 
@@ -292,12 +292,12 @@ CASES = [
     (f"{DATA}/hdr_video/preprocess_hdr_video_dataset.py", "--data-root {f}/none", "{f}/none"),
     (f"{DATA}/clip_pairs/make_clip_pairs.py", f"{NET} {{o}}/a", "name --videos, --photographs or both"),
     (f"{DATA}/clip_pairs/make_clip_pairs.py", f"{NET} {{o}}/a --videos {{f}}/none", "{f}/none"),
-    (f"{EXPERIMENTS}/table.py", "{f}/none.csv", "none.csv"),
-    (f"{EXPERIMENTS}/table.py", "{f}/net.py", "net.py"),
-    (f"{EXPERIMENTS}/plot_sweep.py", "{f}/none.csv {o}/a.png", "none.csv"),
-    (f"{EXPERIMENTS}/sweep.py", "hdr --alphas 2 --out-dir {o}", r"it must be a number in \[0, 1\]"),
-    (f"{EXPERIMENTS}/sweep.py", "hdr --strategies none --out-dir {o}", "there is no strategy 'none'"),
-    (f"{EXPERIMENTS}/real_models.py", "{f}/none.py a={f}/net.pth --work-dir {o}/w", "none.py"),
+    ("experiments.table", "{f}/none.csv", "none.csv"),
+    ("experiments.table", "{f}/net.py", "net.py"),
+    ("experiments.plot_sweep", "{f}/none.csv {o}/a.png", "none.csv"),
+    ("experiments.sweep", "hdr --alphas 2 --out-dir {o}", r"it must be a number in \[0, 1\]"),
+    ("experiments.sweep", "hdr --strategies none --out-dir {o}", "there is no strategy 'none'"),
+    ("experiments.real_models", "{f}/none.py a={f}/net.pth --work-dir {o}/w", "none.py"),
 ]
 
 

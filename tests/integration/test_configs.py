@@ -13,8 +13,8 @@ from mmengine.config import Config
 from mmengine.runner import Runner
 from skimage import data
 
-from mmtempreg.checkpoints import anti_aliasing_of
 from mmtempreg.models.hdr import num_variables
+from mmtempreg.openmmlab.checkpoints import anti_aliasing_of
 
 ROOT = Path(__file__).resolve().parents[2]
 CONFIGS = sorted((ROOT / "configs" / "tempreg").glob("*.py"))
@@ -51,10 +51,10 @@ def test_alpha_and_loss_are_what_the_name_says():
         (loss,) = (losses[part] for part in path.stem.split("_") if part in losses)
         assert model.regularization.type == loss
         if "local" in path.stem or "steady" in path.stem:
-            assert model.transform.type == "ComposeTransformPair"
+            assert model.transform.type == "Compose"
             continue
-        kinds = dict(noise="NoiseTransformPair", twice="GivenShiftPair")
-        (expected,) = {kind for part, kind in kinds.items() if part in path.stem} or {"AffineTransformPair"}
+        kinds = dict(noise="RandomGaussianNoise", twice="GivenShift")
+        (expected,) = {kind for part, kind in kinds.items() if part in path.stem} or {"RandomAffine"}
         assert model.transform.type == expected
 
 

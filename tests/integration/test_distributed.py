@@ -13,14 +13,14 @@ from mmengine.model import MMDistributedDataParallel, MMSeparateDistributedDataP
 from mmengine.optim import OptimWrapper, OptimWrapperDict
 from mmengine.runner import turn_on_activation_checkpointing
 
-from mmtempreg.transforms import AffineTransformPair, draw_generator
+from mmtempreg.transforms import RandomAffine, draw_generator
 from mmtempreg.transforms.affine import AffineTransform
-from tests.processes import in_processes
+from testing.processes import in_processes
 
 SEED, ITERATION = 3, 5
 
 
-class DrawsOfTwoRanks(AffineTransformPair):
+class DrawsOfTwoRanks(RandomAffine):
     """In one process: what two processes draw for the two halves of the batch."""
 
     def sample(self, x, generator=None, image_range=None):
@@ -142,7 +142,7 @@ def test_two_processes_have_the_gradients_of_one_with_the_double_batch(config, s
 def test_each_rank_draws_its_own_transform_again_and_again(tmp_path):
     def draws(rank):
         x = torch.zeros(2, 3, 8, 8)
-        return [AffineTransformPair().sample(x, draw_generator(0, i, rank)).matrix for i in (0, 1, 0)]
+        return [RandomAffine().sample(x, draw_generator(0, i, rank)).matrix for i in (0, 1, 0)]
 
     a, b = in_processes(draws, 2, tmp_path)
     assert torch.equal(a[0], a[2])

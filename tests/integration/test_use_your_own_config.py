@@ -12,7 +12,7 @@ from mmagic.registry import MODELS
 from mmengine.config import Config
 from mmengine.runner import CheckpointLoader
 
-from tests.stock_models import FAMILIES, family_config, real_images
+from testing.stock_models import FAMILIES, family_config, real_images
 
 ROOT = Path(__file__).resolve().parents[2]
 

@@ -7,7 +7,7 @@ from torchvision.models import vgg16
 
 from mmtempreg.functional import illumination
 from mmtempreg.losses import SiameseOutputs
-from mmtempreg.transforms import AffineTransformPair, PathStep, draw_generator
+from mmtempreg.transforms import PathStep, RandomAffine, draw_generator
 
 LOSSES = ["StabilityLoss", "TransformInvarianceLoss", "SparseJacobianLoss", "AugmentationLoss"]
 
@@ -16,7 +16,7 @@ LOSSES = ["StabilityLoss", "TransformInvarianceLoss", "SparseJacobianLoss", "Aug
 def outputs():
     f_x, f_tx, target = torch.rand(3, 2, 3, 24, 32, dtype=torch.float64)
     weight = torch.rand(2, 1, 24, 32, dtype=torch.float64)
-    transform = AffineTransformPair(padding_mode="zeros").sample(f_x, draw_generator(0, 0))
+    transform = RandomAffine(padding_mode="zeros").sample(f_x, draw_generator(0, 0))
     return SiameseOutputs(f_x, f_tx, target, transform, weight)
 
 
@@ -79,7 +79,7 @@ def clip():
     """Of a pseudo-clip of five frames, what the losses see."""
     f_x, target, *f_tx = torch.rand(6, 2, 3, 24, 32, dtype=torch.float64)
     weight = torch.rand(2, 1, 24, 32, dtype=torch.float64)
-    drawn = AffineTransformPair().sample(f_x, draw_generator(0, 0))
+    drawn = RandomAffine().sample(f_x, draw_generator(0, 0))
     return [
         SiameseOutputs(f_x, f, target, PathStep([(drawn, k)]), weight) for k, f in enumerate(f_tx, start=1)
     ]  # fmt: skip

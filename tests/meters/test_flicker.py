@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from scipy.ndimage import gaussian_filter, map_coordinates
 from scipy.special import erf
 
-from mmtempreg.meters import FlickerMeter, Motion, WarpErrorMeter, bring, compose, lag_frames
+from mmtempreg.functional import Motion, bring, compose, lag_frames
+from mmtempreg.meters import FlickerMeter, WarpErrorMeter
 from mmtempreg.meters.flicker import rounding_noise
 
 SIZE = 96

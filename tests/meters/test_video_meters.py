@@ -10,19 +10,15 @@ from scipy.ndimage import gaussian_filter
 from scipy.spatial.distance import jensenshannon
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
-from mmtempreg.functional import luminance
-from mmtempreg.functional.optical_flow import warp_by_flow
+from mmtempreg.functional import Motion, estimate_flow, luminance, reliable, warp_by_flow
 from mmtempreg.meters import (
     METERS,
     Clip,
     ColorDistributionMeter,
     FlowDifferenceMeter,
-    Motion,
     PSNRMeter,
     SSIMMeter,
     column_of,
-    estimate_flow,
-    reliable,
     ssim,
 )
 from mmtempreg.meters.color_distribution import jensen_shannon

@@ -20,8 +20,6 @@ from torch import nn
 
 from mmtempreg.apis import FrameModel
 from mmtempreg.apis.frame_model import shift_positions
-from mmtempreg.checkpoints import anti_aliasing_of, load_weights, read_checkpoint
-from mmtempreg.config_tools import stock_model_config
 from mmtempreg.engine import StrictLoadHook
 from mmtempreg.models import HDRCNN, AntiAliasedModel, ColorizationCNN, ColorizationVGG, num_variables
 from mmtempreg.models.anti_aliasing import (
@@ -31,9 +29,11 @@ from mmtempreg.models.anti_aliasing import (
     strided_modules,
     without_anti_aliasing,
 )
+from mmtempreg.openmmlab.checkpoints import anti_aliasing_of, load_weights, read_checkpoint
+from mmtempreg.openmmlab.configs import stock_model_config
+from testing.processes import in_processes
+from testing.stock_models import FAMILIES, family_config, untrained_vgg
 from tests.models.test_siamese import SRCNN, photo_batch
-from tests.processes import in_processes
-from tests.stock_models import FAMILIES, family_config, untrained_vgg
 
 SMALL = dict(type="HDRCNN", encoder_channels=((4,), (4,)), bottleneck_channels=(4,))
 HDR = dict(type="HDRReconstructionModel", generator=SMALL)
@@ -57,7 +57,7 @@ def warnings_of(monkeypatch):
     def note(message, logger=None, level=logging.INFO):
         said.extend([message] if level >= logging.WARNING else [])
 
-    for module in ("mmtempreg.models.anti_aliasing", "mmtempreg.checkpoints"):
+    for module in ("mmtempreg.models.anti_aliasing", "mmtempreg.openmmlab.checkpoints"):
         monkeypatch.setattr(f"{module}.print_log", note)
     return lambda: said
 

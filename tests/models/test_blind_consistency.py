@@ -18,9 +18,7 @@ from torchvision.models import vgg16
 
 from mmtempreg.apis import BlindConsistencyFilter, process_video
 from mmtempreg.datasets import ClipPairDataset
-from mmtempreg.functional import pixel_grid
-from mmtempreg.functional.optical_flow import warp_by_flow
-from mmtempreg.meters import estimate_flow
+from mmtempreg.functional import estimate_flow, pixel_grid, warp_by_flow
 from mmtempreg.models.blind_consistency import BlindConsistencyNet
 from mmtempreg.models.blind_consistency.published_weights import convert
 from mmtempreg.video import Frame, VideoWriter, open_frames

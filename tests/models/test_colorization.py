@@ -154,7 +154,7 @@ def test_an_unknown_resolution_is_refused():
 # ---------------------------------------------------------------- siamese
 
 
-def wrapped(regularization, transform=dict(type="AffineTransformPair"), **kwargs):
+def wrapped(regularization, transform=dict(type="RandomAffine"), **kwargs):
     inner = dict(type="ColorizationModel", generator=dict(type="ColorizationCNN", width=8), **kwargs)
     return MODELS.build(
         dict(

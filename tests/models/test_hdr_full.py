@@ -13,8 +13,8 @@ from torchvision.models import vgg16
 
 from mmtempreg.datasets import HDRClipDataset
 from mmtempreg.functional import camera_curve
+from mmtempreg.losses.vgg16 import MEAN, STD
 from mmtempreg.models.hdr import HDRCNN
-from mmtempreg.vgg16 import MEAN, STD
 from mmtempreg.video.image_files import write_image
 
 ROOT = Path(__file__).resolve().parents[2]

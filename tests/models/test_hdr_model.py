@@ -76,10 +76,10 @@ def test_losses_live_in_the_log_domain_inside_the_mask(model):
 
 
 def test_moved_target_moves_light_and_not_its_logarithm(model):
-    from mmtempreg.transforms import AffineTransformPair, draw_generator
+    from mmtempreg.transforms import RandomAffine, draw_generator
 
     y = 3 * torch.rand(1, 3, 16, 16)
-    transform = AffineTransformPair().sample(y, draw_generator(0, 0))
+    transform = RandomAffine().sample(y, draw_generator(0, 0))
     moved = model.moved_target((y + 1 / 255).log(), transform)
     torch.testing.assert_close(moved, (transform.apply_output(y) + 1 / 255).log(), atol=1e-5, rtol=1e-5)
 

@@ -11,7 +11,7 @@ from mmengine.model import BaseModel
 from mmengine.optim import OptimWrapper
 
 from mmtempreg.models.siamese.families import family_of
-from mmtempreg.transforms import AffineTransformPair, ImageRange, PathStep, draw_generator
+from mmtempreg.transforms import ImageRange, PathStep, RandomAffine, draw_generator
 
 SRCNN = dict(
     type="BaseEditModel",
@@ -26,9 +26,7 @@ HDR = dict(
 
 
 def siamese(model=SRCNN, **kwargs):
-    options = dict(
-        transform=dict(type="AffineTransformPair"), regularization=dict(type="TransformInvarianceLoss"), alpha=0.5
-    )
+    options = dict(transform=dict(type="RandomAffine"), regularization=dict(type="TransformInvarianceLoss"), alpha=0.5)
     return MODELS.build(dict(type="SiameseEditModel", model=copy.deepcopy(model), **{**options, **kwargs}))
 
 
@@ -89,7 +87,7 @@ def test_regularisation_equals_the_formula_written_out():
     (log,) = train(copy.deepcopy(model), [batch])
     data = model.data_preprocessor(batch, True)
     x = data["inputs"]
-    drawn = AffineTransformPair().sample(x, draw_generator(7, 11), ImageRange())
+    drawn = RandomAffine().sample(x, draw_generator(7, 11), ImageRange())
     valid = drawn.valid(model.generator(x))
     f_tx, t_fx = model.generator(drawn.apply_input(x)), drawn.apply_output(model.generator(x))
     torch.testing.assert_close(log["loss_reg"], (((f_tx - t_fx) * valid) ** 2).mean().detach(), rtol=1e-5, atol=0)
@@ -104,7 +102,7 @@ def test_several_transforms_equal_the_formula_written_out(motion, single_pass):
     (log,) = train(copy.deepcopy(model), [batch])
     x = model.data_preprocessor(batch, True)["inputs"]
     generator = draw_generator(4, 0)
-    drawn = [AffineTransformPair().sample(x, generator) for _ in range(3)]
+    drawn = [RandomAffine().sample(x, generator) for _ in range(3)]
     if motion == "path":
         drawn = [PathStep([(drawn[0], k)], one) for k, one in enumerate(drawn, start=1)]
     f_x = model.generator(x)
@@ -165,7 +163,7 @@ def test_copies_and_state_dicts_survive():
 def test_normalised_input_keeps_image_units():
     model = copy.deepcopy(SRCNN)
     model["data_preprocessor"] = dict(type="DataPreprocessor", mean=[127.5] * 3, std=[127.5] * 3)
-    noisy = siamese(model, transform=dict(type="NoiseTransformPair"), regularization=dict(type="StabilityLoss"))
+    noisy = siamese(model, transform=dict(type="RandomGaussianNoise"), regularization=dict(type="StabilityLoss"))
     image_range = noisy._image_range()
     assert image_range.low.flatten().tolist() == [-1] * 3
     assert image_range.high.flatten().tolist() == [1] * 3
@@ -276,15 +274,15 @@ def test_what_would_be_ignored_is_refused():
     with pytest.raises(ValueError, match=r"Learned has weights of its own \(temperature\)"):
         siamese(regularization=dict(type="Learned"))
     with pytest.raises(ValueError, match="comes with the batch, one for each image; num_transforms=2"):
-        siamese(transform=dict(type="GivenShiftPair"), num_transforms=2)
+        siamese(transform=dict(type="GivenShift"), num_transforms=2)
     with pytest.raises(ValueError, match="motion='path'"):
-        siamese(transform=dict(type="GivenShiftPair"), motion="path")
+        siamese(transform=dict(type="GivenShift"), motion="path")
 
 
 def test_a_transform_that_leaves_nothing_is_refused():
     """The loss would be 0."""
     with pytest.raises(ValueError, match="leaves nothing of crops of .* that counts"):
-        train(siamese(transform=dict(type="AffineTransformPair", translate=500.0)), [photo_batch()] * 3)
+        train(siamese(transform=dict(type="RandomAffine", translate=500.0)), [photo_batch()] * 3)
 
 
 def test_regularize_a_fraction_of_the_batch():
@@ -308,6 +306,6 @@ def test_schedules_out_of_range(options):
 
 def test_whole_pixels_are_not_gone_half_way():
     shift = dict(type="RandomShift", max_shift=4)
-    for transform in (shift, dict(type="ComposeTransformPair", transforms=[shift, dict(type="NoiseTransformPair")])):
+    for transform in (shift, dict(type="Compose", transforms=[shift, dict(type="RandomGaussianNoise")])):
         with pytest.raises(ValueError, match="motion='path' goes a part of T's way, and RandomShift moves by whole"):
             siamese(transform=transform, motion="path", num_transforms=2)

@@ -18,9 +18,9 @@ from mmengine.runner import Runner
 from mmtempreg.models.siamese import Regularizer, SiameseEditModel
 from mmtempreg.models.siamese.families import FAMILIES as KINDS
 from mmtempreg.models.siamese.siamese_edit_model import siamese_class
+from testing.processes import free_port
+from testing.stock_models import BY_KIND, family_config, untrained_vgg
 from tests.models.test_siamese import HDR, SRCNN, hdr_batch, siamese
-from tests.processes import free_port
-from tests.stock_models import BY_KIND, family_config, untrained_vgg
 
 
 @pytest.fixture

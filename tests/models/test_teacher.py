@@ -11,9 +11,9 @@ from mmengine.model import MMDistributedDataParallel
 from mmengine.optim import OptimWrapper, build_optim_wrapper
 from mmengine.runner import Runner
 
+from testing.processes import in_processes
+from testing.stock_models import BY_KIND, FAMILIES, family_config, untrained_vgg
 from tests.models.test_siamese import HDR, SRCNN, hdr_batch, photo_batch, siamese
-from tests.processes import in_processes
-from tests.stock_models import BY_KIND, FAMILIES, family_config, untrained_vgg
 
 
 def saved(model, path):

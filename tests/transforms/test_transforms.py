@@ -7,36 +7,35 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from mmagic.registry import MODELS
 
-from mmtempreg.functional import pixel_grid
-from mmtempreg.meters import bring
-from mmtempreg.meters.motion import seen
+from mmtempreg.functional import bring, pixel_grid
+from mmtempreg.functional.motion import seen
 from mmtempreg.transforms import (
     MOTIONS,
-    AffineTransformPair,
-    ChoiceTransformPair,
-    ComposeTransformPair,
-    ExposureTransformPair,
+    Compose,
     ImageRange,
-    LocalMotionPair,
-    NoiseTransformPair,
     PathStep,
+    RandomAffine,
+    RandomChoice,
+    RandomElastic,
+    RandomExposure,
+    RandomGaussianNoise,
     RandomShift,
     draw_generator,
     motion_between,
 )
 
 PAIRS = [
-    dict(type="AffineTransformPair"),
-    dict(type="NoiseTransformPair"),
-    dict(type="LocalMotionPair"),
-    dict(type="ExposureTransformPair"),
+    dict(type="RandomAffine"),
+    dict(type="RandomGaussianNoise"),
+    dict(type="RandomElastic"),
+    dict(type="RandomExposure"),
     dict(type="RandomShift", max_shift=5),
     dict(
-        type="ComposeTransformPair",
+        type="Compose",
         transforms=[
-            dict(type="AffineTransformPair", scale=1.5),
-            dict(type="LocalMotionPair", displacement=4),
-            dict(type="NoiseTransformPair", sigma=(0, 0.02)),
+            dict(type="RandomAffine", scale=1.5),
+            dict(type="RandomElastic", displacement=4),
+            dict(type="RandomGaussianNoise", sigma=(0, 0.02)),
         ],
     ),
 ]
@@ -72,7 +71,7 @@ def test_geometry_is_the_same_for_every_map(config):
 
 def test_table_1_ranges():
     x = torch.rand(4000, 1, 8, 8)
-    drawn = AffineTransformPair(pixel_center=True).sample(x, draw_generator(0, 0))
+    drawn = RandomAffine(pixel_center=True).sample(x, draw_generator(0, 0))
     linear = drawn.matrix[:, :, :2]
     zoom = torch.linalg.det(linear).sqrt()
     assert 0.969 < float(zoom.min()) < 0.972 < 1.028 < float(zoom.max()) < 1.031
@@ -81,13 +80,13 @@ def test_table_1_ranges():
     center = torch.full((1, 1, 2), 3.5, dtype=torch.float64)
     moved = (drawn.map_points(center) - center).abs().flatten(1)
     assert 1.9 < float(moved.max()) < 2.2
-    doubled = AffineTransformPair(scale=2, pixel_center=True).sample(x, draw_generator(0, 0))
+    doubled = RandomAffine(scale=2, pixel_center=True).sample(x, draw_generator(0, 0))
     assert float((doubled.map_points(center) - center).abs().max()) > 3.8
 
 
 def test_noise_has_the_sigma_that_was_drawn_and_stays_in_range():
     x = torch.full((400, 3, 16, 16), 0.5)
-    drawn = NoiseTransformPair().sample(x, draw_generator(3, 1))
+    drawn = RandomGaussianNoise().sample(x, draw_generator(3, 1))
     sigma = (drawn.apply_input(x) - x).flatten(1).std(dim=1)
     assert 0.009 < float(sigma.min()) < 0.012
     assert 0.037 < float(sigma.max()) < 0.042
@@ -95,7 +94,7 @@ def test_noise_has_the_sigma_that_was_drawn_and_stays_in_range():
     assert float(drawn.apply_input(torch.ones_like(x)).max()) == 1
 
     normalised = ImageRange(torch.full((3, 1, 1), -1.0), torch.full((3, 1, 1), 1.0))
-    drawn = NoiseTransformPair((0.02, 0.02)).sample(x, draw_generator(3, 1), normalised)
+    drawn = RandomGaussianNoise((0.02, 0.02)).sample(x, draw_generator(3, 1), normalised)
     zero = torch.zeros_like(x)
     assert float((drawn.apply_input(zero) - zero).std()) == pytest.approx(0.04, rel=0.02)
     assert float(drawn.apply_input(-torch.ones_like(x)).min()) == -1
@@ -103,8 +102,8 @@ def test_noise_has_the_sigma_that_was_drawn_and_stays_in_range():
 
 def test_compose_moves_once_and_adds_noise_last():
     x = torch.rand(2, 3, 32, 32)
-    parts = [AffineTransformPair(), LocalMotionPair(), NoiseTransformPair()]
-    drawn = ComposeTransformPair(parts).sample(x, draw_generator(0, 5))
+    parts = [RandomAffine(), RandomElastic(), RandomGaussianNoise()]
+    drawn = Compose(parts).sample(x, draw_generator(0, 5))
     generator = draw_generator(0, 5)
     affine, field, noise = (part.sample(x, generator) for part in parts)
     points = affine.map_points(field.map_points(pixel_grid((32, 32), (32, 32))))
@@ -115,8 +114,8 @@ def test_compose_moves_once_and_adds_noise_last():
 
 def test_choice_gives_each_image_one_of_its_transforms():
     x = torch.rand(600, 3, 8, 8)
-    parts = [AffineTransformPair(translate=1), AffineTransformPair(translate=30), NoiseTransformPair()]
-    drawn = ChoiceTransformPair(parts, weights=[3, 2, 1]).sample(x, draw_generator(0, 5))
+    parts = [RandomAffine(translate=1), RandomAffine(translate=30), RandomGaussianNoise()]
+    drawn = RandomChoice(parts, weights=[3, 2, 1]).sample(x, draw_generator(0, 5))
     assert [float((drawn.chosen == i).sum()) for i in range(3)] == pytest.approx([300, 200, 100], abs=40)
     points = pixel_grid((8, 8), (8, 8))
     moved = drawn.map_points(points)
@@ -132,28 +131,28 @@ def test_choice_gives_each_image_one_of_its_transforms():
 
 
 def test_local_motion_moves_by_what_was_drawn():
-    drawn = LocalMotionPair(displacement=2, control_points=3).sample(torch.rand(1, 1, 33, 33), draw_generator(0, 0))
+    drawn = RandomElastic(displacement=2, control_points=3).sample(torch.rand(1, 1, 33, 33), draw_generator(0, 0))
     corner = torch.tensor([[[0.0, 0.0]]], dtype=torch.float64)
     torch.testing.assert_close(drawn.map_points(corner)[0, 0, 0], drawn.displacement[0, :, 0, 0])
 
 
 def test_exposure_is_a_gain_within_the_stops_and_moves_nothing():
     x = torch.full((400, 1, 4, 4), 0.25)
-    drawn = ExposureTransformPair(stops=0.5).sample(x, draw_generator(2, 2))
+    drawn = RandomExposure(stops=0.5).sample(x, draw_generator(2, 2))
     stops = torch.log2(drawn.apply_input(x)[:, 0, 0, 0] / 0.25)
     assert -0.5 <= float(stops.min()) < -0.45
     assert 0.45 < float(stops.max()) <= 0.5
     assert torch.equal(drawn.apply_output(x), x)
     assert float(drawn.apply_input(torch.full_like(x, 0.9)).max()) == 1  # clipped at white
     black = ImageRange(-1.0, 1.0)  # what is black stays black, whatever its value
-    drawn = ExposureTransformPair(stops=0.5).sample(x, draw_generator(2, 2), black)
+    drawn = RandomExposure(stops=0.5).sample(x, draw_generator(2, 2), black)
     assert torch.equal(drawn.apply_input(torch.full_like(x, -1)), torch.full_like(x, -1))
 
 
 def test_steps_of_a_path_move_as_far_as_they_say():
     x = torch.rand(2, 3, 24, 24)
-    drawn = AffineTransformPair().sample(x, draw_generator(0, 1))
-    noise = NoiseTransformPair().sample(x, draw_generator(0, 2))
+    drawn = RandomAffine().sample(x, draw_generator(0, 1))
+    noise = RandomGaussianNoise().sample(x, draw_generator(0, 2))
     points = pixel_grid((24, 24), (24, 24))
     for distance in (0, 1, 3):
         step = PathStep([(drawn, distance)], noise)
@@ -165,7 +164,7 @@ def test_steps_of_a_path_move_as_far_as_they_say():
 
 def test_wandering_is_smooth_and_differs_from_image_to_image():
     x = torch.rand(3, 1, 32, 32)
-    drawn = MOTIONS["wander"](AffineTransformPair(), 23, x, draw_generator(1, 0), ImageRange())
+    drawn = MOTIONS["wander"](RandomAffine(), 23, x, draw_generator(1, 0), ImageRange())
     points = pixel_grid((32, 32), (32, 32)).expand(3, 32, 32, 2)
     way = torch.stack([points, *(frame.map_points(points) for frame in drawn)])
     speed, acceleration = way.diff(dim=0), way.diff(n=2, dim=0)
@@ -177,18 +176,18 @@ def test_wandering_is_smooth_and_differs_from_image_to_image():
 @pytest.mark.parametrize(
     ("build", "message"),
     [
-        (lambda: AffineTransformPair(translate=-1), "translate must be a number in \\[0, 10000\\], got -1"),
-        (lambda: AffineTransformPair(zoom=0.5, scale=2), "zoom"),
-        (lambda: AffineTransformPair(rotate=90), "rotate must be a number in \\[0, 90\\)"),
-        (lambda: AffineTransformPair(padding_mode="wrap"), "padding_mode"),
-        (lambda: NoiseTransformPair((0.04, 0.01)), "sigma must be"),
-        (lambda: ExposureTransformPair(-0.1), "stops"),
-        (lambda: LocalMotionPair(control_points=1), "control_points"),
-        (lambda: ComposeTransformPair([]), "at least one"),
-        (lambda: ComposeTransformPair([AffineTransformPair(), LocalMotionPair(padding_mode="zeros")]), "agree"),
-        (lambda: ChoiceTransformPair([]), "give transforms"),
-        (lambda: ChoiceTransformPair([AffineTransformPair()], [1, 2]), "a weight for each"),
-        (lambda: ChoiceTransformPair([AffineTransformPair(), LocalMotionPair(padding_mode="zeros")]), "agree"),
+        (lambda: RandomAffine(translate=-1), "translate must be a number in \\[0, 10000\\], got -1"),
+        (lambda: RandomAffine(zoom=0.5, scale=2), "zoom"),
+        (lambda: RandomAffine(rotate=90), "rotate must be a number in \\[0, 90\\)"),
+        (lambda: RandomAffine(padding_mode="wrap"), "padding_mode"),
+        (lambda: RandomGaussianNoise((0.04, 0.01)), "sigma must be"),
+        (lambda: RandomExposure(-0.1), "stops"),
+        (lambda: RandomElastic(control_points=1), "control_points"),
+        (lambda: Compose([]), "at least one"),
+        (lambda: Compose([RandomAffine(), RandomElastic(padding_mode="zeros")]), "agree"),
+        (lambda: RandomChoice([]), "give transforms"),
+        (lambda: RandomChoice([RandomAffine()], [1, 2]), "a weight for each"),
+        (lambda: RandomChoice([RandomAffine(), RandomElastic(padding_mode="zeros")]), "agree"),
         (lambda: draw_generator(-1, 0), "negative"),
     ],
 )
@@ -202,7 +201,7 @@ def test_bad_arguments(build, message):
 
 def test_motion_between_affine_t_is_the_product_of_matrices():
     x = torch.zeros(3, 1, 40, 50)
-    now, then = (AffineTransformPair(scale=3).sample(x, draw_generator(0, i)) for i in range(2))
+    now, then = (RandomAffine(scale=3).sample(x, draw_generator(0, i)) for i in range(2))
     eye = torch.tensor([0.0, 0, 1], dtype=torch.float64)
     points = torch.cat([pixel_grid((40, 50), (40, 50)), torch.ones(40, 50, 1)], dim=-1).double()
     for image, motion in enumerate(motion_between(now, then, (40, 50))):
@@ -216,7 +215,7 @@ def test_a_moved_picture_follows_the_motion_between_its_t():
     """With local motion too, which has no inverse by formula."""
     y, x = torch.meshgrid(torch.arange(64.0), torch.arange(64.0), indexing="ij")
     image = (torch.sin(x / 5) * torch.cos(y / 6))[None, None]
-    pair = ComposeTransformPair([AffineTransformPair(), LocalMotionPair(displacement=3)])
+    pair = Compose([RandomAffine(), RandomElastic(displacement=3)])
     drawn = [pair.sample(image, draw_generator(1, i)) for i in range(2)]
     for now, then in ((drawn[0], drawn[1]), (drawn[0], None), (None, drawn[1])):
         (motion,) = motion_between(now, then, (64, 64))
@@ -230,7 +229,7 @@ def test_a_moved_picture_follows_the_motion_between_its_t():
 
 def test_where_a_field_folds_nothing_is_known():
     x = torch.zeros(1, 1, 32, 32)
-    drawn = LocalMotionPair(displacement=30).sample(x, draw_generator(0, 0))
+    drawn = RandomElastic(displacement=30).sample(x, draw_generator(0, 0))
     (motion,) = motion_between(None, drawn, (32, 32))
     assert bool(motion.flow.isfinite().all())
     assert float(motion.visible.mean()) < 0.5
@@ -264,14 +263,14 @@ def test_whole_shifts_move_values_and_mix_none(max_shift, multiple, height, widt
 
 def test_composed_with_noise_the_shift_is_exact_and_the_noise_its_own():
     x = torch.rand(4, 3, 32, 32)
-    noisy = dict(type="NoiseTransformPair", sigma=(0.02, 0.02))
-    pair = MODELS.build(dict(type="ComposeTransformPair", transforms=[dict(type="RandomShift", max_shift=6), noisy]))
+    noisy = dict(type="RandomGaussianNoise", sigma=(0.02, 0.02))
+    pair = MODELS.build(dict(type="Compose", transforms=[dict(type="RandomShift", max_shift=6), noisy]))
     drawn = pair.sample(x, draw_generator(0, 0))
     moved = drawn.apply_output(x)
     assert set(moved[0].flatten().tolist()) <= set(x[0].flatten().tolist())  # nothing interpolated
     with pytest.raises(ValueError, match="give RandomShift multiple=2"):  # and no interpolation on a coarser grid
         pair.sample(x, draw_generator(1, 0)).apply_output(torch.rand(4, 2, 16, 16))
-    wide = dict(type="ComposeTransformPair", transforms=[dict(type="RandomShift", max_shift=6, margin=5), noisy])
+    wide = dict(type="Compose", transforms=[dict(type="RandomShift", max_shift=6, margin=5), noisy])
     assert float(MODELS.build(wide).sample(x, draw_generator(0, 0)).valid(x).sum()) < float(drawn.valid(x).sum())
     noise = (drawn.apply_input(x) - moved)[(moved > 0.1) & (moved < 0.9)]
     assert 0.018 < float(noise.std()) < 0.022

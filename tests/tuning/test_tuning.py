@@ -226,7 +226,7 @@ def checkpoint(tmp_path_factory):
 def test_a_trial_is_a_fine_tuning_that_is_not_made_twice(tmp_path, checkpoint):
     tuner = Tuner(config(tmp_path), str(checkpoint), tmp_path / "tune", iterations=4, num_clips=4, num_frames=6)
     assert len(tuner.held_out) == 20
-    assert tuner.transform["type"] == "AffineTransformPair"
+    assert tuner.transform["type"] == "RandomAffine"
     start, trial = tuner.start(), tuner.trial("sparse Jacobian", 0.9)
     assert np.isfinite([trial.quality.psnr, trial.quality.smoothness, trial.quality.residual]).all()
     assert trial.quality != start.quality
@@ -246,13 +246,13 @@ def test_a_trial_is_a_fine_tuning_that_is_not_made_twice(tmp_path, checkpoint):
 def test_a_stock_config_gets_the_distance_of_its_loss(tmp_path, checkpoint):
     tuner = Tuner(config(tmp_path, "hdr_finetune"), str(checkpoint), tmp_path, num_clips=4)
     wrapped = tuner.trial_config("transform invariance", 0.5).model
-    assert wrapped.transform == dict(type="AffineTransformPair")
+    assert wrapped.transform == dict(type="RandomAffine")
     assert wrapped.regularization == dict(type="TransformInvarianceLoss", distance=dict(type="MSELoss"))
     assert "regularization" not in tuner.trial_config("", 0).model
     assert list(tuner.candidates) == list(CANDIDATES)
     best = tuner.trial_config("sparse Jacobian, L1, local motion", 0.5).model
     assert best.regularization == dict(type="SparseJacobianLoss", distance=dict(type="L1Loss"))
-    assert [one.type for one in best.transform.transforms] == ["AffineTransformPair", "LocalMotionPair"]
+    assert [one.type for one in best.transform.transforms] == ["RandomAffine", "RandomElastic"]
     assert MODELS.build(best).regularizer.alpha == 0.5
 
 
@@ -261,7 +261,7 @@ def test_a_wrapped_config_keeps_its_transform_and_distance(tmp_path, checkpoint)
     wrapped.merge_from_dict({"model.transform.scale": 1.5, "model.regularization.distance": dict(type="L1Loss")})
     tuner = Tuner(wrapped, str(checkpoint), tmp_path, num_clips=4)
     first = tuner.trial_config("transform invariance", 0.5).model
-    assert first.transform == dict(type="AffineTransformPair", scale=1.5)
+    assert first.transform == dict(type="RandomAffine", scale=1.5)
     assert first.regularization == dict(type="TransformInvarianceLoss", distance=dict(type="L1Loss"))
     assert tuner.wrapping("sparse Jacobian, L1, local motion")["transform"]["transforms"][0]["scale"] == 1.5
 

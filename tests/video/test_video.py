@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 import skimage.data
 
-from mmtempreg.atomic_write import check_output, replace_when_written
+from mmtempreg.utils.atomic_write import check_output, replace_when_written
 from mmtempreg.video import Frame, FrameFolderWriter, VideoFile, VideoWriter, open_frames, open_writer
 from mmtempreg.video.image_files import read_image, write_image
 from mmtempreg.video.reader import check_steady

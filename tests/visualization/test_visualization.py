@@ -5,7 +5,7 @@ import pytest
 import torch
 from skimage.color import rgb2lab
 
-from mmtempreg.meters import Motion
+from mmtempreg.functional import Motion
 from mmtempreg.video import open_frames
 from mmtempreg.video.image_files import write_image
 from mmtempreg.visualization import plot_temporal_comparison, tone_map, write_comparison_video

@@ -16,11 +16,10 @@ from tqdm import tqdm
 
 import mmtempreg  # noqa: F401, before MMagic is imported
 from mmtempreg.apis import load_model, load_test_clips, predict_clip
-from mmtempreg.atomic_write import check_output
-from mmtempreg.command_line import COUNT, STOPS, Parser, distinct, named, run
-from mmtempreg.config_tools import read_config
-from mmtempreg.functional import to_display, to_pixels
-from mmtempreg.meters import estimate_motion
+from mmtempreg.functional import estimate_motion, to_display, to_pixels
+from mmtempreg.openmmlab.configs import read_config
+from mmtempreg.utils.atomic_write import check_output
+from mmtempreg.utils.command_line import COUNT, STOPS, Parser, distinct, named, run
 
 
 def main() -> None:

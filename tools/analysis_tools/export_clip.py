@@ -22,9 +22,9 @@ from tqdm import tqdm
 import mmtempreg  # noqa: F401, before MMagic is imported
 from mmtempreg.apis import clip_indices, load_test_clips
 from mmtempreg.apis.clips import frame_motion
-from mmtempreg.atomic_write import check_output
-from mmtempreg.command_line import COUNT, Parser, run
-from mmtempreg.config_tools import read_config
+from mmtempreg.openmmlab.configs import read_config
+from mmtempreg.utils.atomic_write import check_output
+from mmtempreg.utils.command_line import COUNT, Parser, run
 from mmtempreg.video import Frame, FrameFolderWriter
 from mmtempreg.video.flow_files import UNKNOWN, write_flow
 

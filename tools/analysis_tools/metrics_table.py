@@ -10,8 +10,9 @@ import json
 import math
 from pathlib import Path
 
-from mmtempreg.command_line import Parser, distinct, named, run
-from mmtempreg.tables import cell, columns_of, markdown_table
+from mmtempreg.meters.columns import cell, columns_of
+from mmtempreg.utils.command_line import Parser, distinct, named, run
+from mmtempreg.utils.tables import markdown_table
 
 TOGETHER = ("F", "K", "PSNR [dB]")
 """What says nothing alone: a blur has a fine F, noise a fine K."""

@@ -9,10 +9,10 @@ from pathlib import Path
 import matplotlib
 import torch
 
-from mmtempreg.atomic_write import check_output, replace_when_written
-from mmtempreg.command_line import Parser, run, within
 from mmtempreg.functional.contrast_sensitivity import contrast_sensitivity, highpass_response
 from mmtempreg.functional.temporal import SIGMA
+from mmtempreg.utils.atomic_write import check_output, replace_when_written
+from mmtempreg.utils.command_line import Parser, run, within
 
 matplotlib.use("Agg")
 import matplotlib.pyplot as plt

@@ -9,8 +9,8 @@ A VIDEO is a file, a folder of frames, or a quoted pattern; the first is drawn a
 import argparse
 from pathlib import Path
 
-from mmtempreg.atomic_write import check_output
-from mmtempreg.command_line import WHOLE, Parser, distinct, named, numbers, run
+from mmtempreg.utils.atomic_write import check_output
+from mmtempreg.utils.command_line import WHOLE, Parser, distinct, named, numbers, run
 from mmtempreg.video import open_frames
 from mmtempreg.visualization.pixel_plot import CHANNELS, plot_pixels
 

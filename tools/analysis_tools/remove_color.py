@@ -13,8 +13,8 @@ from torch import Tensor
 from tqdm import tqdm
 
 from mmtempreg.apis import process_video
-from mmtempreg.command_line import Parser, run
 from mmtempreg.functional import lab_to_rgb, rgb_to_lab
+from mmtempreg.utils.command_line import Parser, run
 from mmtempreg.video import open_frames
 
 

@@ -17,10 +17,10 @@ from tqdm import tqdm
 
 import mmtempreg  # noqa: F401, before MMagic is imported
 from mmtempreg.apis import load_model, load_test_clips, predict_clip
-from mmtempreg.command_line import COUNT, Parser, distinct, named, run
-from mmtempreg.config_tools import read_config
 from mmtempreg.functional import gaussian_kernel, log_radiance, saturation_mask
 from mmtempreg.meters import ResidualMeter, SmoothnessMeter, add_sums, temporal_energies
+from mmtempreg.openmmlab.configs import read_config
+from mmtempreg.utils.command_line import COUNT, Parser, distinct, named, run
 
 
 def steady_mask(mask: Tensor, radius: int) -> Tensor:

@@ -11,9 +11,9 @@ from pathlib import Path
 import torch
 
 import mmtempreg  # noqa: F401, before MMagic is imported
-from mmtempreg.atomic_write import check_output, replace_when_written
-from mmtempreg.checkpoints import read_weights
-from mmtempreg.command_line import Parser, run
+from mmtempreg.openmmlab.checkpoints import read_weights
+from mmtempreg.utils.atomic_write import check_output, replace_when_written
+from mmtempreg.utils.command_line import Parser, run
 
 
 def main() -> None:

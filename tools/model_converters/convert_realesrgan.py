@@ -17,8 +17,8 @@ from pathlib import Path
 import torch
 
 import mmtempreg  # noqa: F401, before MMagic is imported
-from mmtempreg.atomic_write import check_output, replace_when_written
-from mmtempreg.command_line import Parser, run
+from mmtempreg.utils.atomic_write import check_output, replace_when_written
+from mmtempreg.utils.command_line import Parser, run
 
 
 def main() -> None:

@@ -9,9 +9,9 @@ from pathlib import Path
 import torch
 
 import mmtempreg  # noqa: F401, allow-lists what MMEngine's checkpoints hold
-from mmtempreg.atomic_write import check_output, replace_when_written
-from mmtempreg.checkpoints import check_finite, read_checkpoint, weights_of, with_metadata_of
-from mmtempreg.command_line import Parser, run
+from mmtempreg.openmmlab.checkpoints import check_finite, read_checkpoint, weights_of, with_metadata_of
+from mmtempreg.utils.atomic_write import check_output, replace_when_written
+from mmtempreg.utils.command_line import Parser, run
 
 
 def main() -> None:

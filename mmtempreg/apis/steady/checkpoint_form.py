@@ -10,8 +10,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ...atomic_write import replace_when_written
-from ...checkpoints import check_finite, read_checkpoint
+from ...openmmlab.checkpoints import check_finite, read_checkpoint
+from ...utils.atomic_write import replace_when_written
 
 CONTAINERS = ("state_dict", "params_ema", "params", "model_state_dict", "model", "net", "generator", "weights")
 """Where training codes keep the weights in what they save; the first that fits is taken."""

@@ -17,8 +17,8 @@ from mmengine.dist import is_main_process
 from mmengine.registry import init_default_scope
 from torch import Tensor
 
-from ...atomic_write import replace_when_written
 from ...datasets.photograph_twice import degraded
+from ...utils.atomic_write import replace_when_written
 from ..blend import blend_weights
 from ..equivariance import find_images, measure_image_equivariance, read_display
 from ..flicker_causes import FlickerCauses, find_flicker_causes, smallest_crop

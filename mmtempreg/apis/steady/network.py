@@ -13,8 +13,8 @@ from mmengine.config import Config
 from mmengine.registry import init_default_scope
 from torch import Tensor
 
-from ...config_tools import plain, read_config, stock_model_config, type_name
 from ...models.anti_aliasing import without_anti_aliasing
+from ...openmmlab.configs import plain, read_config, stock_model_config, type_name
 from .checkpoint_form import CheckpointForm, read_form
 
 RANGES = {"0..1": (0.0, 1.0), "0..255": (0.0, 255.0), "-1..1": (-1.0, 1.0)}

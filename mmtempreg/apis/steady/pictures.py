@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ...meters import Motion
+from ...functional import Motion
 from ...video.image_files import read_image
 
 Camera = Callable[[np.ndarray], np.ndarray]

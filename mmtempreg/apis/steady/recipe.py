@@ -9,7 +9,7 @@ from typing import Any
 
 from mmengine.config import Config
 
-from ...config_tools import type_name
+from ...openmmlab.configs import type_name
 from .network import Network
 
 SENSOR_NOISE: dict[str, Any] = dict(
@@ -70,7 +70,7 @@ def steady_model(network: Network, recipe: Recipe, teacher: Path) -> dict[str, A
     return dict(
         type="SiameseEditModel",
         model=dict(type="AntiAliasedModel", model=stock) if recipe.anti_aliased else stock,
-        transform=dict(type="GivenShiftPair", margin=1.0 if recipe.invents else 4.0),
+        transform=dict(type="GivenShift", margin=1.0 if recipe.invents else 4.0),
         regularization=dict(type="TransformInvarianceLoss", distance=distance),
         **about,
     )

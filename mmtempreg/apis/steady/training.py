@@ -22,9 +22,9 @@ from mmengine.runner import Runner
 from torch import Tensor
 from tqdm import tqdm
 
-from ...atomic_write import replace_when_written
-from ...checkpoints import ANTI_ALIASING, anti_aliasing_in
-from ...config_tools import config_hash
+from ...openmmlab.checkpoints import ANTI_ALIASING, anti_aliasing_in
+from ...openmmlab.configs import config_hash
+from ...utils.atomic_write import replace_when_written
 from .network import Network
 from .recipe import Recipe, training_config
 

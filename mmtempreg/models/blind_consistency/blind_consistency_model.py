@@ -10,9 +10,9 @@ from mmagic.registry import MODELS
 from mmengine.model import BaseModel
 from torch import Tensor
 
-from ...functional.optical_flow import warp_by_flow
+from ...functional import warp_by_flow
 from ...losses import VGG16Loss
-from ...validation import NotNegative, OneOf, check_arguments
+from ...utils.validation import NotNegative, OneOf, check_arguments
 from .blind_consistency_net import State
 
 

@@ -8,7 +8,7 @@ from mmagic.registry import MODELS
 from mmengine.model import BaseModule
 from torch import Tensor, nn
 
-from ...validation import Whole, check_arguments
+from ...utils.validation import Whole, check_arguments
 
 State = tuple[Tensor, Tensor]
 """Hidden state and cell of the ConvLSTM."""

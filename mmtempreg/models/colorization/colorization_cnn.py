@@ -13,8 +13,8 @@ from torch import Tensor, nn
 from torchvision.models import vgg16 as torchvision_vgg16
 
 from ...functional.antialias import TAPS
-from ...validation import Interval, check_arguments
-from ...vgg16 import MEAN, STD, load_vgg16
+from ...losses.vgg16 import MEAN, STD, load_vgg16
+from ...utils.validation import Interval, check_arguments
 from ..anti_aliasing import anti_alias
 
 NORM = dict(type="BN", eps=1e-3, momentum=0.01)

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from ...functional import lab_to_rgb, rgb_to_lab
 from ...functional.color import AB_SCALE
-from ...validation import check_arguments
+from ...utils.validation import check_arguments
 
 RESOLUTIONS = ("half", "full")
 

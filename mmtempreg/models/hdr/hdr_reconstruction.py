@@ -12,7 +12,7 @@ from torch import Tensor
 
 from ...functional import exp_radiance, inverse_camera_curve, log_radiance, saturation_mask
 from ...transforms import DrawnTransform
-from ...validation import Interval, Positive, check_arguments
+from ...utils.validation import Interval, Positive, check_arguments
 
 
 @MODELS.register_module()

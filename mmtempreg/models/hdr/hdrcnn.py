@@ -14,8 +14,8 @@ from torch import Tensor, nn
 
 from ...functional.antialias import TAPS
 from ...functional.camera import LOG_EPSILON
-from ...validation import Interval, Positive, Whole, check_arguments
-from ...vgg16 import MEAN, STD, load_vgg16
+from ...losses.vgg16 import MEAN, STD, load_vgg16
+from ...utils.validation import Interval, Positive, Whole, check_arguments
 from ..anti_aliasing import anti_alias
 
 VGG_MEAN = (123.68, 116.779, 103.939)

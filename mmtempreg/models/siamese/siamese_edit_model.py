@@ -9,9 +9,9 @@ from typing import Annotated, Any
 from mmagic.registry import MODELS
 from mmengine.model import BaseModel
 
-from ...config_tools import type_name
+from ...openmmlab.configs import type_name
 from ...transforms import MOTIONS
-from ...validation import Count, Interval, OneOf, Share, Whole, check_arguments, check_value
+from ...utils.validation import Count, Interval, OneOf, Share, Whole, check_arguments, check_value
 from ..anti_aliasing import anti_alias_model, anti_aliasing_options
 from .families import family_of
 from .training import Regularizer, StockTask, Teacher

@@ -18,9 +18,9 @@ from mmengine.logging import MessageHub
 from mmengine.model import BaseModel
 from torch import Tensor, nn
 
-from ...checkpoints import check_finite, misfits, read_checkpoint, weights_of
-from ...internals import normalizes
 from ...losses import SiameseOutputs
+from ...openmmlab.checkpoints import check_finite, misfits, read_checkpoint, weights_of
+from ...openmmlab.internals import normalizes
 from ...transforms import MOTIONS, DrawnTransform, ImageRange, RandomTransform, draw_generator
 from ...transforms.shift import PAD_MULTIPLES, on_canvas
 from ..anti_aliasing import restore_strides, without_anti_aliasing

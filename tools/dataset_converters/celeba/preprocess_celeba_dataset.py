@@ -17,9 +17,9 @@ import cv2
 import numpy as np
 from tqdm import tqdm
 
-from mmtempreg.atomic_write import check_output, partial_path
-from mmtempreg.command_line import COUNT, WHOLE, Parser, run, within
 from mmtempreg.datasets import PhotographDataset
+from mmtempreg.utils.atomic_write import check_output, partial_path
+from mmtempreg.utils.command_line import COUNT, WHOLE, Parser, run, within
 
 
 def square(image: np.ndarray, size: int) -> np.ndarray:

@@ -28,11 +28,11 @@ from torch import Tensor
 from tqdm import tqdm
 
 import mmtempreg  # noqa: F401, before MMagic is imported
-from mmtempreg.atomic_write import check_output, partial_path
-from mmtempreg.command_line import COUNT, STOPS, WHOLE, Parser, run, within
-from mmtempreg.config_tools import read_config
 from mmtempreg.functional import RADIANCE_STOPS, from_display, to_display, to_pixels
-from mmtempreg.transforms import MOTIONS, AffineTransformPair, ImageRange, draw_generator, motion_between
+from mmtempreg.openmmlab.configs import read_config
+from mmtempreg.transforms import MOTIONS, ImageRange, RandomAffine, draw_generator, motion_between
+from mmtempreg.utils.atomic_write import check_output, partial_path
+from mmtempreg.utils.command_line import COUNT, STOPS, WHOLE, Parser, run, within
 from mmtempreg.video import Frame, FrameFolderWriter, open_frames
 from mmtempreg.video.flow_files import write_flow
 
@@ -50,7 +50,7 @@ def moved_photograph(path: Path, size: int, num_frames: int, seed: int) -> tuple
     image = cv2.resize(image, None, fx=scale, fy=scale, interpolation=interpolation)
     top, left = ((extent - size) // 2 for extent in image.shape[:2])
     x = torch.from_numpy(np.ascontiguousarray(image)).permute(2, 0, 1).float()[None]
-    pair = AffineTransformPair(scale=2)
+    pair = RandomAffine(scale=2)
     drawn = MOTIONS["wander"](pair, num_frames - 1, x, draw_generator(seed, 0), ImageRange())
     window = (..., slice(top, top + size), slice(left, left + size))
     frames = [x, *(frame.apply_output(x) for frame in drawn)]

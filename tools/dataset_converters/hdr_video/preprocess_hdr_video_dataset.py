@@ -12,8 +12,8 @@ from pathlib import Path
 
 import numpy as np
 
-from mmtempreg.command_line import COUNT, WHOLE, Parser, run
 from mmtempreg.datasets import find_clips, write_clip_list
+from mmtempreg.utils.command_line import COUNT, WHOLE, Parser, run
 from mmtempreg.video import open_frames
 
 

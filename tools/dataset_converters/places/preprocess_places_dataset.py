@@ -8,9 +8,9 @@ import argparse
 import os
 from pathlib import Path
 
-from mmtempreg.atomic_write import check_output, replace_when_written
-from mmtempreg.command_line import Parser, run, within
 from mmtempreg.datasets import PhotographDataset
+from mmtempreg.utils.atomic_write import check_output, replace_when_written
+from mmtempreg.utils.command_line import Parser, run, within
 
 
 def main() -> None:

@@ -20,8 +20,8 @@ import cv2
 import numpy as np
 from tqdm import tqdm
 
-from mmtempreg.command_line import COUNT, WHOLE, Parser, run, within
 from mmtempreg.datasets.clips import ClipEntry, find_clips, write_clip_list
+from mmtempreg.utils.command_line import COUNT, WHOLE, Parser, run, within
 from mmtempreg.video import open_frames
 
 DETECTOR = "haarcascade_frontalface_default.xml"

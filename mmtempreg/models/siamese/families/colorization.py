@@ -12,7 +12,7 @@ from mmagic.structures import DataSample
 from mmengine.model import BaseModel
 from torch import Tensor
 
-from ....config_tools import type_name
+from ....openmmlab.configs import type_name
 from ....transforms import ImageRange
 from ..training import SiameseTraining
 

@@ -8,7 +8,7 @@ from typing import Any
 from mmengine.dist import all_reduce, get_world_size
 from torch import Tensor
 
-from ....internals import default_domain
+from ....openmmlab.internals import default_domain
 from ..training import SiameseTraining, as_channel_order
 
 

@@ -1,0 +1,189 @@
+"""Checkpoints from files: one way to read them, and to say what is wrong with them.
+
+MMEngine reads local files with it too once this module is imported, which our hooks and models do.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import OrderedDict
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from mmengine.logging import print_log
+from mmengine.runner import CheckpointLoader
+from torch import Tensor, nn
+
+from ..utils.shipped import shipped
+
+ANTI_ALIASING = "anti_aliasing"
+"""Attribute of a network whose strides are anti-aliased, and what its state dict's metadata calls that.
+
+{'taps': 3}, and 'keep' where modules were left as they are: arguments of `models.anti_aliasing.anti_alias`.
+"""
+
+
+def load_from_local(filename: str, map_location: Any = None) -> Any:
+    """What a checkpoint file holds.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        ValueError: If it cannot be read or holds no dict, with its name.
+    """
+    path = shipped(filename)
+    if not path.exists():
+        raise FileNotFoundError(f"there is no checkpoint {filename}")
+    if path.is_dir():
+        raise ValueError(f"{filename} is a folder; a checkpoint is a file")
+    if path.stat().st_size == 0:
+        raise ValueError(f"{filename} is empty: it is no checkpoint")
+    try:
+        loaded = torch.load(path, map_location=map_location)
+    except Exception as error:  # torch raises what it likes: RuntimeError, EOFError, UnpicklingError, KeyError, ...
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise ValueError(
+            f"{filename} cannot be read as a checkpoint: it is cut off, damaged, of another kind, or holds what may "
+            f"run code when it is loaded ({reason[:200]})"
+        ) from error
+    if not isinstance(loaded, Mapping):
+        raise ValueError(f"{filename} holds a {type(loaded).__name__}; a checkpoint is a dict of weights")
+    return loaded
+
+
+CheckpointLoader.register_scheme(prefixes="", loader=load_from_local, force=True)
+
+
+def read_checkpoint(path: str | Path) -> dict[str, Any]:
+    """A checkpoint of MMEngine, or a bare state dict; a URL or another of MMEngine's schemes will do too.
+
+    Raises:
+        FileNotFoundError, ValueError: As `load_from_local`.
+    """
+    read = CheckpointLoader.load_checkpoint(str(path), map_location="cpu")
+    return read if isinstance(read, dict) else dict(read)  # as it is: a bare state dict has its metadata
+
+
+def read_weights(path: str | Path) -> dict[str, Tensor]:
+    """The weights of a checkpoint, without a `module.` before their names.
+
+    Raises:
+        FileNotFoundError, ValueError: As `read_checkpoint`; ValueError too if it holds no weights, or any of them is
+            NaN or infinite.
+    """
+    weights = weights_of(read_checkpoint(path), path)
+    check_finite(weights, path)
+    return weights
+
+
+def weights_of(checkpoint: Mapping[str, Any], path: str | Path) -> dict[str, Tensor]:
+    """The weights of a checkpoint that is read already; `path` is for the error.
+
+    Raises:
+        ValueError: If it holds none.
+    """
+    state = checkpoint.get("state_dict", checkpoint)
+    if not isinstance(state, Mapping):
+        raise ValueError(f"{path} holds a {type(state).__name__} as its state_dict; that is a dict of weights")
+    weights = {name.removeprefix("module."): v for name, v in state.items() if isinstance(v, Tensor)}
+    if not weights:
+        raise ValueError(f"{path} holds no weights: it is no checkpoint of a network")
+    return weights
+
+
+def check_finite(weights: Mapping[str, Tensor], path: str | Path) -> None:
+    """Raises ValueError if a weight is NaN or infinite, with its name and that of the file."""
+    spoilt = [name for name, value in weights.items() if value.is_floating_point() and not value.isfinite().all()]
+    if spoilt:
+        raise ValueError(
+            f"{path} holds weights that are NaN or infinite, such as {spoilt[0]} ({len(spoilt)} of {len(weights)}): "
+            "its training diverged, or the file is damaged; take an earlier checkpoint"
+        )
+
+
+def load_weights(model: nn.Module, path: str | Path, name: str, checkpoint: Mapping[str, Any] | None = None) -> None:
+    """Gives a model the weights of a checkpoint, all of them and no others.
+
+    Args:
+        model: Whose weights are replaced.
+        path: The checkpoint.
+        name: Of the model, for the error.
+        checkpoint: What it holds, if it is read already.
+
+    Raises:
+        FileNotFoundError, ValueError: As `read_weights`; ValueError too if they are of another network.
+    """
+    checkpoint = read_checkpoint(path) if checkpoint is None else checkpoint
+    weights, expected = weights_of(checkpoint, path), model.state_dict()
+    check_finite(weights, path)
+    faults = misfits(weights, expected)
+    if more := [key for key in weights if key not in expected]:
+        faults += f"{'; ' * bool(faults)}{len(more)} are of nothing in it, such as {more[:3]}"
+    if faults:
+        raise ValueError(f"{path} is of another network than this {name}: {faults}")
+    model.load_state_dict(weights, strict=True)
+    warn_of_other_strides(checkpoint, model, path)
+
+
+def misfits(weights: Mapping[str, Tensor], expected: Mapping[str, Tensor]) -> str:
+    """What keeps weights from being those that a network expects; '' if nothing does."""
+    missing = [name for name in expected if name not in weights]
+    other = [
+        f"{name} {tuple(weights[name].shape)}, expected {tuple(value.shape)}"
+        for name, value in expected.items()
+        if name in weights and weights[name].shape != value.shape
+    ]
+    faults = [f"{len(missing)} of {len(expected)} weights are missing, such as {missing[:3]}"] * bool(missing)
+    faults += [f"{len(other)} have another shape, such as {other[:3]}"] * bool(other)
+    return "; ".join(faults)
+
+
+def anti_aliasing_of(state: Mapping[str, Any]) -> dict[str, Any] | None:
+    """How the network was anti-aliased that a state dict (or a checkpoint with one) is of; None: it was not."""
+    return next(iter(anti_aliased_networks(state).values()), None)
+
+
+def anti_aliased_networks(state: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """The same of each network of a model, by its name in it."""
+    metadata = getattr(state.get("state_dict", state), "_metadata", {})
+    return {
+        name.removeprefix("module").removeprefix("."): dict(about[ANTI_ALIASING])
+        for name, about in metadata.items()
+        if ANTI_ALIASING in about
+    }
+
+
+def with_metadata_of(checkpoint: Mapping[str, Any], weights: Mapping[str, Tensor]) -> OrderedDict[str, Tensor]:
+    """Weights with what the state dict that they were made from says of itself: whether strides are anti-aliased."""
+    kept: Any = OrderedDict(weights)
+    kept._metadata = getattr(checkpoint.get("state_dict", checkpoint), "_metadata", OrderedDict())
+    return kept
+
+
+def anti_aliasing_in(model: nn.Module) -> dict[str, Any] | None:
+    """How a model, or a network in it, is anti-aliased; None: it is not."""
+    return next((getattr(m, ANTI_ALIASING) for m in model.modules() if hasattr(m, ANTI_ALIASING)), None)
+
+
+def warn_of_other_strides(checkpoint: Mapping[str, Any], model: nn.Module, path: str | Path) -> None:
+    """Warns if weights were trained with anti-aliased strides and go into a network without, or the other way round.
+
+    Their keys are the same, so that nothing else would tell.
+    """
+    trained, here = anti_aliasing_of(checkpoint), anti_aliasing_in(model)
+    if trained == here:
+        return
+    if here is None:
+        what = (
+            f"was trained with anti-aliased strides ({trained}), and this network has none: what it predicts will be "
+            "wrong. Put dict(type='AntiAliasedModel', model=...) around the model in the config"
+        )
+    elif trained is None:
+        what = (
+            f"was trained without anti-aliased strides, and this network has them ({here}): until it is fine-tuned "
+            "like this, its predictions are softer"
+        )
+    else:
+        what = f"was trained with anti-aliased strides of {trained}, and this network has {here}"
+    print_log(f"{path} {what}", "current", logging.WARNING)

@@ -1,0 +1,174 @@
+"""What all command-line tools have in common: options that are checked, and one line for a user's mistake."""
+
+from __future__ import annotations
+
+import argparse
+import signal
+import sys
+import traceback
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any, NoReturn
+
+from .allocator import keep_freed_memory
+from .atomic_write import check_output
+from .validation import Interval, check_value
+
+MISTAKES = (ValueError, TypeError, OSError, ImportError, FloatingPointError)
+"""What is raised with a message for the user."""
+
+
+class Parser(argparse.ArgumentParser):
+    """A parser whose help is the tool's docstring, and whose last line of an error begins with `error:`.
+
+    Args:
+        about: The docstring.
+        kwargs: Arguments of `argparse.ArgumentParser`.
+    """
+
+    def __init__(self, about: str | None, **kwargs: Any) -> None:
+        super().__init__(description=about, formatter_class=argparse.RawDescriptionHelpFormatter, **kwargs)
+        self.add_argument("--debug", action="store_true", help="show where in the code an error comes from")
+
+    def error(self, message: str) -> NoReturn:
+        self.print_usage(sys.stderr)
+        self.exit(2, f"error: {message}\n")
+
+
+def within(interval: str, kind: type = float) -> Callable[[str], Any]:
+    """The `type` of an option that is a number.
+
+    Args:
+        interval: What it may be, as of `validation.Interval`.
+        kind: float or int.
+    """
+
+    def parse(text: str) -> Any:
+        try:
+            value: Any = kind(text)
+        except ValueError:
+            value = text
+        try:
+            check_value("it", value, Annotated[kind, Interval(interval)])
+        except ValueError as error:
+            raise argparse.ArgumentTypeError(str(error)) from None
+        return value
+
+    return parse
+
+
+WHOLE = within("[1, inf)", int)
+COUNT = within("[0, inf)", int)
+STOPS = within("[-50, 50]")
+"""Exposure in powers of two."""
+
+
+REPORTS = (".html", ".png", ".pdf", ".svg")
+
+
+def check_report(path: Path, inputs: Iterable[str]) -> None:
+    """Says before any work that a report cannot be written.
+
+    Raises:
+        ValueError, OSError: If it ends otherwise, or as `check_output` says.
+    """
+    check_output(path, list(inputs))
+    if path.suffix.lower() not in REPORTS:
+        raise ValueError(f"{path}: a report ends in {', '.join(REPORTS)}")
+
+
+def numbers(count: int) -> Callable[[str], tuple[int, ...]]:
+    """The `type` of so many whole numbers >= 0 between commas."""
+
+    def parse(text: str) -> tuple[int, ...]:
+        parts = text.split(",")
+        if len(parts) != count or not all(part.strip().isdecimal() for part in parts):
+            raise argparse.ArgumentTypeError(f"{text!r} is not {count} whole numbers between commas")
+        return tuple(map(int, parts))
+
+    return parse
+
+
+def named(text: str) -> tuple[str, str]:
+    """The `type` of an argument NAME=PATH."""
+    name, equals, path = text.partition("=")
+    if not (name and equals and path):
+        raise argparse.ArgumentTypeError(f"{text!r} is not of the form NAME=PATH")
+    return name, path
+
+
+def distinct(pairs: Sequence[tuple[str, str]]) -> dict[str, str]:
+    """Arguments NAME=PATH as a dict.
+
+    Raises:
+        ValueError: If a name is given twice.
+    """
+    names = [name for name, _ in pairs]
+    if repeated := sorted({name for name in names if names.count(name) > 1}):
+        raise ValueError(f"{repeated} is named twice: give each its own name, as NAME=PATH")
+    return dict(pairs)
+
+
+def tell(notes: Iterable[str]) -> None:
+    """Prints what a user should know, a line each."""
+    for note in notes:
+        print(f"note: {note}", file=sys.stderr)
+
+
+def run(parser: Parser, work: Callable[[argparse.Namespace], None], terminate: bool = True) -> None:
+    """Parses the command line and does the work; `terminate` as in `one_line_for_mistakes`."""
+    args = parser.parse_args()
+    keep_freed_memory()
+    with one_line_for_mistakes(args.debug, terminate=terminate):
+        work(args)
+
+
+@contextmanager
+def one_line_for_mistakes(
+    debug: bool = False, log: Callable[[str], None] = lambda text: None, terminate: bool = True
+) -> Iterator[None]:
+    """Ends the program with `error: WHAT` as its last line if the block raises, and a status that is not 0.
+
+    SIGTERM ends it as an error does, so that nothing half-written is left; Ctrl-C likewise, with what is kept.
+
+    Args:
+        debug: Let the traceback come through.
+        log: Is told the traceback.
+        terminate: Take SIGTERM as told above. Of several processes that wait for each other a signal has to end them as
+            they are.
+    """
+    before = signal.signal(signal.SIGTERM, _terminated) if terminate else signal.getsignal(signal.SIGTERM)
+    try:
+        yield
+    except KeyboardInterrupt as stop:
+        sys.exit(f"\n{stop}" if str(stop) else 130)
+    except BrokenPipeError:
+        sys.exit(141)  # whoever read our output has closed it, as `head` does
+    except Exception as error:
+        if debug:
+            raise
+        log(traceback.format_exc())
+        close_progress_bars()
+        sys.stdout.flush()
+        sys.exit(f"error: {one_line(error)}")
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def one_line(error: BaseException) -> str:
+    """What an error says, in a line; of errors that are not meant for a user also which they are."""
+    text = " ".join(str(error).split()) or type(error).__name__
+    text = text if len(text) <= 1000 else f"{text[:1000]} ..."
+    return text if isinstance(error, MISTAKES) else f"{type(error).__name__}: {text} (--debug shows where)"
+
+
+def close_progress_bars() -> None:
+    """Ends the lines of all progress bars that are shown: tqdm tells nowhere which there are."""
+    tqdm = sys.modules.get("tqdm")
+    for bar in list(getattr(getattr(tqdm, "tqdm", None), "_instances", ())):
+        bar.close()
+
+
+def _terminated(*_: Any) -> NoReturn:
+    sys.exit(143)

@@ -1,0 +1,1 @@
+"""What tests and benchmarks share: stock models on small photographs, runs that are killed, processes in a group."""
