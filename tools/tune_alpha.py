@@ -57,6 +57,10 @@ def tune_and_tell(args: argparse.Namespace) -> None:
     """Tunes, and prints and writes what came out."""
     config = read_config(args.config, args.cfg_options)
     read_weights(args.checkpoint)
+    from mmtempreg.tuning import CANDIDATES
+    from mmtempreg.tuning.search import check_budget
+
+    check_budget(args.budget, CANDIDATES)
     from tqdm import tqdm
 
     from mmtempreg.tuning import Tuner, tune
@@ -93,8 +97,9 @@ def tune_and_tell(args: argparse.Namespace) -> None:
         partial.write_text(json.dumps(asdict(tuned), indent=2))
     if tuned.best is None:
         print(
-            f"Nothing that was tried costs less than {tuned.max_psnr_loss} dB and keeps {tuned.min_detail} of the "
-            "detail: allow more, or regularise more weakly."
+            "Nothing that was tried flickers less than the network as it came, by more than what differs from clip to "
+            f"clip, at less than {tuned.max_psnr_loss} dB and {tuned.min_detail} of the detail: allow more, or train "
+            "longer (--iterations). tools/steady.py needs no such search."
         )
         return
     print(

@@ -9,7 +9,7 @@ from .base import Clip, MeanMeter, Meter, Sums, add_sums
 from .color_distribution import ColorDistributionMeter
 from .detail import DetailMeter, fine_detail
 from .domains import DOMAINS, Domain
-from .flicker import FlickerMeter, WarpErrorMeter
+from .flicker import FlickerMeter, WarpErrorMeter, flicker_ratio, flickers_less
 from .flow_difference import FlowDifferenceMeter
 from .psnr import EquivarianceMeter, PSNRMeter
 from .ssim import SSIMMeter, ssim
@@ -82,6 +82,8 @@ __all__ = [
     "add_sums",
     "column_of",
     "fine_detail",
+    "flicker_ratio",
+    "flickers_less",
     "smoothness",
     "ssim",
     "temporal_energies",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import deque
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import cv2
@@ -236,3 +237,28 @@ class FlickerMeter(WarpErrorMeter):
     @staticmethod
     def beside(sums: Sums) -> dict[str, float]:
         return {"E_warp": WarpErrorMeter.value(sums), "E_warp_truth": WarpErrorMeter.floor(sums)}
+
+
+NOTICEABLE = 0.95
+"""Flickering more than this many times as much as before is no improvement."""
+
+
+def flicker_ratio(before: Sequence[float], after: Sequence[float]) -> tuple[float, float]:
+    """How many times as much clips flicker: the geometric mean of the ratios of F, and the upper end of its range.
+
+    The upper end is two standard errors above the mean: what differs from clip to clip is no improvement.
+
+    Args:
+        before, after: F of the same clips.
+    """
+    logs = [math.log(b / a) for a, b in zip(before, after, strict=True) if a > 0 and b > 0]
+    if len(logs) < 2:
+        return math.nan, math.inf
+    mean, error = np.mean(logs), np.std(logs, ddof=1) / len(logs) ** 0.5
+    return math.exp(mean), math.exp(mean + 2 * error)
+
+
+def flickers_less(before: Sequence[float], after: Sequence[float]) -> bool:
+    """Whether clips flicker noticeably less, by more than what differs from clip to clip."""
+    ratio, upper = flicker_ratio(before, after)
+    return ratio <= NOTICEABLE and upper < 1

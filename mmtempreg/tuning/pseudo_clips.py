@@ -41,6 +41,7 @@ class Quality:
         smoothness: S.
         residual: R.
         flicker: F, from frame to frame along the exact motion.
+        flickers: F of each clip.
         detail: K, to the truth.
         equivariance: EQ in dB between frames and the moved first frame, with 1 as the peak.
     """
@@ -51,6 +52,7 @@ class Quality:
     flicker: float
     detail: float
     equivariance: float
+    flickers: tuple[float, ...] = ()
 
 
 class PseudoClipMeter(nn.Module):
@@ -63,6 +65,7 @@ class PseudoClipMeter(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         self.sums: dict[type[Meter], Sums] = {}
+        self.flickers: list[float] = []
         self.equivariance = EquivarianceMeter()
 
     def forward(self, *outputs: SiameseOutputs) -> Tensor:
@@ -98,11 +101,15 @@ class PseudoClipMeter(nn.Module):
         for kind, meter in meters.items():
             sums = meter.finish()
             self.sums[kind] = add_sums(self.sums[kind], sums) if kind in self.sums else sums
+            if kind is FlickerMeter.summed_by():
+                self.flickers.append(FlickerMeter.value(sums))
 
     def quality(self) -> Quality:
         """The measures of all clips that were taken."""
         values = {name: meter.value(self.sums[meter.summed_by()]) for name, meter in self.MEASURES.items()}
-        return Quality(**values, equivariance=EquivarianceMeter.value(self.equivariance.finish()))
+        return Quality(
+            **values, equivariance=EquivarianceMeter.value(self.equivariance.finish()), flickers=tuple(self.flickers)
+        )
 
 
 def _resized(motion: Motion, like: Tensor) -> Motion:

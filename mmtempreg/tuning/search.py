@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
+from ..meters import flickers_less
 from .tuner import Trial, Tuner
 
 LADDER = (0.2, 0.5, 0.8, 0.9, 0.95, 0.98, 0.99, 0.995)
@@ -21,7 +22,8 @@ class TuningResult:
         start: The model as it came.
         plain: Fine-tuned without regularisation: what the others are compared with.
         trials: All regularised fine-tunings, in the order in which they were made.
-        best: The one with the lowest F of those that are `affordable`; None if there is none.
+        best: The one with the lowest F of those that are `affordable`; None if there is none, or if that flickers no
+            less than `start` beyond what differs from clip to clip.
         half: `best` once more with half of the iterations, and `plain` likewise: how much they still change. None if
             there is no best, or no half.
         max_psnr_loss: dB that PSNR may fall below that of `plain`.
@@ -35,6 +37,13 @@ class TuningResult:
     half: tuple[Trial, Trial] | None
     max_psnr_loss: float
     min_detail: float
+
+
+def check_budget(budget: int, candidates: Collection[str]) -> None:
+    """Raises ValueError if a budget does not suffice for plain fine-tuning and one trial of each candidate."""
+    if budget < 1 + len(candidates):
+        names = ", ".join(candidates)
+        raise ValueError(f"a budget of {budget} does not suffice for plain fine-tuning and one trial each of {names}")
 
 
 def tune(
@@ -66,9 +75,7 @@ def tune(
     """
     if not (math.isfinite(max_psnr_loss) and math.isfinite(min_detail)):
         raise ValueError(f"max_psnr_loss and min_detail must be numbers, got {max_psnr_loss} and {min_detail}")
-    if budget < 1 + len(tuner.candidates):
-        names = ", ".join(tuner.candidates)
-        raise ValueError(f"a budget of {budget} does not suffice for plain fine-tuning and one trial each of {names}")
+    check_budget(budget, tuner.candidates)
     start = tuner.start()
     report(start)
     plain = tuner.trial("", 0.0)
@@ -90,6 +97,8 @@ def tune(
             report(trials[-1])
             ranges[name] = (middle + 1, high) if affordable(trials[-1]) else (low, middle)
     best = min(filter(affordable, trials), key=lambda trial: trial.quality.flicker, default=None)
+    if best and not flickers_less(start.quality.flickers, best.quality.flickers):
+        best = None
     half = None
     if best and tuner.iterations > 1:
         shorter = tuner.iterations // 2

@@ -14,10 +14,11 @@ import torch
 from mmengine.config import Config
 from mmengine.dataset import pseudo_collate
 from mmengine.registry import init_default_scope
-from mmengine.runner import Runner, set_random_seed
+from mmengine.runner import set_random_seed
 
 from ..openmmlab.checkpoints import load_weights
 from ..openmmlab.configs import config_hash, plain, stock_model_config, type_name
+from ..openmmlab.runners import quiet_runner
 from ..utils.atomic_write import replace_when_written
 from .pseudo_clips import Quality, measure_pseudo_clips
 
@@ -177,11 +178,8 @@ class Tuner:
         folder = self.work_dir / f"{name.replace(' ', '_') or 'plain'}_a{alpha:g}"
         result = folder / f"{config_hash(config)}_{self.num_frames}_frames_{MEASURED}.json"
         if not result.exists():
-            config.work_dir = str(folder)
-            config.experiment_name = f"{folder.name}_{time.time_ns()}"
             started = time.perf_counter()
-            runner = Runner.from_cfg(config)
-            model = runner.train()
+            model = quiet_runner(config, folder).train()
             seconds = time.perf_counter() - started
             checkpoint = folder / f"iter_{config.train_cfg.max_iters}.pth"
             values = dict(quality=asdict(self._quality(model)), seconds=seconds, checkpoint=str(checkpoint))

@@ -126,6 +126,11 @@ def test_models_without_a_loss_of_their_own_are_refused():
 # ---------------------------------------------------------------- the search
 
 
+def clips_of(flicker):
+    """F of four clips."""
+    return tuple(flicker * part for part in (0.9, 1.0, 1.1, 1.0))
+
+
 class FakeTuner:
     """PSNR, F and K fall with the strength: `cost` dB and `blur` of the detail at -log10(1 - alpha) = 1."""
 
@@ -136,7 +141,7 @@ class FakeTuner:
         self.cost, self.candidates, self.made, self.shorter = cost, {name: {} for name in cost}, [], []
 
     def start(self):
-        return Trial("", 0.0, Quality(30.0, 1.0, 1.2, 3.0, 0.8, 30.0), 0.0, "start")
+        return Trial("", 0.0, Quality(30.0, 1.0, 1.2, 3.0, 0.8, 30.0, clips_of(3.0)), 0.0, "start")
 
     def trial(self, name, alpha, iterations=iterations):
         made = self.made if iterations == self.iterations else self.shorter
@@ -144,8 +149,17 @@ class FakeTuner:
         strength = -np.log10(1 - alpha) * iterations / self.iterations
         psnr, blur = 29.0 - self.cost.get(name, 0) * strength, self.blur * strength
         flicker = 2.5 - 0.3 * strength * (name == "a" or 0.9)
-        quality = Quality(psnr, 1.0, 1.0, flicker, 0.8 * (1 - blur), 30.0)
+        quality = Quality(psnr, 1.0, 1.0, flicker, 0.8 * (1 - blur), 30.0, clips_of(flicker))
         return Trial(name, alpha, quality, 1.0, "")
+
+
+def test_what_flickers_as_it_did_does_not_win():
+    """However affordable it is."""
+    tuner = FakeTuner(a=0.0)
+    tuner.trial = lambda name, alpha, iterations=200: Trial(
+        name, alpha, Quality(30.0, 1.0, 1.2, 2.9, 0.8, 30.0, (2.4, 3.1, 3.1, 3.0)), 1.0, ""
+    )
+    assert tune(tuner, budget=4).best is None
 
 
 def strongest(cost, allowed):
@@ -284,21 +298,12 @@ def test_the_command_prints_what_it_tried_and_what_to_take(tmp_path, checkpoint)
     environment = dict(os.environ, PYTHONWARNINGS="ignore", OMP_NUM_THREADS="1")
     done = subprocess.run(list(map(str, command)), cwd=ROOT, env=environment, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr[-3000:]
-    for word in (
-        "as it came",
-        "plain fine-tuning",
-        "transform invariance",
-        "sparse Jacobian",
-        "local motion",
-        "transform={",
-        "alpha=0.95",
-        "     1 iterations: F ",
-        "     2 iterations: F ",
-    ):
+    for word in ("as it came", "plain fine-tuning", "transform invariance", "sparse Jacobian", "local motion"):
         assert word in done.stdout
-    written = json.loads((tmp_path / "out" / "tuned.json").read_text())
-    assert written["best"] in written["trials"]
-    assert Path(written["best"]["checkpoint"]).is_file()
+    # after two iterations nothing flickers less, and it says so
+    assert "Nothing that was tried flickers less than the network as it came" in done.stdout
+    assert len(done.stdout.splitlines()) <= 20
+    assert json.loads((tmp_path / "out" / "tuned.json").read_text())["best"] is None
     missing = subprocess.run(
         [sys.executable, "tools/tune_alpha.py", str(tmp_path / "my_config.py"), "none.pth"],
         cwd=ROOT, env=environment, capture_output=True, text=True,

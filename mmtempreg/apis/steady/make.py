@@ -18,6 +18,7 @@ from mmengine.registry import init_default_scope
 from torch import Tensor
 
 from ...datasets.photograph_twice import degraded
+from ...meters import flicker_ratio, flickers_less
 from ...utils.atomic_write import replace_when_written
 from ..blend import blend_weights
 from ..equivariance import find_images, measure_image_equivariance, read_display
@@ -25,7 +26,7 @@ from ..flicker_causes import FlickerCauses, find_flicker_causes, smallest_crop
 from ..frame_model import FrameModel
 from .network import Network, read_network
 from .pictures import Camera, MovingPicture, moving_pictures
-from .quality import Quality, QualityMeter, steadier
+from .quality import Quality, QualityMeter
 from .recipe import SENSOR_NOISE, Recipe
 from .training import Length, train
 
@@ -41,9 +42,6 @@ CROPS = (96, 128, 192, 256)
 INVENTS = 0.3
 """A network invents detail, as those do that were trained with a GAN, if what it has that is not the scene's is more
 than this part of what the scene has, and more than what it has of that."""
-
-NOTICEABLE = 0.95
-"""Flickering more than this many times as much as before is no improvement."""
 
 MOST_CLIPS = 12
 FEWEST_IMAGES = 10
@@ -208,7 +206,7 @@ def make_steady(
     chosen, tried = strongest(lambda strength: judge.measure(blended(strength)), first, min_detail)
     best = judge.measure(blended(chosen)) if chosen else first
     eq = _equivariance(blended(chosen), held_out) if chosen else eq_before
-    ratio = steadier(first, best)[0] if chosen else 1.0
+    ratio = flicker_ratio(first.flickers, best.flickers)[0] if chosen else 1.0
     result = Steady(
         out if chosen else None, chosen or 0.0, first, best, tried, (eq_before, eq), ratio, invents, done, found.found
     )
@@ -245,10 +243,8 @@ def strongest(
             affordable = strength
         else:
             too_strong = strength
-    if affordable:
-        ratio, upper = steadier(before, tried[affordable])
-        affordable = affordable if ratio <= NOTICEABLE and upper < 1 else 0.0
-    return affordable, dict(sorted(tried.items()))
+    less = affordable and flickers_less(before.flickers, tried[affordable].flickers)
+    return affordable if less else 0.0, dict(sorted(tried.items()))
 
 
 def affords(before: Quality, after: Quality, min_detail: float) -> bool:
@@ -260,9 +256,10 @@ def affords(before: Quality, after: Quality, min_detail: float) -> bool:
 def in_words(result: Steady, min_detail: float) -> str:
     """What was done, in a sentence or two."""
     if not result.improved:
-        lowest = min(result.tried, key=lambda strength: steadier(result.before, result.tried[strength])[0])
-        ratio, kept = steadier(result.before, result.tried[lowest])[0], result.tried[lowest].kept
-        if ratio > NOTICEABLE:
+        lowest = min(result.tried, key=lambda strength: result.tried[strength].flicker)
+        flickers, kept = result.tried[lowest].flickers, result.tried[lowest].kept
+        ratio = flicker_ratio(result.before.flickers, flickers)[0]
+        if not flickers_less(result.before.flickers, flickers):
             return "Nothing flickers less than the network as it came by more than chance. No checkpoint was written."
         return (
             f"Nothing flickers less and keeps {min_detail:g} of the detail: at strength {lowest:g} it flickers "

@@ -118,16 +118,3 @@ def _pooled(parts: Sequence[tuple[float, ...]]) -> tuple[float, ...]:
     for part in parts[1:]:
         total = add_sums(total, part)
     return total
-
-
-def steadier(before: Quality, after: Quality) -> tuple[float, float]:
-    """How many times as much it flickers: the geometric mean of the ratios of F over clips, and of its upper end.
-
-    The upper end is two standard errors above the mean: what differs from clip to clip is no improvement.
-    """
-    logs = [math.log(b / a) for a, b in zip(before.flickers, after.flickers) if a > 0 and b > 0]
-    if len(logs) < 2:
-        return math.nan, math.inf
-    ratios = torch.tensor(logs, dtype=torch.float64)
-    error = float(ratios.std() / len(ratios) ** 0.5)
-    return math.exp(float(ratios.mean())), math.exp(float(ratios.mean()) + 2 * error)

@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import json
-import logging
-import os
 import shutil
 import time
 from collections.abc import Callable, Sequence
-from contextlib import redirect_stdout
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -24,6 +21,7 @@ from tqdm import tqdm
 
 from ...openmmlab.checkpoints import ANTI_ALIASING, anti_aliasing_in
 from ...openmmlab.configs import config_hash
+from ...openmmlab.runners import quiet_runner
 from ...utils.atomic_write import replace_when_written
 from .network import Network
 from .recipe import Recipe, training_config
@@ -116,7 +114,7 @@ def train(
         with replace_when_written(folder / "config.py") as partly:
             config.dump(partly)
     barrier()
-    runner = _runner(config, folder, launcher, resume=True)
+    runner = quiet_runner(config, folder, launcher=launcher, resume=True)
     runner.register_hook(_Progress())
     try:
         runner.train()
@@ -158,22 +156,8 @@ def _seconds_per_step(config: Config, folder: Path, launcher: str) -> float:
     """What an iteration takes here."""
     probe, watch = folder / "probe", _Stopwatch()
     config.default_hooks.checkpoint.update(interval=1000, save_last=False)
-    runner = _runner(config, probe, launcher, resume=False)
+    runner = quiet_runner(config, probe, launcher=launcher)
     runner.register_hook(watch)
     runner.train()
     shutil.rmtree(probe, ignore_errors=True)
     return min(watch.laps[1:])
-
-
-def _runner(config: Config, folder: Path, launcher: str, resume: bool) -> Runner:
-    """MMEngine's runner, which logs into its files and not on the terminal."""
-    config = config.copy()
-    config.merge_from_dict(
-        dict(work_dir=str(folder), launcher=launcher, resume=resume, experiment_name=f"steady_{time.time_ns()}")
-    )
-    with open(os.devnull, "w") as nowhere, redirect_stdout(nowhere):
-        runner = Runner.from_cfg(config)
-    for handler in runner.logger.handlers:
-        if not isinstance(handler, logging.FileHandler):
-            handler.setLevel(logging.CRITICAL)
-    return runner

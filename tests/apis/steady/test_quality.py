@@ -8,7 +8,8 @@ from torch.nn.functional import interpolate
 
 from mmtempreg.apis.steady.make import affords, strongest
 from mmtempreg.apis.steady.pictures import moving_pictures, pan
-from mmtempreg.apis.steady.quality import Quality, QualityMeter, steadier
+from mmtempreg.apis.steady.quality import Quality, QualityMeter
+from mmtempreg.meters import flicker_ratio
 
 
 @pytest.fixture(scope="module")
@@ -55,7 +56,7 @@ def test_noise_flickers_and_invents_and_a_blur_does_not(photographs):
     assert noisy.flicker > 5
     assert noisy.invented > 0.7
     assert blurred.kept < 0.3
-    ratio, upper = steadier(noisy, blurred)
+    ratio, upper = flicker_ratio(noisy.flickers, blurred.flickers)
     assert ratio < upper < 0.5
     assert not affords(noisy, blurred, 0.9)
 
