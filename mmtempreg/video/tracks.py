@@ -1,0 +1,150 @@
+"""What a video holds beside its picture, on its way into another one: sound, text, covers, title, chapters, ..."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import av
+from av.stream import Disposition
+
+from .video_file import VideoFile
+
+CONTAINERS = {".mp4": "mp4", ".mkv": "matroska", ".mov": "mov", ".webm": "webm"}
+"""Ending -> FFmpeg's name."""
+
+OWN = ("major_brand", "minor_version", "compatible_brands", "encoder", "duration", "handler_name", "vendor_id")
+"""What a container says of itself."""
+
+
+class Track:
+    """A track of sound or text of a video on its way into another one.
+
+    Args:
+        source: The video.
+        index: Of the track in it.
+        container: What it goes into.
+        suffix: Ending of that.
+    """
+
+    def __init__(self, source: VideoFile, index: int, container: Any, suffix: str) -> None:
+        self._input = av.open(f"file:{source.path}")
+        self._start, self._output = source.start, container
+        self._waiting: Any = None
+        self._resampler: Any = None
+        stream: Any = self._input.streams[index]
+        self._packets = self._input.demux(stream)
+        if can_hold(suffix, stream):
+            self._stream = container.add_stream_from_template(stream)
+        else:
+            name = "libopus" if suffix == ".webm" else "aac"
+            rate = 48000 if name == "libopus" else stream.codec_context.sample_rate
+            self._stream = container.add_stream(name, rate=rate)
+            layout = stream.codec_context.layout.name
+            self._stream.codec_context.layout = layout
+            self._resampler = av.AudioResampler(format=self._stream.codec_context.format, layout=layout, rate=rate)
+        self._stream.metadata.update({k: v for k, v in stream.metadata.items() if k in ("language", "title")})
+        self._stream.disposition = stream.disposition
+
+    def write_until(self, time: Fraction | None) -> None:
+        """Writes what begins before `time` seconds; None: all that is left."""
+        while True:
+            packet = self._waiting or next(self._packets, None)
+            self._waiting = None
+            if packet is None:
+                break
+            if packet.pts is not None and time is not None and packet.pts * packet.time_base - self._start >= time:
+                self._waiting = packet
+                return
+            self._write(packet)
+        if time is None and self._resampler:
+            self._output.mux(self._stream.encode())
+
+    def _write(self, packet: Any) -> None:
+        if self._resampler is None:
+            if packet.size and packet.pts is not None:
+                shift = round(self._start / packet.time_base)
+                packet.pts -= shift
+                packet.dts = packet.pts if packet.dts is None else packet.dts - shift
+                packet.stream = self._stream
+                self._output.mux(packet)
+            return
+        for frame in packet.decode():
+            frame.pts -= round(self._start / frame.time_base)
+            for resampled in self._resampler.resample(frame):
+                self._output.mux(self._stream.encode(resampled))
+
+    def close(self) -> None:
+        """Closes the source."""
+        self._input.close()
+
+
+def can_hold(suffix: str, stream: Any) -> bool:
+    """Whether a container takes a track as it is: what it says of its codecs is not always so (flac in .mov)."""
+    try:
+        with av.open(BytesIO(), "w", format=CONTAINERS[suffix]) as container:
+            container.add_stream_from_template(stream)
+            container.start_encoding()
+    except (av.error.FFmpegError, ValueError):
+        return False
+    return True
+
+
+def open_tracks(source: VideoFile, container: Any, suffix: str) -> tuple[list[Track], list[str]]:
+    """The tracks of sound and text, and covers, that go along, and a sentence for each that cannot."""
+    tracks, notes = [], []
+    with av.open(f"file:{source.path}") as opened:
+        for stream in opened.streams:
+            if stream.index == source.index or _is_written_anew(stream):
+                continue
+            language = stream.metadata.get("language", "")
+            what = f"{source.name}: the {language} {stream.type} track {stream.index}".replace("  ", " ")
+            cover = stream.type == "video" and bool(stream.disposition & Disposition.attached_pic)
+            fits = (stream.type in ("audio", "subtitle") or cover) and can_hold(suffix, stream)
+            if fits or stream.type == "audio":
+                tracks.append(Track(source, stream.index, container, suffix))
+                if not fits:
+                    notes.append(f"{what} ({stream.codec_context.name}) is encoded anew, since {suffix} cannot hold it")
+            else:
+                notes.append(f"{what} is left out: {suffix} cannot hold it, or it is no sound and no text")
+    return tracks, notes
+
+
+def _is_written_anew(stream: Any) -> bool:
+    """Whether a track holds chapters or the time code, which come along with the metadata."""
+    return "timecode" in stream.metadata if stream.type == "data" else stream.discard.name == "all"
+
+
+def copy_metadata(source: VideoFile, container: Any, stream: Any) -> None:
+    """Says of a video and its picture what `source` says: title, place, times, chapters, time code, ..."""
+    with av.open(f"file:{source.path}") as opened:
+        container.metadata.update(told(opened.metadata))
+        own = dict(opened.streams[source.index].metadata)
+        own.setdefault("title", own.pop("name", ""))  # as .mp4 calls it
+        kept = {k: v for k, v in own.items() if v and k.lower() in ("title", "language", "timecode", "creation_time")}
+        stream.metadata.update(kept)
+        chapters = opened.chapters()
+    start = source.start
+    moved = [
+        {**c, "start": c["start"] - round(start / c["time_base"]), "end": c["end"] - round(start / c["time_base"])}
+        for c in chapters
+    ]
+    container.set_chapters([{**c, "start": max(c["start"], 0)} for c in moved if c["end"] > 0])
+
+
+def told(metadata: Any) -> dict[str, str]:
+    """What metadata say of the film, and not of the file."""
+    return {key: value for key, value in metadata.items() if key.lower() not in OWN}
+
+
+def lost_metadata(source: VideoFile, written: Path, name: Path) -> list[str]:
+    """A sentence if a video that is written does not say all that `source` says."""
+    with av.open(f"file:{source.path}") as before, av.open(f"file:{written}") as after:
+        there = {key.lower() for stream in (after, *after.streams) for key in stream.metadata}
+        lost = [key for key in told(before.metadata) if key.lower() not in there]
+        timecode = any("timecode" in stream.metadata or "TIMECODE" in stream.metadata for stream in before.streams)
+        lost += ["timecode"] * (timecode and "timecode" not in there)
+        lost += ["chapters"] * (len(after.chapters()) < len(before.chapters()))
+    return [f"{name} cannot say all that {source.name} does: {', '.join(lost)}"] if lost else []
