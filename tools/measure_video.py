@@ -49,7 +49,9 @@ def main() -> None:
     parser.add_argument("--stops", type=STOPS, default=0.0, help="exposure at which radiance is shown (default: 0)")
     parser.add_argument("--any-order", action="store_true", help="images need not be numbered without gaps")
     parser.add_argument("--input-color", choices=MATRICES, help="colour matrix of videos, whatever they say")
-    parser.add_argument("--strict", action="store_true", help="refuse damaged videos, instead of going on past the damage")
+    parser.add_argument(
+        "--strict", action="store_true", help="refuse damaged videos, instead of going on past the damage"
+    )
     parser.add_argument("--json", type=Path, help="write the values")
     parser.add_argument("--csv", type=Path, help="write the table")
     parser.add_argument("--report", type=Path, help="write a page (.html) or picture (.png, .pdf, .svg)")

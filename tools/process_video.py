@@ -57,7 +57,9 @@ def main() -> None:
     parser.add_argument("--any-order", action="store_true", help="images need not be numbered without gaps")
     parser.add_argument("--input-color", choices=MATRICES, help="colour matrix of INPUT, whatever it says")
     parser.add_argument("--stream", type=COUNT, default=0, help="which of INPUT's picture tracks, from 0 (default: 0)")
-    parser.add_argument("--strict", action="store_true", help="refuse a damaged video, instead of going on past the damage")
+    parser.add_argument(
+        "--strict", action="store_true", help="refuse a damaged video, instead of going on past the damage"
+    )
     parser.add_argument(
         "--suffix",
         choices=IMAGE_SUFFIXES,

@@ -62,8 +62,8 @@ def process_video(
 ) -> Processed:
     """Runs a model over every frame of a video.
 
-    Times, and with a video the sound track, are those of the source; so is transparency, enlarged with the picture. After Ctrl-C what is done by then is kept as
-    `NAME.interrupted`; after any other error nothing is.
+    Times, and with a video the sound track, are those of the source; so is transparency, enlarged with the picture.
+    After Ctrl-C what is done by then is kept as `NAME.interrupted`; after any other error nothing is.
 
     Args:
         model: A `FrameModel`, or any function from (N, 3, H, W) RGB in [0, 1] to the like. If it has an attribute

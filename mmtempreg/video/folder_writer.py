@@ -73,18 +73,18 @@ class FrameFolderWriter(FrameWriter):
     def write(self, frame: Frame) -> None:
         """Takes the next frame: uint8 or uint16, or float32 radiance."""
         name = self._names[self._count] if self._names else NUMBERED.format(self._count)
-        image = frame.image
+        image, alpha = frame.image, frame.alpha
         if image.dtype == np.uint16 and self.suffix not in (*HDR_SUFFIXES, *DEEP_SUFFIXES):
-            image = np.round(image / 257).astype(np.uint8)
+            image, alpha = _eight_bits(image), None if alpha is None else _eight_bits(alpha)
             self.note(f"holds 8 of the 16 bits that the frames have: {self.suffix} can hold no more")
-        if frame.alpha is not None and self.suffix not in ALPHA_SUFFIXES:
-            self.note_alpha(frame.alpha)
+        if alpha is not None and self.suffix not in ALPHA_SUFFIXES:
+            self.note_alpha(alpha)
         icc, exif = frame.metadata
         if icc and self.suffix not in METADATA_SUFFIXES:
             self.note(f"is without the colour profile of the images: {self.suffix} cannot hold it")
         if exif and (self.suffix not in METADATA_SUFFIXES or self.suffix in TIFF_SUFFIXES):
             self.note(f"is without the EXIF data of the images: {self.suffix} does not hold them here")
-        write_image(self._partial / f"{name}{self.suffix}", image, frame.alpha, frame.metadata)
+        write_image(self._partial / f"{name}{self.suffix}", image, alpha, frame.metadata)
         self._count += 1
 
     def __exit__(
@@ -115,3 +115,8 @@ class FrameFolderWriter(FrameWriter):
                     f"the frames are in {target}, but {min(older)} of an older video ({len(older)} files) is there "
                     "too: remove what does not belong to it"
                 ) from None
+
+
+def _eight_bits(values: np.ndarray) -> np.ndarray:
+    """Of 16."""
+    return np.round(values / 257).astype(np.uint8)

@@ -106,11 +106,9 @@ def read_pages(path: str | Path) -> Iterator[Picture]:
     if not path.exists():
         raise FileNotFoundError(f"there is no image {path}")
     data = path.read_bytes()
-    if data[:4] == b"v/1\x01":
-        color, notes = read_exr(path)
+    if data[:4] == b"v/1\x01" or data[:2] == b"#?":
+        color, notes = read_exr(path) if data[:2] == b"v/" else read_radiance_hdr(path, data)
         yield Picture(_checked_radiance(path, color), notes=tuple(notes))
-    elif data[:2] == b"#?":
-        yield Picture(_checked_radiance(path, read_radiance_hdr(path, data)))
     elif data[:4] in TIFF_MAGIC:
         for color, alpha, page in tiff_pages(path, data):
             upright = EXIF.get(int(page.tags.valueof(274, 1)), Orientation())

@@ -60,6 +60,8 @@ def _window(part: Any, layer: str, path: Path) -> np.ndarray:
     channels = {name[len(layer) :].upper(): c.pixels for name, c in part.channels.items() if name.startswith(layer)}
     if part.type() not in (0, 1):  # scan lines, tiles
         raise ValueError(f"{path} holds deep data, of several depths at a pixel: flatten it first")
+    if any(pixels.dtype.kind == "u" for pixels in channels.values()):
+        raise ValueError(f"{path} holds whole numbers, such as identities of objects, and no radiance")
     if "R" in channels:
         data = np.stack([channels[name] for name in "RGB"], axis=-1).astype(np.float32)
     else:
@@ -120,8 +122,8 @@ def write_exr(path: Path, image: np.ndarray) -> None:
 AXES = re.compile(rb"([+-])([XY]) +(\d+) +([+-])([XY]) +(\d+)")
 
 
-def read_radiance_hdr(path: Path, data: bytes) -> np.ndarray:
-    """(H, W, 3) float32 of a Radiance HDR file, as its axes, `EXPOSURE` and `COLORCORR` say.
+def read_radiance_hdr(path: Path, data: bytes) -> tuple[np.ndarray, list[str]]:
+    """(H, W, 3) float32 of a Radiance HDR file, as its axes, `EXPOSURE` and `COLORCORR` say, and what it says beside.
 
     Raises:
         ValueError: If it is damaged, or of X, Y, Z.
@@ -136,7 +138,7 @@ def read_radiance_hdr(path: Path, data: bytes) -> np.ndarray:
     plain = b"#?RADIANCE\nFORMAT=32-bit_rle_rgbe\n\n-Y %d +X %d\n" % (int(axes[3]), int(axes[6])) + pixels
     image = cv2.imdecode(np.frombuffer(plain, np.uint8), cv2.IMREAD_UNCHANGED)
     if image is None:
-        raise ValueError(f"{path} cannot be read as an image: it is damaged, or of another kind")
+        raise ValueError(f"{path} cannot be read as an image: it is damaged, or packed as before 1991")
     scale = np.ones(3)
     for value in re.findall(rb"^EXPOSURE=(.*)$", head, flags=re.M):
         scale *= float(value)
@@ -147,4 +149,6 @@ def read_radiance_hdr(path: Path, data: bytes) -> np.ndarray:
         flip_x=axes[1 if axes[2] == b"X" else 4] == b"-",
         flip_y=axes[4 if axes[2] == b"X" else 1] == b"+",
     )
-    return upright.apply(image[:, :, ::-1] / scale.astype(np.float32))
+    said = [line.decode(errors="replace") for line in re.findall(rb"^(?:PRIMARIES|PIXASPECT|GAMMA)=.*$", head, re.M)]
+    notes = [f"says {line.strip()}: its values are taken as they are" for line in said]
+    return upright.apply(image[:, :, ::-1] / scale.astype(np.float32)), notes

@@ -20,7 +20,9 @@ OWN = ("major_brand", "minor_version", "compatible_brands", "encoder", "duration
 
 
 class Track:
-    """A track of sound or text of a video on its way into another one.
+    """A track of sound or text, or the cover, of a video on its way into another one.
+
+    Of times that go back, as where recordings were joined, it goes on where it was, as the picture does.
 
     Args:
         source: The video.
@@ -34,6 +36,7 @@ class Track:
         self._start, self._output = source.start, container
         self._waiting: Any = None
         self._resampler: Any = None
+        self._offset, self._reached = 0, None
         stream: Any = self._input.streams[index]
         self._packets = self._input.demux(stream)
         if can_hold(suffix, stream):
@@ -51,7 +54,7 @@ class Track:
     def write_until(self, time: Fraction | None) -> None:
         """Writes what begins before `time` seconds; None: all that is left."""
         while True:
-            packet = self._waiting or next(self._packets, None)
+            packet = self._waiting or self._next()
             self._waiting = None
             if packet is None:
                 break
@@ -62,19 +65,33 @@ class Track:
         if time is None and self._resampler:
             self._output.mux(self._stream.encode())
 
+    def _next(self) -> Any:
+        packet = next(self._packets, None)
+        if packet is None or packet.pts is None or packet.dts is None:
+            return packet
+        if self._reached is not None and packet.dts + self._offset < self._reached:
+            self._offset = self._reached + (packet.duration or 1) - packet.dts
+        packet.dts, packet.pts = packet.dts + self._offset, packet.pts + self._offset
+        self._reached = packet.dts
+        return packet
+
     def _write(self, packet: Any) -> None:
-        if self._resampler is None:
+        if is_cover(self._stream):
+            if packet.size:
+                packet.pts, packet.dts, packet.stream = 0, 0, self._stream
+                self._output.mux(packet)
+        elif self._resampler is None:
             if packet.size and packet.pts is not None:
                 shift = round(self._start / packet.time_base)
                 packet.pts -= shift
                 packet.dts = packet.pts if packet.dts is None else packet.dts - shift
                 packet.stream = self._stream
                 self._output.mux(packet)
-            return
-        for frame in packet.decode():
-            frame.pts -= round(self._start / frame.time_base)
-            for resampled in self._resampler.resample(frame):
-                self._output.mux(self._stream.encode(resampled))
+        else:
+            for frame in packet.decode():
+                frame.pts -= round(self._start / frame.time_base)
+                for resampled in self._resampler.resample(frame):
+                    self._output.mux(self._stream.encode(resampled))
 
     def close(self) -> None:
         """Closes the source."""
@@ -101,8 +118,13 @@ def open_tracks(source: VideoFile, container: Any, suffix: str) -> tuple[list[Tr
                 continue
             language = stream.metadata.get("language", "")
             what = f"{source.name}: the {language} {stream.type} track {stream.index}".replace("  ", " ")
-            cover = stream.type == "video" and bool(stream.disposition & Disposition.attached_pic)
-            fits = (stream.type in ("audio", "subtitle") or cover) and can_hold(suffix, stream)
+            if is_cover(stream) and suffix == ".mkv":
+                image = next(bytes(packet) for packet in opened.demux(stream) if packet.size)
+                kind = "jpeg" if stream.codec_context.name == "mjpeg" else stream.codec_context.name
+                container.add_attachment(f"cover.{kind}", f"image/{kind}", image)
+                continue
+            keeps = stream.type in ("audio", "subtitle") or (is_cover(stream) and suffix == ".mp4")
+            fits = keeps and can_hold(suffix, stream)
             if fits or stream.type == "audio":
                 tracks.append(Track(source, stream.index, container, suffix))
                 if not fits:
@@ -112,9 +134,16 @@ def open_tracks(source: VideoFile, container: Any, suffix: str) -> tuple[list[Tr
     return tracks, notes
 
 
+def is_cover(stream: Any) -> bool:
+    """Whether a track is a still picture that stands for the file."""
+    return stream.type == "video" and bool(stream.disposition & Disposition.attached_pic)
+
+
 def _is_written_anew(stream: Any) -> bool:
     """Whether a track holds chapters or the time code, which come along with the metadata."""
-    return "timecode" in stream.metadata if stream.type == "data" else stream.discard.name == "all"
+    if stream.type == "data":
+        return "timecode" in stream.metadata
+    return stream.type == "subtitle" and stream.codec_context.codec_tag == "text"  # text to be shown is tx3g there
 
 
 def copy_metadata(source: VideoFile, container: Any, stream: Any) -> None:

@@ -51,7 +51,8 @@ class VideoFile(FrameSource):
         color, stream, strict: See `open_frames`.
 
     Attributes:
-        has_tracks: Whether there is sound or text beside the picture.
+        has_tracks: Whether there is sound, text or a cover beside the picture.
+        has_cover: Whether there is a still picture that stands for it.
         metadata: What it says of itself: title, place, ...
         start: Time of its first frame in the file, in seconds.
         index: Of its picture's track in the file.
@@ -80,7 +81,8 @@ class VideoFile(FrameSource):
                 self.index = self._choose(container, stream)
                 own = container.streams[self.index]
                 self.metadata = dict(container.metadata)
-                self.has_tracks = bool(container.streams.audio or container.streams.subtitles)
+                self.has_cover = any(s.disposition & Disposition.attached_pic for s in container.streams.video)
+                self.has_tracks = any(s.index != self.index and s.type != "data" for s in container.streams)
                 aspect, self.num_frames = own.sample_aspect_ratio, own.frames or None
                 self.rate = self._checked_rate(rate or own.average_rate or own.guessed_rate)
             first = next(self._decoded(tolerant=not strict), None)
@@ -106,6 +108,7 @@ class VideoFile(FrameSource):
 
     def __iter__(self) -> Iterator[Frame]:
         previous: Fraction | None = None
+        steady = True
         count = -1
         try:
             for count, frame in enumerate(self._whole()):
@@ -114,10 +117,12 @@ class VideoFile(FrameSource):
                     raise ValueError(f"{self.name}: frame {count} changes size from {self.size} to {image.shape[:2]}")
                 time = self._time_of(frame, count)
                 if previous is not None and time <= previous:
-                    self.note(
-                        f"has times that repeat or go back, from frame {count} on: such frames come one frame's time "
-                        "after the one before (--fps spaces all evenly)"
-                    )
+                    if steady:
+                        self.note(
+                            f"has times that repeat or go back, the first at frame {count}: such frames come one "
+                            "frame's time after the one before (--fps spaces all evenly)"
+                        )
+                    steady = False
                     time = previous + 1 / self.rate
                 previous = time
                 own = Fraction(frame.duration or 0) * frame.time_base
@@ -186,7 +191,7 @@ class VideoFile(FrameSource):
             for packet in container.demux():
                 if packet.pts is not None:
                     reached = max(reached, (packet.pts + (packet.duration or 0)) * packet.time_base)
-                if packet.stream_index != self.index:
+                if packet.stream.index != self.index:  # `stream_index` is 0 of the last, empty ones
                     continue
                 packets += packet.dts is not None or packet.size > 0  # AVI has packets without data: no new picture
                 if not packet.size and packet.dts is not None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import nullcontext, suppress
 from fractions import Fraction
 from io import BytesIO
@@ -12,6 +12,7 @@ from typing import Any
 
 import av
 import numpy as np
+from av.codec.context import Flags
 
 from ..atomic_write import move_into_place, partial_path
 from .color_tags import ACCURATE, CONVERSION_THREADS, WHITE_OF_16_BITS
@@ -105,12 +106,17 @@ class VideoWriter(FrameWriter):
         make_way(self.path, overwrite)
         self._stream: Any = None
         self._tracks: list[Track] = []
-        self._last = -1
+        self._last, self._end, self._first_dts = -1, 0, 0
+        self._waiting: Any = None
 
     def __enter__(self) -> VideoWriter:
         self._partial = partial_path(self.path)
-        tags = {"movflags": "use_metadata_tags"} if self.path.suffix.lower() in (".mp4", ".mov") else {}
-        self._container = av.open(str(self._partial), "w", options=tags)  # all that is said, not what is usual alone
+        # .mp4 holds a cover, or all that is said and not what is usual alone
+        full = self.path.suffix.lower() in (".mp4", ".mov") and not (
+            self._audio_source and self._audio_source.has_cover
+        )
+        options = {"movflags": "use_metadata_tags"} if full else {}
+        self._container = av.open(str(self._partial), "w", options=options)
         return self
 
     def write(self, frame: Frame) -> None:
@@ -133,9 +139,26 @@ class VideoWriter(FrameWriter):
         picture.pts, picture.time_base = pts, self._base
         if frame.duration:  # the last one's would be a guess
             picture.duration = max(round(frame.duration / self._base), 1)
-        self._container.mux(self._stream.encode(picture))
+        self._mux(self._stream.encode(picture))
         for track in self._tracks:
             track.write_until(frame.time)
+
+    def _mux(self, packets: Sequence[Any]) -> None:
+        """Writes all but the last packet, which waits for what comes."""
+        for packet in packets:
+            self._end = max(self._end, packet.pts + packet.duration)
+            if self._waiting is None:
+                self._first_dts = packet.dts
+            else:
+                self._container.mux(self._waiting)
+            self._waiting = packet
+
+    def _mux_last(self) -> None:
+        """.mp4 and .mov tell the length from when packets are decoded, not shown: the last one's makes it right."""
+        if self._waiting is not None:
+            if self.path.suffix.lower() in (".mp4", ".mov"):
+                self._waiting.duration = self._end - (self._waiting.dts - self._first_dts)
+            self._container.mux(self._waiting)
 
     def _picture(self, frame: Frame) -> Any:
         """As the encoder takes it."""
@@ -182,6 +205,7 @@ class VideoWriter(FrameWriter):
         self._base = Fraction(1, numerator * -(-10000 // numerator))
         context = self._stream.codec_context
         context.time_base = self._base
+        context.flags |= Flags.frame_duration
         context.color_primaries, context.color_trc = self._appearance.primaries, self._appearance.transfer
         context.colorspace = 0 if self._lossless else 1  # RGB; BT.709
         context.color_range = 2 if self._lossless else 1  # all values; 16 to 235
@@ -233,7 +257,8 @@ class VideoWriter(FrameWriter):
             if complete and self._stream is None:
                 raise ValueError(f"{self.path}: there is no frame to write")
             if self._stream is not None and (complete or interrupted):
-                self._container.mux(self._stream.encode())
+                self._mux(self._stream.encode())
+                self._mux_last()
                 for track in self._tracks if complete else ():
                     track.write_until(None)
         except BaseException:

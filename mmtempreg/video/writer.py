@@ -70,9 +70,7 @@ def open_writer(
     if names is None and path.is_dir() and any(path.iterdir()):
         names = [NUMBERED.format(number) for number in range(source.count())]
     writer = FrameFolderWriter(path, suffix, names, overwrite)
-    beside = (
-        ["sound and text"] * source.has_tracks + list(told(source.metadata)) if isinstance(source, VideoFile) else []
-    )
+    beside = ["other tracks"] * source.has_tracks + list(told(source.metadata)) if isinstance(source, VideoFile) else []
     if beside:
         notes.append(f"{path} holds pictures alone, without what {source.name} has beside: {', '.join(beside)}")
     writer.notes += notes
