@@ -26,11 +26,14 @@ ANTI_ALIASING = "anti_aliasing"
 
 
 def load_from_local(filename: str, map_location: Any = None) -> Any:
-    """What a checkpoint file holds.
+    """What a checkpoint file holds: of MMEngine, BasicSR or safetensors, or a state dict alone.
+
+    Weights that lie in it elsewhere than MMEngine expects them come as its `state_dict`, and the log says so:
+    `params_ema` before `params`, or else its only dict of weights.
 
     Raises:
         FileNotFoundError: If there is no such file.
-        ValueError: If it cannot be read or holds no dict, with its name.
+        ValueError: If it cannot be read, holds no dict, or several of weights, with its name.
     """
     path = shipped(filename)
     if not path.exists():
@@ -40,7 +43,7 @@ def load_from_local(filename: str, map_location: Any = None) -> Any:
     if path.stat().st_size == 0:
         raise ValueError(f"{filename} is empty: it is no checkpoint")
     try:
-        loaded = torch.load(path, map_location=map_location)
+        loaded = _load_safetensors(path) if _is_safetensors(path) else torch.load(path, map_location=map_location)
     except Exception as error:  # torch raises what it likes: RuntimeError, EOFError, UnpicklingError, KeyError, ...
         reason = " ".join(str(error).split()) or type(error).__name__
         raise ValueError(
@@ -49,7 +52,41 @@ def load_from_local(filename: str, map_location: Any = None) -> Any:
         ) from error
     if not isinstance(loaded, Mapping):
         raise ValueError(f"{filename} holds a {type(loaded).__name__}; a checkpoint is a dict of weights")
-    return loaded
+    return _as_mmengine_has_them(loaded, filename)
+
+
+def _is_safetensors(path: Path) -> bool:
+    """Whether it begins as such a file does: with the length of a JSON text, and that."""
+    with open(path, "rb") as file:
+        begin = file.read(9)
+    return path.suffix == ".safetensors" or (begin[8:] == b"{" and begin[7:8] == b"\0")
+
+
+def _load_safetensors(path: Path) -> dict[str, Tensor]:
+    from safetensors.torch import load_file
+
+    return load_file(path)
+
+
+def _as_mmengine_has_them(loaded: Mapping[str, Any], filename: str) -> Mapping[str, Any]:
+    """The same, or the weights in it as its `state_dict`."""
+    if "state_dict" in loaded or any(isinstance(value, Tensor) for value in loaded.values()):
+        return loaded
+    inner = [key for key, value in loaded.items() if isinstance(value, Mapping) and _holds_weights(value)]
+    known = [key for key in ("params_ema", "params") if key in inner]
+    if len(inner) > 1 and not known:
+        raise ValueError(f"{filename} holds several dicts of weights, {inner}: save the one that is meant alone")
+    if not inner:
+        return loaded
+    chosen = (known or inner)[0]
+    others = f" (and not {[key for key in inner if key != chosen]})" * (len(inner) > 1)
+    print_log(f"{filename}: the weights are its {chosen!r}{others}", "current")
+    return dict(state_dict=loaded[chosen])
+
+
+def _holds_weights(state: Mapping[str, Any]) -> bool:
+    """Whether it is a state dict: all tensors, and their names are names."""
+    return bool(state) and all(isinstance(k, str) and isinstance(v, Tensor) for k, v in state.items())
 
 
 CheckpointLoader.register_scheme(prefixes="", loader=load_from_local, force=True)
@@ -115,7 +152,8 @@ def load_weights(model: nn.Module, path: str | Path, name: str, checkpoint: Mapp
         FileNotFoundError, ValueError: As `read_weights`; ValueError too if they are of another network.
     """
     checkpoint = read_checkpoint(path) if checkpoint is None else checkpoint
-    weights, expected = weights_of(checkpoint, path), model.state_dict()
+    expected = model.state_dict()
+    weights = fitted(weights_of(checkpoint, path), expected, path)
     check_finite(weights, path)
     faults = misfits(weights, expected)
     if more := [key for key in weights if key not in expected]:
@@ -124,6 +162,40 @@ def load_weights(model: nn.Module, path: str | Path, name: str, checkpoint: Mapp
         raise ValueError(f"{path} is of another network than this {name}: {faults}")
     model.load_state_dict(weights, strict=True)
     warn_of_other_strides(checkpoint, model, path)
+
+
+def fitted(weights: dict[str, Tensor], expected: Mapping[str, Tensor], path: str | Path) -> dict[str, Tensor]:
+    """Weights by the names that a network has them by, where a beginning is all that differs; else as they are.
+
+    The log says so. `path` is for it.
+    """
+    off, on, hits = _beginnings(weights, expected)
+    if (off, on) == ("", "") or hits < len(expected):
+        return weights
+    print_log(f"{path}: the names of its weights fit with {_renaming(off, on)}", "current")
+    return {on + name.removeprefix(off) if name.startswith(off) else name: value for name, value in weights.items()}
+
+
+def _beginnings(weights: Mapping[str, Tensor], expected: Mapping[str, Tensor]) -> tuple[str, str, int]:
+    """What to take off the names of weights and to put before them so that most fit, and how many do."""
+
+    def fits(off: str, on: str) -> int:
+        found = {on + name.removeprefix(off): value.shape for name, value in weights.items() if name.startswith(off)}
+        return sum(found.get(name) == value.shape for name, value in expected.items())
+
+    best = ("", "", fits("", ""))
+    for name in list(expected)[:1] if best[2] < len(expected) else ():
+        parts = name.split(".")
+        for cut in range(len(parts)):
+            on, tail = "".join(f"{part}." for part in parts[:cut]), ".".join(parts[cut:])
+            for off in {other.removesuffix(tail) for other in weights if f".{other}".endswith(f".{tail}")}:
+                best = max(best, (off, on, fits(off, on)), key=lambda found: found[2])
+    return best
+
+
+def _renaming(off: str, on: str) -> str:
+    """In words."""
+    return " and ".join([f"{off!r} taken off"] * bool(off) + [f"{on!r} put before them"] * bool(on))
 
 
 def misfits(weights: Mapping[str, Tensor], expected: Mapping[str, Tensor]) -> str:
@@ -136,6 +208,9 @@ def misfits(weights: Mapping[str, Tensor], expected: Mapping[str, Tensor]) -> st
     ]
     faults = [f"{len(missing)} of {len(expected)} weights are missing, such as {missing[:3]}"] * bool(missing)
     faults += [f"{len(other)} have another shape, such as {other[:3]}"] * bool(other)
+    off, on, hits = _beginnings(weights, expected)
+    if faults and hits > max(len(expected) // 2, len(expected) - len(missing) - len(other)):
+        faults.append(f"with {_renaming(off, on)}, {hits} of {len(expected)} would fit")
     return "; ".join(faults)
 
 
