@@ -24,16 +24,16 @@ ANTI_ALIASING = "anti_aliasing"
 {'taps': 3}, and 'keep' where modules were left as they are: arguments of `models.anti_aliasing.anti_alias`.
 """
 
+CONTAINERS = ("state_dict", "params_ema", "params", "model_state_dict", "model", "net", "generator", "weights")
+"""Where training codes keep the weights in what they save; the first that is there is taken."""
+
 
 def load_from_local(filename: str, map_location: Any = None) -> Any:
-    """What a checkpoint file holds: of MMEngine, BasicSR or safetensors, or a state dict alone.
-
-    Weights that lie in it elsewhere than MMEngine expects them come as its `state_dict`, and the log says so:
-    `params_ema` before `params`, or else its only dict of weights.
+    """What a checkpoint file holds: one that `torch.save` wrote, or .safetensors.
 
     Raises:
         FileNotFoundError: If there is no such file.
-        ValueError: If it cannot be read, holds no dict, or several of weights, with its name.
+        ValueError: If it cannot be read or holds no dict, with its name.
     """
     path = shipped(filename)
     if not path.exists():
@@ -52,7 +52,7 @@ def load_from_local(filename: str, map_location: Any = None) -> Any:
         ) from error
     if not isinstance(loaded, Mapping):
         raise ValueError(f"{filename} holds a {type(loaded).__name__}; a checkpoint is a dict of weights")
-    return _as_mmengine_has_them(loaded, filename)
+    return loaded
 
 
 def _is_safetensors(path: Path) -> bool:
@@ -66,27 +66,6 @@ def _load_safetensors(path: Path) -> dict[str, Tensor]:
     from safetensors.torch import load_file
 
     return load_file(path)
-
-
-def _as_mmengine_has_them(loaded: Mapping[str, Any], filename: str) -> Mapping[str, Any]:
-    """The same, or the weights in it as its `state_dict`."""
-    if "state_dict" in loaded or any(isinstance(value, Tensor) for value in loaded.values()):
-        return loaded
-    inner = [key for key, value in loaded.items() if isinstance(value, Mapping) and _holds_weights(value)]
-    known = [key for key in ("params_ema", "params") if key in inner]
-    if len(inner) > 1 and not known:
-        raise ValueError(f"{filename} holds several dicts of weights, {inner}: save the one that is meant alone")
-    if not inner:
-        return loaded
-    chosen = (known or inner)[0]
-    others = f" (and not {[key for key in inner if key != chosen]})" * (len(inner) > 1)
-    print_log(f"{filename}: the weights are its {chosen!r}{others}", "current")
-    return dict(state_dict=loaded[chosen])
-
-
-def _holds_weights(state: Mapping[str, Any]) -> bool:
-    """Whether it is a state dict: all tensors, and their names are names."""
-    return bool(state) and all(isinstance(k, str) and isinstance(v, Tensor) for k, v in state.items())
 
 
 CheckpointLoader.register_scheme(prefixes="", loader=load_from_local, force=True)
@@ -115,18 +94,31 @@ def read_weights(path: str | Path) -> dict[str, Tensor]:
 
 
 def weights_of(checkpoint: Mapping[str, Any], path: str | Path) -> dict[str, Tensor]:
-    """The weights of a checkpoint that is read already; `path` is for the error.
+    """The weights of a checkpoint that is read already, of whatever training code; `path` is for the error.
 
     Raises:
         ValueError: If it holds none.
     """
-    state = checkpoint.get("state_dict", checkpoint)
+    name, state = container_of(checkpoint)
     if not isinstance(state, Mapping):
-        raise ValueError(f"{path} holds a {type(state).__name__} as its state_dict; that is a dict of weights")
+        raise ValueError(f"{path} holds a {type(state).__name__} as its {name}; that is a dict of weights")
     weights = {name.removeprefix("module."): v for name, v in state.items() if isinstance(v, Tensor)}
     if not weights:
         raise ValueError(f"{path} holds no weights: it is no checkpoint of a network")
+    if name not in (None, CONTAINERS[0]):
+        others = [key for key in CONTAINERS if key in checkpoint and key != name]
+        print_log(f"{path}: the weights are its {name!r}{f', not {others}' * bool(others)}", "current")
     return weights
+
+
+def container_of(checkpoint: Mapping[str, Any]) -> tuple[str | None, Any]:
+    """The state dict in a checkpoint, and by which name it lies there; None: it is the state dict itself."""
+    if CONTAINERS[0] in checkpoint:
+        return CONTAINERS[0], checkpoint[CONTAINERS[0]]
+    for name in CONTAINERS:
+        if isinstance(checkpoint.get(name), Mapping):
+            return name, checkpoint[name]
+    return None, checkpoint
 
 
 def check_finite(weights: Mapping[str, Tensor], path: str | Path) -> None:
@@ -221,7 +213,7 @@ def anti_aliasing_of(state: Mapping[str, Any]) -> dict[str, Any] | None:
 
 def anti_aliased_networks(state: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     """The same of each network of a model, by its name in it."""
-    metadata = getattr(state.get("state_dict", state), "_metadata", {})
+    metadata = getattr(container_of(state)[1], "_metadata", {})
     return {
         name.removeprefix("module").removeprefix("."): dict(about[ANTI_ALIASING])
         for name, about in metadata.items()
@@ -232,7 +224,7 @@ def anti_aliased_networks(state: Mapping[str, Any]) -> dict[str, dict[str, Any]]
 def with_metadata_of(checkpoint: Mapping[str, Any], weights: Mapping[str, Tensor]) -> OrderedDict[str, Tensor]:
     """Weights with what the state dict that they were made from says of itself: whether strides are anti-aliased."""
     kept: Any = OrderedDict(weights)
-    kept._metadata = getattr(checkpoint.get("state_dict", checkpoint), "_metadata", OrderedDict())
+    kept._metadata = getattr(container_of(checkpoint)[1], "_metadata", OrderedDict())
     return kept
 
 

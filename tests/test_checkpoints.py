@@ -27,7 +27,7 @@ OLDER = {name: torch.zeros_like(value) for name, value in NETWORK.items()}
 @pytest.mark.parametrize(
     ("checkpoint", "said"),
     [
-        (dict(params=OLDER, params_ema=NETWORK), ["its 'params_ema' (and not ['params'])", "'generator.' put before"]),
+        (dict(params=OLDER, params_ema=NETWORK), ["its 'params_ema', not ['params']", "'generator.' put before"]),
         (dict(params=NETWORK), ["the weights are its 'params'"]),
         (dict(model=WHOLE, epoch=3), ["the weights are its 'model'"]),
         (NETWORK, ["fit with 'generator.' put before them"]),
@@ -61,9 +61,6 @@ def test_a_near_miss_names_what_would_fit(tmp_path):
     torch.save(dict(list(NETWORK.items())[:-1]), tmp_path / "a.pth")
     with pytest.raises(ValueError, match="with 'generator.' put before them, 8 of 9 would fit"):
         load_weights(Model(), tmp_path / "a.pth", "Model")
-    torch.save(dict(one=WHOLE, other=WHOLE), tmp_path / "b.pth")
-    with pytest.raises(ValueError, match=r"b.pth holds several dicts of weights, \['one', 'other'\]"):
-        read_checkpoint(tmp_path / "b.pth")
 
 
 def test_a_run_starts_from_them_too():

@@ -63,8 +63,8 @@ class StrictLoadHook(Hook):
             raise ValueError(
                 f"{type(model).__name__} has none of the parts {list(self.parts)} that StrictLoadHook checks"
             )
-        if (renamed := fitted(weights, expected, source)) is not weights:
-            weights = renamed
+        weights = fitted(weights, expected, source)
+        if set(weights) != set(checkpoint.get("state_dict", checkpoint)):  # where MMEngine looks for them
             checkpoint["state_dict"] = with_metadata_of(checkpoint, weights)
         if faults := misfits(weights, expected):
             raise ValueError(f"{source} is of another network than {type(model).__name__}: {faults}")
