@@ -23,7 +23,9 @@ from .radiance_files import read_exr, read_radiance_hdr, write_exr
 from .tiff_files import MAGIC as TIFF_MAGIC
 from .tiff_files import count_tiff_pages, tiff_pages, write_tiff
 
-IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".webp", ".jp2", ".ppm", ".pgm", ".hdr", ".exr")
+IMAGE_SUFFIXES = (
+    ".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".webp", ".avif", ".jp2", ".ppm", ".pgm", ".hdr", ".exr"
+)  # fmt: skip
 HDR_SUFFIXES = (".hdr", ".exr")
 TIFF_SUFFIXES = (".tif", ".tiff")
 DEEP_SUFFIXES = (".png", *TIFF_SUFFIXES)
@@ -119,7 +121,7 @@ def read_pages(path: str | Path) -> Iterator[Picture]:
 
 
 def _plain_images(path: Path, data: bytes) -> Iterator[Picture]:
-    """Of kinds that OpenCV decodes; of animations Pillow."""
+    """Of kinds that OpenCV decodes; of animations, AVIF and GIF Pillow."""
     try:
         image: Any = Image.open(BytesIO(data))
     except (UnidentifiedImageError, Image.DecompressionBombError, OSError, SyntaxError, ValueError):
@@ -137,10 +139,13 @@ def _plain_images(path: Path, data: bytes) -> Iterator[Picture]:
         notes += _check_png(path, data)
     if image.format == "MPO" or (image.format == "JPEG" and data.rstrip(b"\0")[-2:] != b"\xff\xd9"):
         notes.append("holds more than the picture (previews, depth, a gain map, a film), which is left out")
-    if image.format in ("JPEG", "MPO") or getattr(image, "n_frames", 1) == 1:
+    if image.format == "AVIF" and _is_deep_avif(data):
+        notes.append("has more than 8 bits, of which 8 are read")
+    several = image.format not in ("JPEG", "MPO") and getattr(image, "n_frames", 1) > 1
+    if not several and image.format not in ("AVIF", "GIF"):
         yield _checked(path, *_decode(path, data), upright, metadata, notes)
         return
-    for index in range(image.n_frames):
+    for index in range(getattr(image, "n_frames", 1)):
         image.seek(index)
         pixels = np.asarray(image.convert("RGBA"))
         picture = _checked(path, pixels[..., :3], pixels[..., 3], upright, metadata, notes)
@@ -159,7 +164,7 @@ def _decode(path: Path, data: bytes) -> tuple[np.ndarray, np.ndarray | None]:
         image = np.repeat(image.reshape(*image.shape[:2], 1), 3, axis=2)
     header = PORTABLE_MAP.match(data)
     if header and int(header[1]) not in (255, 65535):
-        limit = np.iinfo(image.dtype).max
+        limit = 65535 if image.dtype == np.uint16 else 255
         image = np.rint(image * (limit / int(header[1]))).clip(0, limit).astype(image.dtype)
     return image[:, :, 2::-1], image[:, :, 3] if image.shape[2] == 4 else None
 
@@ -218,6 +223,12 @@ def _check_png(path: Path, data: bytes) -> list[str]:
         if value and abs(value / 45455 - 1) > 0.02:
             return [f"says a gamma of {1e5 / value:.3g}: its values are taken as they are, as if they were sRGB's"]
     return []
+
+
+def _is_deep_avif(data: bytes) -> bool:
+    """Whether its configuration of AV1 says high_bitdepth."""
+    at = data.find(b"av1C")
+    return at >= 0 and bool(data[at + 6] & 0x40)
 
 
 def _is_whole_jpeg(data: bytes) -> bool:

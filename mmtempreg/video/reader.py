@@ -11,6 +11,9 @@ from .image_files import IMAGE_SUFFIXES, is_animated_png, pages
 from .image_sequence import FrameFiles, ImagePages
 from .video_file import VideoFile
 
+UNREAD_SUFFIXES = (".heic", ".heif")
+"""Of images that FFmpeg would take for several videos of a tile each."""
+
 
 def open_frames(
     path: str | Path,
@@ -55,6 +58,8 @@ def open_frames(
         if not matching:
             raise FileNotFoundError(f"no file matches {path}")
         return FrameFiles(text, matching, rate, any_order)
+    if Path(path).suffix.lower() in UNREAD_SUFFIXES:
+        raise ValueError(f"{path}: images of this kind are not read: save it as .png or .jpg first")
     if Path(path).suffix.lower() not in IMAGE_SUFFIXES or is_animated_png(path):
         return VideoFile(path, rate, color, stream, strict)
     if pages(path) > 1:

@@ -26,9 +26,10 @@ def tiff_pages(path: Path, data: bytes) -> Iterator[tuple[np.ndarray, np.ndarray
     """
     try:
         with tifffile.TiffFile(BytesIO(data)) as file:
-            for index, page in enumerate(file.pages):
+            for index, entry in enumerate(file.pages):
+                page = entry.aspage()
                 if not page.is_reduced:
-                    yield *_read(path, data, page.aspage(), index), page.aspage()
+                    yield *_read(path, data, page, index), page
     except (tifffile.TiffFileError, OSError, KeyError) as error:
         raise ValueError(f"{path} cannot be read as an image: {error}") from error
 
@@ -36,7 +37,7 @@ def tiff_pages(path: Path, data: bytes) -> Iterator[tuple[np.ndarray, np.ndarray
 def count_tiff_pages(path: Path) -> int:
     """How many there are."""
     with tifffile.TiffFile(path) as file:
-        return sum(not page.is_reduced for page in file.pages)
+        return sum(not page.aspage().is_reduced for page in file.pages)
 
 
 def _read(path: Path, data: bytes, page: tifffile.TiffPage, index: int) -> tuple[np.ndarray, np.ndarray | None]:
@@ -46,7 +47,7 @@ def _read(path: Path, data: bytes, page: tifffile.TiffPage, index: int) -> tuple
             has_alpha = image.mode in ("LA", "PA", "RGBA", "RGBa") or "transparency" in image.info
             pixels = np.asarray(image.convert("RGBA" if has_alpha else "RGB"))
             return pixels[..., :3], pixels[..., 3] if has_alpha else None
-    kind = page.photometric.name
+    kind = tifffile.PHOTOMETRIC(page.photometric).name
     try:
         if kind not in ("RGB", "MINISBLACK", "MINISWHITE"):
             raise ValueError(f"colours are {kind}")

@@ -124,13 +124,14 @@ def open_tracks(source: VideoFile, container: Any, suffix: str) -> tuple[list[Tr
                 container.add_attachment(f"cover.{kind}", f"image/{kind}", image)
                 continue
             keeps = stream.type in ("audio", "subtitle") or (is_cover(stream) and suffix == ".mp4")
-            fits = keeps and can_hold(suffix, stream)
-            if fits or stream.type == "audio":
+            known = stream.codec_context is not None
+            fits = keeps and known and can_hold(suffix, stream)
+            if fits or (stream.type == "audio" and known):
                 tracks.append(Track(source, stream.index, container, suffix))
                 if not fits:
                     notes.append(f"{what} ({stream.codec_context.name}) is encoded anew, since {suffix} cannot hold it")
             else:
-                notes.append(f"{what} is left out: {suffix} cannot hold it, or it is no sound and no text")
+                notes.append(f"{what} is left out: {suffix} cannot hold it, or it is no sound or text that is known")
     return tracks, notes
 
 
@@ -155,12 +156,13 @@ def copy_metadata(source: VideoFile, container: Any, stream: Any) -> None:
         kept = {k: v for k, v in own.items() if v and k.lower() in ("title", "language", "timecode", "creation_time")}
         stream.metadata.update(kept)
         chapters = opened.chapters()
-    start = source.start
-    moved = [
-        {**c, "start": c["start"] - round(start / c["time_base"]), "end": c["end"] - round(start / c["time_base"])}
-        for c in chapters
-    ]
-    container.set_chapters([{**c, "start": max(c["start"], 0)} for c in moved if c["end"] > 0])
+    moved = []
+    for chapter in chapters:
+        shift = round(source.start / (chapter["time_base"] or 1))
+        start, end = int(chapter["start"]) - shift, int(chapter["end"]) - shift
+        if end > 0:
+            moved.append({**chapter, "start": max(start, 0), "end": end})
+    container.set_chapters(moved)
 
 
 def told(metadata: Any) -> dict[str, str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from fractions import Fraction
@@ -37,6 +38,8 @@ INTERLACED = (
     "is interlaced: its combs stay, and the output is marked progressive; take them out first, as with ffmpeg -i IN "
     "-vf bwdif OUT"
 )
+
+CROPPED = "says that its borders are to be cut off, which they are not: cut them first, as with ffmpeg -i IN OUT"
 
 NOT_MOVING = Disposition.attached_pic | Disposition.timed_thumbnails
 
@@ -79,7 +82,7 @@ class VideoFile(FrameSource):
         try:
             with av.open(self._url) as container:
                 self.index = self._choose(container, stream)
-                own = container.streams[self.index]
+                own: Any = container.streams[self.index]
                 self.metadata = dict(container.metadata)
                 self.has_cover = any(s.disposition & Disposition.attached_pic for s in container.streams.video)
                 self.has_tracks = any(s.index != self.index and s.type != "data" for s in container.streams)
@@ -103,6 +106,7 @@ class VideoFile(FrameSource):
         kinds = side_data(first)
         notes = [said] + [about for kind, about in SIDE_DATA.items() if kind in kinds]
         notes += [INTERLACED] if first.interlaced_frame else []
+        notes += [CROPPED] if _is_cropped(self.path) else []
         for text in filter(None, notes):
             self.note(text)
 
@@ -290,6 +294,13 @@ def _fails(decoder: Any, packet: Any) -> bool:
     except av.error.FFmpegError:
         return True
     return False
+
+
+def _is_cropped(path: Path) -> bool:
+    """Whether a Matroska file's header has a PixelCrop... that is not 0, which FFmpeg's decoders do not follow."""
+    with open(path, "rb") as file:
+        head = file.read(65536).partition(b"\x1f\x43\xb6\x75")[0]  # up to the first cluster
+    return head[:4] == b"\x1a\x45\xdf\xa3" and bool(re.search(rb"\x54[\xaa\xbb\xcc\xdd](\x81[^\0]|\x82..)", head, re.S))
 
 
 def _time(frame: Any) -> Fraction | None:

@@ -347,3 +347,26 @@ def test_a_profile_of_inks_is_said_to_be_left_out(tmp_path):
     picture = read_picture(tmp_path / "a.png")
     assert "which is not of RGB: it is left out" in picture.notes[0]
     assert not picture.metadata.icc
+
+
+# ---------------------------------------------------------------- from trackers of other tools
+
+
+@pytest.mark.parametrize("kind", ["gif", "webp", "avif", "png"])
+@pytest.mark.parametrize("name", ["a.jpg", "a.png"])
+def test_what_a_file_is_counts_and_not_its_name(tmp_path, kind, name):
+    """As browsers save them (imageio/imageio 875, opencv/opencv 21835)."""
+    Image.fromarray(PHOTO).save(tmp_path / name, format=kind)
+    assert np.abs(read_image(tmp_path / name).astype(int) - PHOTO).mean() < 12
+
+
+def test_avif_animations_are_read_whole(tmp_path):
+    """FFmpeg shows their still picture (d2phap/ImageGlass 946)."""
+    path = animated(tmp_path / "a.avif")
+    assert [frame.alpha[0, 0] // 16 for frame in open_frames(path)] == [15, 8, 4, 2]
+
+
+def test_phones_photographs_that_are_not_read_are_refused(tmp_path):
+    (tmp_path / "a.heic").write_bytes(b"....ftypheic")
+    with pytest.raises(ValueError, match=r"a.heic: images of this kind are not read: save it as .png"):
+        open_frames(tmp_path / "a.heic", 24)

@@ -20,7 +20,7 @@ TAGS = dict(
     comment="of a day",
     creation_time="2020-01-02T03:04:05.000000Z",
     location="+48.1000+011.5000/",
-    **{"com.android.version": "13"},
+    **{"com.android.version": "13", "com.apple.quicktime.model": "a phone"},
 )
 
 
@@ -365,3 +365,56 @@ def test_encoders_get_a_layout_that_they_take(tmp_path, codec):
     frame = next(iter(open_frames(done.outputs[0])))
     scale = 257 if frame.image.dtype == np.uint16 else 1
     assert np.abs(frame.image / scale - picture(0)).mean() < 12
+
+
+# ---------------------------------------------------------------- from trackers of other tools
+
+
+def test_sound_of_an_unknown_kind_is_left_out(tmp_path):
+    """As the spatial sound of phones (alexheretic/ab-av1 351)."""
+    with av.open(str(tmp_path / "a.mp4"), "w") as container:
+        video = container.add_stream("libx264", rate=24)
+        video.height, video.width, video.pix_fmt = 48, 64, "yuv420p"
+        track = container.add_stream("aac", rate=48000)
+        frame = av.VideoFrame.from_ndarray(picture(0), format="rgb24").reformat(format="yuv420p")
+        frame.pts, frame.time_base = 0, Fraction(1, 24)
+        container.mux(video.encode(frame))
+        container.mux(video.encode())
+        tone = av.AudioFrame.from_ndarray(np.zeros((2, 1024), np.float32), format="fltp", layout="stereo")
+        tone.sample_rate, tone.pts, tone.time_base = 48000, 0, Fraction(1, 48000)
+        container.mux(track.encode(tone))
+        container.mux(track.encode())
+    data = (tmp_path / "a.mp4").read_bytes()
+    (tmp_path / "b.mp4").write_bytes(data.replace(b"mp4a", b"apac").replace(b"esds", b"dapa"))
+    done = process_video(identity, open_frames(tmp_path / "b.mp4"), tmp_path / "out.mp4")
+    assert any("audio track 1 is left out" in note for note in done.notes)
+
+
+def test_borders_to_be_cut_off_are_said(tmp_path):
+    """Matroska's PixelCrop (mpv-player/mpv 8037)."""
+    path = film(tmp_path / "a.mkv")
+    assert not [note for note in open_frames(path).notes if "borders are to be" in note]
+    data = path.read_bytes()
+    at = data.index(b"\x54\xb2\x81\x04")  # DisplayUnit: of as many bytes
+    path.write_bytes(data[:at] + b"\x54\xbb\x81\x08" + data[at + 4 :])
+    assert [note for note in open_frames(path).notes if "borders are to be cut off" in note]
+
+
+def test_dolby_vision_is_refused(tmp_path, monkeypatch):
+    """Its profile 5 says nothing of PQ, and has colours of its own (mpv-player/mpv 10700)."""
+    monkeypatch.setattr("mmtempreg.video.color_tags.side_data", lambda frame: {"DOVI_METADATA": b""})
+    with pytest.raises(ValueError, match="is of high dynamic range .Dolby Vision."):
+        open_frames(film(tmp_path / "a.mkv"))
+
+
+def test_a_recording_of_a_browser_has_no_length(tmp_path):
+    """streamproc/MediaStreamRecorder 118: nothing can be sought in it, and its header says no duration."""
+    with av.open(str(tmp_path / "a.webm"), "w", options={"live": "1"}) as container:
+        stream = container.add_stream("libvpx-vp9", rate=24)
+        stream.height, stream.width, stream.pix_fmt = 48, 64, "yuv420p"
+        for number in range(12):
+            frame = av.VideoFrame.from_ndarray(picture(number), format="rgb24").reformat(format="yuv420p")
+            frame.pts, frame.time_base = number, Fraction(1, 24)
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode())
+    assert process_video(identity, open_frames(tmp_path / "a.webm"), tmp_path / "out.mp4").num_frames == 12
