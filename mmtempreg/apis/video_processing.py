@@ -91,7 +91,7 @@ def process_video(
     radiance = bool(getattr(model, "radiance", False))
     if tone_mapped is not None and not radiance:
         raise ValueError("tone_mapped is for models that give radiance: this one gives display values")
-    start, count, told = time.perf_counter(), 0, len(source.notes)
+    start, count, told = time.perf_counter(), 0, list(getattr(source, "notes", []))
     options: dict[str, Any] = dict(codec=codec, crf=crf, audio=audio, overwrite=overwrite, lossless=lossless)
     options["suffix"] = suffix or (".exr" if radiance else ".png")
     writers = [open_writer(path, source, **options) for path in (output, tone_mapped) if path is not None]
@@ -114,7 +114,7 @@ def process_video(
     except KeyboardInterrupt:
         kept = ", ".join(str(writer.written) for writer in writers if writer.written)
         raise KeyboardInterrupt(f"stopped after {count} frames, which are in {kept}" if kept else "stopped") from None
-    of_frames = source.notes[told:]  # what shows only when they are read
+    of_frames = [note for note in getattr(source, "notes", []) if note not in told]  # what shows when they are read
     notes = list(dict.fromkeys([*of_frames, *(note for writer in writers for note in writer.notes)]))
     return Processed([w.written for w in writers if w.written], count, time.perf_counter() - start, notes)
 
