@@ -181,6 +181,7 @@ class VideoFile(FrameSource):
         """Frames as FFmpeg has them; a tolerant one says at the end which of them are damaged."""
         count, packets, reached = 0, 0, Fraction(0)
         damaged: dict[int | None, int | None] = {}  # time of a packet -> number of its frame
+        waiting: list[int] = []  # times of packets before there is a frame
         first: int | None = None
         with ExitStack() as stack:
             container = stack.enter_context(av.open(self._url))
@@ -200,6 +201,8 @@ class VideoFile(FrameSource):
                 packets += packet.dts is not None or packet.size > 0  # AVI has packets without data: no new picture
                 if not packet.size and packet.dts is not None:
                     continue
+                if first is None and packet.pts is not None and not packet.is_discard:
+                    waiting.append(packet.pts)
                 if witness is not None and packet.size and _fails(witness, packet):
                     damaged[packet.pts] = None
                 try:
@@ -216,15 +219,16 @@ class VideoFile(FrameSource):
                         damaged[frame.pts] = count
                     yield frame
                     count += 1
-            self._tell_damage(damaged, first)
+            if tolerant and first is not None:
+                self._tell_damage(damaged, {time for time in waiting if time < first})
             self._check_complete(container, stream, packets, reached)
 
-    def _tell_damage(self, damaged: dict[int | None, int | None], first: int | None) -> None:
-        early = [t for t, number in damaged.items() if number is None and None not in (t, first) and t < first]  # type: ignore[operator]
-        gone = sum(number is None for number in damaged.values()) - len(early)
+    def _tell_damage(self, damaged: dict[int | None, int | None], early: set[int]) -> None:
+        """Notes which frames are not what they were, and how many are not there: `early` ones came before the first."""
         shown = sorted(number for number in damaged.values() if number is not None)
+        gone = sum(number is None and time not in early for time, number in damaged.items())
         if early:
-            self.note("begins amid a group of pictures: what comes before its first key frame is left out")
+            self.note(f"begins amid a group of pictures: {len(early)} frames before its first key frame are left out")
         if shown or gone:
             listed = ", ".join(map(str, shown[:12])) + ", ..." * (len(shown) > 12)
             self.note(

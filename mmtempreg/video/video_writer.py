@@ -137,8 +137,7 @@ class VideoWriter(FrameWriter):
         self._last = pts
         picture = self._picture(frame)
         picture.pts, picture.time_base = pts, self._base
-        if frame.duration:  # the last one's would be a guess
-            picture.duration = max(round(frame.duration / self._base), 1)
+        picture.duration = max(round((frame.duration or 1 / self._rate) / self._base), 1)
         self._mux(self._stream.encode(picture))
         for track in self._tracks:
             track.write_until(frame.time)

@@ -12,6 +12,7 @@ from PIL import Image
 
 from mmtempreg.apis import process_video
 from mmtempreg.video import open_frames
+from mmtempreg.video.image_files import write_image
 
 PHOTO = skimage.data.astronaut()
 TAGS = dict(
@@ -192,6 +193,15 @@ def test_odd_sizes_are_said(tmp_path):
 # ---------------------------------------------------------------- times
 
 
+@pytest.mark.parametrize("suffix", [".mp4", ".mov", ".mkv", ".webm"])
+def test_a_film_of_images_lasts_as_long_as_they_are(tmp_path, suffix):
+    for number in range(12):
+        write_image(tmp_path / "in" / f"{number}.png", picture(number))
+    done = process_video(identity, open_frames(tmp_path / "in", 24), tmp_path / f"out{suffix}")
+    with av.open(str(done.outputs[0])) as container:
+        assert container.duration / av.time_base == pytest.approx(0.5, abs=0.002)
+
+
 @pytest.mark.parametrize("suffix", [".mp4", ".mov", ".mkv"])
 def test_the_last_frame_is_shown_as_long_as_it_was(tmp_path, suffix):
     times = [*range(10), 60, 61, 110]
@@ -292,6 +302,9 @@ def test_a_stream_that_begins_amid_a_group_of_pictures(tmp_path):
     assert len(frames) == len(expected)
     assert all((a.image == b.image).all() for a, b in zip(frames, expected))
     assert [frame.time for frame in frames] == [Fraction(n, 24) for n in range(24)]
+    (note,) = [note for note in source.notes if "begins amid" in note]
+    assert ": 12 frames before its first key frame are left out" in note
+    assert not any("is damaged" in note for note in source.notes)
 
 
 # ---------------------------------------------------------------- transparency
