@@ -68,3 +68,10 @@ def test_the_old_way_in_of_tools():
     code = "from mmtempreg.apis.scripts import run_mmagic_tool; print(run_mmagic_tool.__module__)"
     result = subprocess.run([sys.executable, "-W", "ignore", "-c", code], capture_output=True, text=True)
     assert result.stdout.strip() == "mmtempreg.mmagic_tools", result.stderr
+
+
+@pytest.mark.parametrize("old", ["reader.check_steady", "reader.MATRICES", "reader.Frame", "writer.write_frames"])
+def test_names_of_video(old):
+    module, name = old.split(".")
+    with pytest.warns(DeprecationWarning, match=f"mmtempreg.video.{old} is now mmtempreg.video"):
+        getattr(importlib.import_module(f"mmtempreg.video.{module}"), name)

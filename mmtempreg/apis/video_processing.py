@@ -170,7 +170,7 @@ def _plain(radiance: bool) -> Prepare:
     def prepare(frame: Frame, result: Tensor) -> Frame:
         image = result.permute(1, 2, 0)
         if radiance:
-            return Frame(np.ascontiguousarray(image.numpy(), np.float32), frame.time, duration=frame.duration)
+            return frame._replace(image=np.ascontiguousarray(image.numpy(), np.float32))
         white = np.iinfo(frame.image.dtype).max
         pixels = np.rint(image.clamp(0, 1).numpy() * white).astype(frame.image.dtype)
         return frame._replace(image=pixels, alpha=_enlarged(frame.alpha, pixels.shape))
@@ -180,7 +180,10 @@ def _plain(radiance: bool) -> Prepare:
 
 def _display(stops: float) -> Prepare:
     def prepare(frame: Frame, result: Tensor) -> Frame:
-        return Frame(to_pixels(to_display(result, stops)), frame.time, duration=frame.duration)
+        pixels, alpha = to_pixels(to_display(result, stops)), frame.alpha
+        if alpha is not None and alpha.dtype == np.uint16:
+            alpha = np.rint(alpha / 257).astype(np.uint8)
+        return frame._replace(image=pixels, alpha=_enlarged(alpha, pixels.shape))
 
     return prepare
 

@@ -7,6 +7,7 @@ exposure.
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
 from typing import Any
@@ -33,7 +34,7 @@ def read_exr(path: Path) -> tuple[np.ndarray, list[str]]:
     import OpenEXR
 
     try:
-        with OpenEXR.File(str(path), separate_channels=True) as file:
+        with OpenEXR.File(os.fsencode(path), separate_channels=True) as file:
             found = [(part, layer) for part in file.parts for layer in _layers(part.channels)]
             unnamed = [(part, layer) for part, layer in found if not layer]
             if not found or (len(found) > 1 and not unnamed):
@@ -74,7 +75,7 @@ def _window(part: Any, layer: str, path: Path) -> np.ndarray:
         slice(max(y, top) - top, min(y + height, bottom + 1) - top),
         slice(max(x, left) - left, min(x + width, right + 1) - left),
     )
-    rows, columns = (slice(part.start + start, part.stop + start) for part, start in zip(shown, (top - y, left - x)))
+    rows, columns = (slice(span.start + start, span.stop + start) for span, start in zip(shown, (top - y, left - x)))
     if picture[shown].size:
         picture[shown] = data[rows, columns]
     return picture
@@ -116,7 +117,7 @@ def write_exr(path: Path, image: np.ndarray) -> None:
 
     header = dict(compression=OpenEXR.ZIP_COMPRESSION, type=OpenEXR.scanlineimage)
     channels = {name: np.ascontiguousarray(image[..., i]) for i, name in enumerate("RGB")}
-    OpenEXR.File(header, channels).write(str(path))
+    OpenEXR.File(header, channels).write(os.fsencode(path))
 
 
 AXES = re.compile(rb"([+-])([XY]) +(\d+) +([+-])([XY]) +(\d+)")

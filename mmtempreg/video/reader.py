@@ -6,10 +6,19 @@ import glob
 from fractions import Fraction
 from pathlib import Path
 
+from ..deprecated import moved_names
 from .frames import FrameSource, checked_rate
 from .image_files import IMAGE_SUFFIXES, is_animated_png, pages
 from .image_sequence import FrameFiles, ImagePages
 from .video_file import VideoFile
+
+__getattr__ = moved_names(
+    __name__,
+    {
+        **{name: f"mmtempreg.video.frames:{name}" for name in ("Appearance", "Frame", "check_steady")},
+        "MATRICES": "mmtempreg.video.color_tags:MATRICES",
+    },
+)
 
 UNREAD_SUFFIXES = (".heic", ".heif")
 """Of images that FFmpeg would take for several videos of a tile each."""

@@ -54,7 +54,7 @@ class VideoFile(FrameSource):
         color, stream, strict: See `open_frames`.
 
     Attributes:
-        has_tracks: Whether there is sound, text or a cover beside the picture.
+        has_tracks: Whether there is sound, text, a cover or the like beside the picture.
         has_cover: Whether there is a still picture that stands for it.
         metadata: What it says of itself: title, place, ...
         start: Time of its first frame in the file, in seconds.
@@ -85,7 +85,10 @@ class VideoFile(FrameSource):
                 own: Any = container.streams[self.index]
                 self.metadata = dict(container.metadata)
                 self.has_cover = any(s.disposition & Disposition.attached_pic for s in container.streams.video)
-                self.has_tracks = any(s.index != self.index and s.type != "data" for s in container.streams)
+                self.has_tracks = any(
+                    s.index != self.index and (s.type != "data" or "timecode" not in s.metadata)
+                    for s in container.streams
+                )
                 aspect, self.num_frames = own.sample_aspect_ratio, own.frames or None
                 self.rate = self._checked_rate(rate or own.average_rate or own.guessed_rate)
             first = next(self._decoded(tolerant=not strict), None)
@@ -215,7 +218,7 @@ class VideoFile(FrameSource):
                     first = frame.pts if first is None else first
                     if frame.is_corrupt and not tolerant:
                         raise av.error.InvalidDataError(1, f"frame {count} is damaged")
-                    if frame.pts in damaged:
+                    if frame.is_corrupt or frame.pts in damaged:
                         damaged[frame.pts] = count
                     yield frame
                     count += 1

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from ..atomic_write import check_output
+from ..deprecated import moved_names
 from .folder_writer import NUMBERED, FrameFolderWriter
 from .frame_writer import FrameWriter
 from .frames import Appearance, FrameSource
@@ -18,6 +19,14 @@ from .image_sequence import ImagePages
 from .tracks import told
 from .video_file import VideoFile
 from .video_writer import SUFFIXES, VideoWriter
+
+__getattr__ = moved_names(
+    __name__,
+    {
+        "check_codec": "mmtempreg.video.video_writer:check_codec",
+        "write_frames": "mmtempreg.video.frame_writer:write_frames",
+    },
+)
 
 
 def open_writer(
