@@ -10,7 +10,7 @@ from typing import Any
 import av
 from av.stream import Disposition
 
-from .video_file import VideoFile
+from .video_file import VideoFile, is_metadata
 
 CONTAINERS = {".mp4": "mp4", ".mkv": "matroska", ".mov": "mov", ".webm": "webm"}
 """Ending -> FFmpeg's name."""
@@ -114,7 +114,7 @@ def open_tracks(source: VideoFile, container: Any, suffix: str) -> tuple[list[Tr
     tracks, notes = [], []
     with av.open(f"file:{source.path}") as opened:
         for stream in opened.streams:
-            if stream.index == source.index or _is_written_anew(stream):
+            if stream.index == source.index or is_metadata(stream):
                 continue
             language = stream.metadata.get("language", "")
             what = f"{source.name}: the {language} {stream.type} track {stream.index}".replace("  ", " ")
@@ -138,13 +138,6 @@ def open_tracks(source: VideoFile, container: Any, suffix: str) -> tuple[list[Tr
 def is_cover(stream: Any) -> bool:
     """Whether a track is a still picture that stands for the file."""
     return stream.type == "video" and bool(stream.disposition & Disposition.attached_pic)
-
-
-def _is_written_anew(stream: Any) -> bool:
-    """Whether a track holds chapters or the time code, which come along with the metadata."""
-    if stream.type == "data":
-        return "timecode" in stream.metadata
-    return stream.type == "subtitle" and stream.codec_context.codec_tag == "text"  # text to be shown is tx3g there
 
 
 def copy_metadata(source: VideoFile, container: Any, stream: Any) -> None:

@@ -85,10 +85,7 @@ class VideoFile(FrameSource):
                 own: Any = container.streams[self.index]
                 self.metadata = dict(container.metadata)
                 self.has_cover = any(s.disposition & Disposition.attached_pic for s in container.streams.video)
-                self.has_tracks = any(
-                    s.index != self.index and (s.type != "data" or "timecode" not in s.metadata)
-                    for s in container.streams
-                )
+                self.has_tracks = any(s.index != self.index and not is_metadata(s) for s in container.streams)
                 aspect, self.num_frames = own.sample_aspect_ratio, own.frames or None
                 self.rate = self._checked_rate(rate or own.average_rate or own.guessed_rate)
             first = next(self._decoded(tolerant=not strict), None)
@@ -282,6 +279,13 @@ class VideoFile(FrameSource):
         if time is None:
             raise ValueError(f"{self.name}: frame {count} has no time; give the frame rate (--fps)")
         return time - self.start
+
+
+def is_metadata(stream: Any) -> bool:
+    """Whether a track holds chapters or the time code, which are read with what a file says of itself."""
+    if stream.type == "data":
+        return "timecode" in stream.metadata or stream.discard.name == "all"
+    return stream.type == "subtitle" and stream.codec_context.codec_tag == "text"  # what is to be shown is tx3g
 
 
 def _decoder(stream: Any) -> Callable[[Any], Any]:
