@@ -285,7 +285,8 @@ def is_metadata(stream: Any) -> bool:
     """Whether a track holds chapters or the time code, which are read with what a file says of itself."""
     if stream.type == "data":
         return "timecode" in stream.metadata or stream.discard.name == "all"
-    return stream.type == "subtitle" and stream.codec_context.codec_tag == "text"  # what is to be shown is tx3g
+    context = stream.codec_context  # None: of a kind that FFmpeg does not know
+    return stream.type == "subtitle" and context is not None and context.codec_tag == "text"  # tx3g is to be shown
 
 
 def _decoder(stream: Any) -> Callable[[Any], Any]:
