@@ -122,13 +122,13 @@ def read_pages(path: str | Path) -> Iterator[Picture]:
 
 def _plain_images(path: Path, data: bytes) -> Iterator[Picture]:
     """Of kinds that OpenCV decodes; of animations, AVIF and GIF Pillow."""
+    if data[:2] == b"\xff\xd8" and not _is_whole_jpeg(data):
+        raise ValueError(f"{path} cannot be read as an image: it is cut off")
     try:
         image: Any = Image.open(BytesIO(data))
     except (UnidentifiedImageError, Image.DecompressionBombError, OSError, SyntaxError, ValueError):
         yield _checked(path, *_decode(path, data), Orientation(), Metadata(), [])
         return
-    if image.format in ("JPEG", "MPO") and not _is_whole_jpeg(data):
-        raise ValueError(f"{path} cannot be read as an image: it is cut off, or no JPEG")
     exif = image.getexif()
     upright = EXIF.get(exif.get(ORIENTATION, 1), Orientation())
     if exif:
