@@ -25,7 +25,6 @@ import os
 # MMEngine asks for a GPU when it is imported; through NVML that leaves no CUDA context in this process.
 os.environ.setdefault("PYTORCH_NVML_BASED_CUDA_CHECK", "1")
 os.environ.setdefault("OMP_NUM_THREADS", "1")
-os.environ.setdefault("OPENCV_IO_ENABLE_OPENEXR", "1")
 
 import argparse
 import csv

@@ -1,6 +1,6 @@
 import os
 
-os.environ.setdefault("OPENCV_IO_ENABLE_OPENEXR", "1")
+os.environ.setdefault("OPENCV_IO_ENABLE_OPENEXR", "1")  # with which tests write what others have written
 # On two cores; of this process and of those that it starts: more threads than cores are slower than one.
 os.environ["OMP_NUM_THREADS"] = str(max(1, 2 // int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))))
 

@@ -21,7 +21,7 @@ from mmtempreg.meters import METERS, Meter
 from mmtempreg.utils.atomic_write import check_output, replace_when_written
 from mmtempreg.utils.command_line import STOPS, Parser, check_report, distinct, numbers, run, tell, within
 from mmtempreg.video import open_frames
-from mmtempreg.video.reader import MATRICES
+from mmtempreg.video.color_tags import MATRICES
 
 CHANNELS = ("luminance", "rgb", "ab")
 
@@ -49,6 +49,9 @@ def main() -> None:
     parser.add_argument("--stops", type=STOPS, default=0.0, help="exposure at which radiance is shown (default: 0)")
     parser.add_argument("--any-order", action="store_true", help="images need not be numbered without gaps")
     parser.add_argument("--input-color", choices=MATRICES, help="colour matrix of videos, whatever they say")
+    parser.add_argument(
+        "--strict", action="store_true", help="refuse damaged videos, instead of going on past the damage"
+    )
     parser.add_argument("--json", type=Path, help="write the values")
     parser.add_argument("--csv", type=Path, help="write the table")
     parser.add_argument("--report", type=Path, help="write a page (.html) or picture (.png, .pdf, .svg)")
@@ -81,11 +84,12 @@ def measure(args: argparse.Namespace) -> None:
         raise ValueError("--assets and --region are of a page: give --report NAME.html")
     if args.assets:
         check_output(args.assets, [video for _, video in named], folder=True)
-    options = (args.fps, args.any_order, args.input_color)
+    options = (args.fps, args.any_order, args.input_color, 0, args.strict)
     reference = None if args.no_reference else open_frames(named.pop(0)[1], *options)
     processed = {name: open_frames(path, *options) for name, path in distinct(named).items()}
-    for source in (*([reference] if reference else []), *processed.values()):
-        tell(source.notes)
+    sources = [*([reference] if reference else []), *processed.values()]
+    told = [note for source in sources for note in source.notes]
+    tell(told)
     from tqdm import tqdm
 
     from mmtempreg.utils.tables import print_table
@@ -108,6 +112,7 @@ def measure(args: argparse.Namespace) -> None:
         from mmtempreg.apis import measure_videos
 
         found = measure_videos(processed, reference, **how)
+    tell(note for source in sources for note in source.notes if note not in told)
     headings, rows = found.table()
     if args.json:
         about = dict(fps=float(found.rate), num_frames=found.num_frames, size=found.size, domain=found.domain)

@@ -5,9 +5,9 @@ Usage: python tools/process_video.py CONFIG CHECKPOINT INPUT OUTPUT [options]
 With --original VIDEO the model is one of blind video consistency (configs/blind_consistency), INPUT is what an image
 model has made of that VIDEO, and OUTPUT the same with less flicker.
 
-INPUT is a video, a folder, or a quoted pattern such as 'frames/*.png' (png, jpg, tif with 8 or 16 bits). OUTPUT is a
-video (.mp4, .mkv, .mov, .webm) or a folder. Frame times and sound stay. Models that predict radiance write .exr frames
-into a folder, and a tone-mapped video. Ctrl-C keeps what is done as OUTPUT.interrupted.
+INPUT is a video, an animated image, a folder, or a quoted pattern such as 'frames/*.png' (png, jpg, tif with 8 or 16
+bits). OUTPUT is a video (.mp4, .mkv, .mov, .webm) or a folder. Frame times and sound stay. Models that predict radiance
+write .exr frames into a folder, and a tone-mapped video. Ctrl-C keeps what is done as OUTPUT.interrupted.
 """
 
 import argparse
@@ -21,8 +21,8 @@ import mmtempreg  # noqa: F401, before MMagic is imported
 from mmtempreg.openmmlab.configs import read_config, type_name
 from mmtempreg.utils.command_line import COUNT, STOPS, Parser, check_report, run, tell, within
 from mmtempreg.video import FrameFiles, FrameSource, open_frames, open_writer
+from mmtempreg.video.color_tags import MATRICES
 from mmtempreg.video.image_files import HDR_SUFFIXES, IMAGE_SUFFIXES
-from mmtempreg.video.reader import MATRICES
 
 
 def main() -> None:
@@ -56,6 +56,10 @@ def main() -> None:
     parser.add_argument("--no-audio", action="store_true", help="leave sound and text tracks out")
     parser.add_argument("--any-order", action="store_true", help="images need not be numbered without gaps")
     parser.add_argument("--input-color", choices=MATRICES, help="colour matrix of INPUT, whatever it says")
+    parser.add_argument("--stream", type=COUNT, default=0, help="which of INPUT's picture tracks, from 0 (default: 0)")
+    parser.add_argument(
+        "--strict", action="store_true", help="refuse a damaged video, instead of going on past the damage"
+    )
     parser.add_argument(
         "--suffix",
         choices=IMAGE_SUFFIXES,
@@ -74,7 +78,7 @@ def main() -> None:
 
 def process(args: argparse.Namespace) -> None:
     """Checks what can be checked before the model is loaded, and runs it over the video."""
-    source = open_frames(args.input, args.fps, args.any_order, args.input_color)
+    source = open_frames(args.input, args.fps, args.any_order, args.input_color, args.stream, args.strict)
     tell(source.notes)
     for path in (args.output, args.tone_mapped):
         if path is not None:

@@ -21,7 +21,7 @@ from ..meters import DOMAINS, METERS, Clip, DetailMeter, FlickerMeter, Meter, Te
 from ..meters.domains import MAX_RADIANCE, Domain, shown
 from ..video import Frame, FrameSource
 from ..video.flow_files import UNKNOWN, read_flow
-from ..video.reader import check_steady
+from ..video.frames import check_steady
 
 CHANNELS = {"luminance": "log luminance", "rgb": "log", "ab": None}
 """Domain of display values -> that of radiance."""
@@ -257,6 +257,9 @@ def together(sources: Sequence[FrameSource]) -> Iterator[list[Frame]]:
             short = next(s.name for s, frame in zip(sources, frames) if frame is None)
             long = next(s.name for s, frame in zip(sources, frames) if frame is not None)
             raise ValueError(f"{short} ends after {count} frames, {long} goes on: cut them to one length")
+        for source, frame in zip(sources, present):
+            if frame.alpha is not None and frame.alpha.min() < np.iinfo(frame.alpha.dtype).max:
+                source.note("is measured without its transparency")
         yield present
 
 

@@ -12,6 +12,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, TypeVar
 
+import cv2
 import numpy as np
 import torch
 from torch import Tensor
@@ -35,7 +36,7 @@ class Processed:
         outputs: Where the frames are.
         num_frames: How many.
         seconds: That it took.
-        notes: What could not be kept as it was, a sentence each.
+        notes: What could not be kept as it was, or was found in later frames, a sentence each.
     """
 
     outputs: list[Path]
@@ -61,8 +62,8 @@ def process_video(
 ) -> Processed:
     """Runs a model over every frame of a video.
 
-    Times, and with a video the sound track, are those of the source. After Ctrl-C what is done by then is kept as
-    `NAME.interrupted`; after any other error nothing is.
+    Times, and with a video the sound track, are those of the source; so is transparency, enlarged with the picture.
+    After Ctrl-C what is done by then is kept as `NAME.interrupted`; after any other error nothing is.
 
     Args:
         model: A `FrameModel`, or any function from (N, 3, H, W) RGB in [0, 1] to the like. If it has an attribute
@@ -90,7 +91,7 @@ def process_video(
     radiance = bool(getattr(model, "radiance", False))
     if tone_mapped is not None and not radiance:
         raise ValueError("tone_mapped is for models that give radiance: this one gives display values")
-    start, count = time.perf_counter(), 0
+    start, count, told = time.perf_counter(), 0, list(getattr(source, "notes", []))
     options: dict[str, Any] = dict(codec=codec, crf=crf, audio=audio, overwrite=overwrite, lossless=lossless)
     options["suffix"] = suffix or (".exr" if radiance else ".png")
     writers = [open_writer(path, source, **options) for path in (output, tone_mapped) if path is not None]
@@ -113,7 +114,8 @@ def process_video(
     except KeyboardInterrupt:
         kept = ", ".join(str(writer.written) for writer in writers if writer.written)
         raise KeyboardInterrupt(f"stopped after {count} frames, which are in {kept}" if kept else "stopped") from None
-    notes = list(dict.fromkeys(note for writer in writers for note in writer.notes))
+    of_frames = [note for note in getattr(source, "notes", []) if note not in told]  # what shows when they are read
+    notes = list(dict.fromkeys([*of_frames, *(note for writer in writers for note in writer.notes)]))
     return Processed([w.written for w in writers if w.written], count, time.perf_counter() - start, notes)
 
 
@@ -168,18 +170,29 @@ def _plain(radiance: bool) -> Prepare:
     def prepare(frame: Frame, result: Tensor) -> Frame:
         image = result.permute(1, 2, 0)
         if radiance:
-            return Frame(np.ascontiguousarray(image.numpy(), np.float32), frame.time)
+            return frame._replace(image=np.ascontiguousarray(image.numpy(), np.float32))
         white = np.iinfo(frame.image.dtype).max
-        return Frame(np.rint(image.clamp(0, 1).numpy() * white).astype(frame.image.dtype), frame.time)
+        pixels = np.rint(image.clamp(0, 1).numpy() * white).astype(frame.image.dtype)
+        return frame._replace(image=pixels, alpha=_enlarged(frame.alpha, pixels.shape))
 
     return prepare
 
 
 def _display(stops: float) -> Prepare:
     def prepare(frame: Frame, result: Tensor) -> Frame:
-        return Frame(to_pixels(to_display(result, stops)), frame.time)
+        pixels, alpha = to_pixels(to_display(result, stops)), frame.alpha
+        if alpha is not None and alpha.dtype == np.uint16:
+            alpha = np.rint(alpha / 257).astype(np.uint8)
+        return frame._replace(image=pixels, alpha=_enlarged(alpha, pixels.shape))
 
     return prepare
+
+
+def _enlarged(alpha: np.ndarray | None, shape: Sequence[int]) -> np.ndarray | None:
+    """Opacity of a picture of this shape: colours are not multiplied by it, so that it goes its own way."""
+    if alpha is None or alpha.shape == tuple(shape[:2]):
+        return alpha
+    return cv2.resize(alpha, (shape[1], shape[0]), interpolation=cv2.INTER_LINEAR)
 
 
 def _batches(frames: Iterable[Frame], size: int) -> Iterator[list[Frame]]:

@@ -17,7 +17,7 @@ from mmengine.dataset import BaseDataset
 from ..utils.atomic_write import replace_when_written
 from ..utils.validation import FrameRate, Size, Whole, check_arguments
 from ..video import Frame, FrameSource, open_frames
-from ..video.reader import check_steady
+from ..video.frames import check_steady
 from .clip_sampler import frame_name
 
 VIDEO_SUFFIXES = (".mp4", ".mov", ".mkv", ".webm", ".avi", ".m4v")
@@ -93,7 +93,7 @@ def find_clips(root: str | Path, shortest: int = 50, longest: int = 200, rate: f
     entries = []
     for path in sorted(Path(root).iterdir()):
         if path.suffix.lower() in VIDEO_SUFFIXES or path.is_dir():
-            count = open_frames(path, rate).count()
+            count = open_frames(path, rate, strict=True).count()
             if count >= shortest:
                 entries.append(ClipEntry(path.stem, path.name, 0, min(count, longest)))
     if not entries:
@@ -178,7 +178,7 @@ class ClipDataset(BaseDataset):
         return source.name, float(source.rate)
 
     def _open(self, entry: ClipEntry) -> FrameSource:
-        return open_frames(Path(self.data_root) / entry.path, self.fps)
+        return open_frames(Path(self.data_root) / entry.path, self.fps, strict=True)
 
     def get_data_info(self, idx: int) -> dict:
         """The item before the pipeline."""

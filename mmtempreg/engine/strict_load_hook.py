@@ -10,7 +10,15 @@ from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
 
 from ..models.anti_aliasing import restore_strides
-from ..openmmlab.checkpoints import anti_aliasing_in, check_finite, misfits, warn_of_other_strides, weights_of
+from ..openmmlab.checkpoints import (
+    anti_aliasing_in,
+    check_finite,
+    fitted,
+    misfits,
+    warn_of_other_strides,
+    weights_of,
+    with_metadata_of,
+)
 from ..openmmlab.internals import checkpoint_of, trains
 from ..utils.validation import check_arguments
 
@@ -34,6 +42,8 @@ class StrictLoadHook(Hook):
     def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
         """Compares names and shapes before the weights are loaded.
 
+        Where a beginning is all that names differ by (`module.`, `generator.`), the checkpoint gets the model's.
+
         Of a checkpoint that was trained with anti-aliased strides the model gets these for a test. For a training it
         stays as the config says, with a warning if that is otherwise.
 
@@ -53,6 +63,9 @@ class StrictLoadHook(Hook):
             raise ValueError(
                 f"{type(model).__name__} has none of the parts {list(self.parts)} that StrictLoadHook checks"
             )
+        weights = fitted(weights, expected, source)
+        if set(weights) != set(checkpoint.get("state_dict", checkpoint)):  # where MMEngine looks for them
+            checkpoint["state_dict"] = with_metadata_of(checkpoint, weights)
         if faults := misfits(weights, expected):
             raise ValueError(f"{source} is of another network than {type(model).__name__}: {faults}")
         check_finite({name: weights[name] for name in expected}, source)

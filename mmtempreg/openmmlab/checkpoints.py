@@ -24,9 +24,12 @@ ANTI_ALIASING = "anti_aliasing"
 {'taps': 3}, and 'keep' where modules were left as they are: arguments of `models.anti_aliasing.anti_alias`.
 """
 
+CONTAINERS = ("state_dict", "params_ema", "params", "model_state_dict", "model", "net", "generator", "weights")
+"""Where training codes keep the weights in what they save; the first that is there is taken."""
+
 
 def load_from_local(filename: str, map_location: Any = None) -> Any:
-    """What a checkpoint file holds.
+    """What a checkpoint file holds: one that `torch.save` wrote, or .safetensors.
 
     Raises:
         FileNotFoundError: If there is no such file.
@@ -40,7 +43,7 @@ def load_from_local(filename: str, map_location: Any = None) -> Any:
     if path.stat().st_size == 0:
         raise ValueError(f"{filename} is empty: it is no checkpoint")
     try:
-        loaded = torch.load(path, map_location=map_location)
+        loaded = _load_safetensors(path) if _is_safetensors(path) else torch.load(path, map_location=map_location)
     except Exception as error:  # torch raises what it likes: RuntimeError, EOFError, UnpicklingError, KeyError, ...
         reason = " ".join(str(error).split()) or type(error).__name__
         raise ValueError(
@@ -50,6 +53,19 @@ def load_from_local(filename: str, map_location: Any = None) -> Any:
     if not isinstance(loaded, Mapping):
         raise ValueError(f"{filename} holds a {type(loaded).__name__}; a checkpoint is a dict of weights")
     return loaded
+
+
+def _is_safetensors(path: Path) -> bool:
+    """Whether it begins as such a file does: with the length of a JSON text, and that."""
+    with open(path, "rb") as file:
+        begin = file.read(9)
+    return path.suffix == ".safetensors" or (begin[8:] == b"{" and begin[7:8] == b"\0")
+
+
+def _load_safetensors(path: Path) -> dict[str, Tensor]:
+    from safetensors.torch import load_file
+
+    return load_file(path)
 
 
 CheckpointLoader.register_scheme(prefixes="", loader=load_from_local, force=True)
@@ -78,18 +94,31 @@ def read_weights(path: str | Path) -> dict[str, Tensor]:
 
 
 def weights_of(checkpoint: Mapping[str, Any], path: str | Path) -> dict[str, Tensor]:
-    """The weights of a checkpoint that is read already; `path` is for the error.
+    """The weights of a checkpoint that is read already, of whatever training code; `path` is for the error.
 
     Raises:
         ValueError: If it holds none.
     """
-    state = checkpoint.get("state_dict", checkpoint)
+    name, state = container_of(checkpoint)
     if not isinstance(state, Mapping):
-        raise ValueError(f"{path} holds a {type(state).__name__} as its state_dict; that is a dict of weights")
+        raise ValueError(f"{path} holds a {type(state).__name__} as its {name}; that is a dict of weights")
     weights = {name.removeprefix("module."): v for name, v in state.items() if isinstance(v, Tensor)}
     if not weights:
         raise ValueError(f"{path} holds no weights: it is no checkpoint of a network")
+    if name not in (None, CONTAINERS[0]):
+        others = [key for key in CONTAINERS if key in checkpoint and key != name]
+        print_log(f"{path}: the weights are its {name!r}{f', not {others}' * bool(others)}", "current")
     return weights
+
+
+def container_of(checkpoint: Mapping[str, Any]) -> tuple[str | None, Any]:
+    """The state dict in a checkpoint, and by which name it lies there; None: it is the state dict itself."""
+    if CONTAINERS[0] in checkpoint:
+        return CONTAINERS[0], checkpoint[CONTAINERS[0]]
+    for name in CONTAINERS:
+        if isinstance(checkpoint.get(name), Mapping):
+            return name, checkpoint[name]
+    return None, checkpoint
 
 
 def check_finite(weights: Mapping[str, Tensor], path: str | Path) -> None:
@@ -115,7 +144,8 @@ def load_weights(model: nn.Module, path: str | Path, name: str, checkpoint: Mapp
         FileNotFoundError, ValueError: As `read_weights`; ValueError too if they are of another network.
     """
     checkpoint = read_checkpoint(path) if checkpoint is None else checkpoint
-    weights, expected = weights_of(checkpoint, path), model.state_dict()
+    expected = model.state_dict()
+    weights = fitted(weights_of(checkpoint, path), expected, path)
     check_finite(weights, path)
     faults = misfits(weights, expected)
     if more := [key for key in weights if key not in expected]:
@@ -124,6 +154,40 @@ def load_weights(model: nn.Module, path: str | Path, name: str, checkpoint: Mapp
         raise ValueError(f"{path} is of another network than this {name}: {faults}")
     model.load_state_dict(weights, strict=True)
     warn_of_other_strides(checkpoint, model, path)
+
+
+def fitted(weights: dict[str, Tensor], expected: Mapping[str, Tensor], path: str | Path) -> dict[str, Tensor]:
+    """Weights by the names that a network has them by, where a beginning is all that differs; else as they are.
+
+    The log says so. `path` is for it.
+    """
+    off, on, hits = _beginnings(weights, expected)
+    if (off, on) == ("", "") or hits < len(expected):
+        return weights
+    print_log(f"{path}: the names of its weights fit with {_renaming(off, on)}", "current")
+    return {on + name.removeprefix(off) if name.startswith(off) else name: value for name, value in weights.items()}
+
+
+def _beginnings(weights: Mapping[str, Tensor], expected: Mapping[str, Tensor]) -> tuple[str, str, int]:
+    """What to take off the names of weights and to put before them so that most fit, and how many do."""
+
+    def fits(off: str, on: str) -> int:
+        found = {on + name.removeprefix(off): value.shape for name, value in weights.items() if name.startswith(off)}
+        return sum(found.get(name) == value.shape for name, value in expected.items())
+
+    best = ("", "", fits("", ""))
+    for name in list(expected)[:1] if best[2] < len(expected) else ():
+        parts = name.split(".")
+        for cut in range(len(parts)):
+            on, tail = "".join(f"{part}." for part in parts[:cut]), ".".join(parts[cut:])
+            for off in {other.removesuffix(tail) for other in weights if f".{other}".endswith(f".{tail}")}:
+                best = max(best, (off, on, fits(off, on)), key=lambda found: found[2])
+    return best
+
+
+def _renaming(off: str, on: str) -> str:
+    """In words."""
+    return " and ".join([f"{off!r} taken off"] * bool(off) + [f"{on!r} put before them"] * bool(on))
 
 
 def misfits(weights: Mapping[str, Tensor], expected: Mapping[str, Tensor]) -> str:
@@ -136,6 +200,9 @@ def misfits(weights: Mapping[str, Tensor], expected: Mapping[str, Tensor]) -> st
     ]
     faults = [f"{len(missing)} of {len(expected)} weights are missing, such as {missing[:3]}"] * bool(missing)
     faults += [f"{len(other)} have another shape, such as {other[:3]}"] * bool(other)
+    off, on, hits = _beginnings(weights, expected)
+    if faults and hits > max(len(expected) // 2, len(expected) - len(missing) - len(other)):
+        faults.append(f"with {_renaming(off, on)}, {hits} of {len(expected)} would fit")
     return "; ".join(faults)
 
 
@@ -146,7 +213,7 @@ def anti_aliasing_of(state: Mapping[str, Any]) -> dict[str, Any] | None:
 
 def anti_aliased_networks(state: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     """The same of each network of a model, by its name in it."""
-    metadata = getattr(state.get("state_dict", state), "_metadata", {})
+    metadata = getattr(container_of(state)[1], "_metadata", {})
     return {
         name.removeprefix("module").removeprefix("."): dict(about[ANTI_ALIASING])
         for name, about in metadata.items()
@@ -157,7 +224,7 @@ def anti_aliased_networks(state: Mapping[str, Any]) -> dict[str, dict[str, Any]]
 def with_metadata_of(checkpoint: Mapping[str, Any], weights: Mapping[str, Tensor]) -> OrderedDict[str, Tensor]:
     """Weights with what the state dict that they were made from says of itself: whether strides are anti-aliased."""
     kept: Any = OrderedDict(weights)
-    kept._metadata = getattr(checkpoint.get("state_dict", checkpoint), "_metadata", OrderedDict())
+    kept._metadata = getattr(container_of(checkpoint)[1], "_metadata", OrderedDict())
     return kept
 
 

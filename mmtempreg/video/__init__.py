@@ -1,7 +1,13 @@
 """Video files and folders of frames, in and out, as one thing."""
 
-from .reader import Frame, FrameFiles, FrameSource, VideoFile, open_frames
-from .writer import FrameFolderWriter, FrameWriter, VideoWriter, open_writer
+from .folder_writer import FrameFolderWriter
+from .frame_writer import FrameWriter
+from .frames import Frame, FrameSource
+from .image_sequence import FrameFiles
+from .reader import open_frames
+from .video_file import VideoFile
+from .video_writer import VideoWriter
+from .writer import open_writer
 
 __all__ = [
     "Frame",

@@ -15,9 +15,9 @@ import skimage.data
 
 from mmtempreg.utils.atomic_write import check_output, replace_when_written
 from mmtempreg.video import Frame, FrameFolderWriter, VideoFile, VideoWriter, open_frames, open_writer
+from mmtempreg.video.frame_writer import write_frames
+from mmtempreg.video.frames import check_steady
 from mmtempreg.video.image_files import read_image, write_image
-from mmtempreg.video.reader import check_steady
-from mmtempreg.video.writer import write_frames
 
 ROOT = Path(__file__).resolve().parents[2]
 

@@ -15,7 +15,7 @@ from mmtempreg.apis.video_measurement import together
 from mmtempreg.utils.atomic_write import check_output
 from mmtempreg.utils.command_line import Parser, distinct, named, run, within
 from mmtempreg.video import open_frames
-from mmtempreg.video.writer import SUFFIXES
+from mmtempreg.video.video_writer import SUFFIXES
 from mmtempreg.visualization.comparison_video import LAYOUTS, write_comparison_video
 
 

@@ -10,11 +10,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ...openmmlab.checkpoints import check_finite, read_checkpoint
+from ...openmmlab.checkpoints import CONTAINERS, check_finite, read_checkpoint
 from ...utils.atomic_write import replace_when_written
-
-CONTAINERS = ("state_dict", "params_ema", "params", "model_state_dict", "model", "net", "generator", "weights")
-"""Where training codes keep the weights in what they save; the first that fits is taken."""
 
 PREFIXES = ("", "module.", "generator.", "module.generator.", "generator_ema.")
 """What may stand before a network's own keys; the first that fits is taken, and others that a file has after them."""
@@ -107,7 +104,7 @@ def read_form(path: str | Path, expected: Mapping[str, Tensor]) -> CheckpointFor
         FileNotFoundError: If there is no such file.
         ValueError: If it cannot be read, or has no weights that fit: what comes nearest is told.
     """
-    holds = _read(path)
+    holds = read_checkpoint(path)
     nearest: tuple[int, str] = (-1, "")
     for container, state in _containers(holds):
         for prefix in _prefixes(state, next(iter(expected))):
@@ -125,16 +122,6 @@ def read_form(path: str | Path, expected: Mapping[str, Tensor]) -> CheckpointFor
     raise ValueError(
         f"{path} is of another network: {nearest[1] or 'it holds no weights'} (are the network's options right?)"
     )
-
-
-def _read(path: str | Path) -> dict[str, Any]:
-    if Path(path).suffix == ".safetensors":
-        if not Path(path).exists():
-            raise FileNotFoundError(f"there is no checkpoint {path}")
-        from safetensors.torch import load_file
-
-        return load_file(str(path))
-    return read_checkpoint(path)
 
 
 def _containers(holds: Mapping[str, Any]) -> Iterator[tuple[str | None, Mapping[str, Tensor]]]:

@@ -19,7 +19,7 @@ from mmengine.model import BaseModel
 from torch import Tensor, nn
 
 from ...losses import SiameseOutputs
-from ...openmmlab.checkpoints import check_finite, misfits, read_checkpoint, weights_of
+from ...openmmlab.checkpoints import check_finite, fitted, misfits, read_checkpoint, weights_of
 from ...openmmlab.internals import normalizes
 from ...transforms import MOTIONS, DrawnTransform, ImageRange, RandomTransform, draw_generator
 from ...transforms.shift import PAD_MULTIPLES, on_canvas
@@ -83,6 +83,7 @@ class Teacher:
         teacher: Any = MODELS.build({n: value for n, value in config.items() if n not in student.for_training})
         restore_strides(teacher, checkpoint)
         expected = {n: value for n, value in teacher.state_dict().items() if n.split(".")[0] in student.networks}
+        weights = fitted(weights, expected, self.checkpoint)
         if faults := misfits(weights, expected):
             raise ValueError(f"{self.checkpoint} is no teacher for this {student.stock_class.__name__}: {faults}")
         teacher.load_state_dict({n: weights[n] for n in expected}, strict=False)
