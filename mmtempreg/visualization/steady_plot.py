@@ -10,8 +10,8 @@ import torch
 from torch import Tensor
 
 from ..apis.steady import Clip, Steady
-from ..functional import exp_radiance, to_pixels
-from ..meters import WarpErrorMeter
+from ..functional import to_pixels
+from ..meters import DOMAINS, WarpErrorMeter
 from ..utils.atomic_write import replace_when_written
 from .display import tone_map
 
@@ -38,8 +38,8 @@ def plot_steady(path: str | Path, result: Steady) -> None:
     for name, frames in (("as it came", clip.before), ("steady" if result.improved else "after", clip.after)):
         shown[name] = frames[middle]
     for axis, (name, frame) in zip(axes[0], shown.items()):
-        radiance = clip.radiance and axis is not axes[0, 0]
-        axis.imshow(tone_map(exp_radiance(frame)) if radiance else to_pixels(frame), interpolation="nearest")
+        radiance = DOMAINS[clip.domain].radiance and axis is not axes[0, 0]
+        axis.imshow(tone_map(frame) if radiance else to_pixels(frame), interpolation="nearest")
         axis.set_title(name)
         axis.axis("off")
     maps = [_changes(frames, clip) for frames in (clip.before, clip.after)]
@@ -48,8 +48,7 @@ def plot_steady(path: str | Path, result: Steady) -> None:
         drawn = axis.imshow(values, vmin=0, vmax=top, cmap="inferno", interpolation="nearest")
         axis.set_title("change along the motion")
         axis.axis("off")
-    unit = "ln of radiance" if clip.radiance else "1 is white"
-    figure.colorbar(drawn, ax=axes[1, 1:], shrink=0.8, label=f"root mean square ({unit})")
+    figure.colorbar(drawn, ax=axes[1, 1:], shrink=0.8, label=f"root mean square of {DOMAINS[clip.domain].about}")
     _draw_frontier(axes[1, 0], result)
     with replace_when_written(path) as partial:
         figure.savefig(partial, dpi=100)
@@ -59,7 +58,7 @@ def plot_steady(path: str | Path, result: Steady) -> None:
 def _changes(frames: Tensor, clip: Clip) -> np.ndarray:
     """(H, W) root mean square of the change along the motion."""
     meter = WarpErrorMeter(maps=True)
-    for number, frame in enumerate(frames):
+    for number, frame in enumerate(DOMAINS[clip.domain].convert(frames)):
         meter.update(frame, motion=clip.picture.motion if number else None)
     meter.finish()
     return meter.change_map

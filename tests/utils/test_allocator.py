@@ -13,7 +13,7 @@ from mmtempreg.utils import allocator, command_line
 # 80 MB, ten times: pages that the system had to give, in thousands
 PROGRAM = """
 import resource, numpy
-from mmtempreg.allocator import keep_freed_memory
+from mmtempreg.utils.allocator import keep_freed_memory
 def faults(): return resource.getrusage(resource.RUSAGE_SELF).ru_minflt
 kept = {keep}
 numpy.ones(10**7)

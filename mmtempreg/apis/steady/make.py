@@ -53,14 +53,14 @@ class Clip:
 
     Attributes:
         picture: The moving photograph.
-        before, after: (T, C, H, W) predictions.
-        radiance: Whether they are logarithms of radiance, and not display values.
+        before, after: (T, 3, H, W) RGB: display values or radiance.
+        domain: Name of what they are compared in (`meters.DOMAINS`).
     """
 
     picture: MovingPicture
     before: Tensor
     after: Tensor
-    radiance: bool
+    domain: str
 
 
 @dataclass
@@ -77,7 +77,7 @@ class Steady:
         invents: Whether it was taken as a network that invents detail.
         iterations: Of the fine-tuning.
         notes: What was found out on the way.
-        clip: A moving photograph: what the network sees, and what it makes of it before and after, in its domain.
+        clip: A moving photograph: what the network sees, and what it makes of it before and after.
         words: What was done, in a sentence.
     """
 
@@ -212,7 +212,7 @@ def make_steady(
     )
     result.words = in_words(result, min_detail)
     told = json.dumps(asdict(result), indent=2, default=str)
-    result.clip = Clip(judge.pictures[0], judge.before[0], judge.last[0], frames.radiance)
+    result.clip = Clip(judge.pictures[0], judge.first, judge.last, found.domain)
     if is_main_process():
         if chosen:
             found.form.write(blend_weights(found.form.weights(), trained, chosen), out, strides)
@@ -286,7 +286,7 @@ def _split(images: str | Path, seed: int) -> tuple[list[Path], list[Path]]:
     if len(files) < FEWEST_IMAGES:
         raise ValueError(f"{images} has {len(files)} images: {FEWEST_IMAGES} are needed at least, 100 are better")
     order = np.random.default_rng(seed).permutation(len(files))
-    number = max(2, len(files) // 5)
+    number = max(4, len(files) // 5)
     return [files[i] for i in sorted(order[number:])], [files[i] for i in order[:number]]
 
 

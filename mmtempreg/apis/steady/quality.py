@@ -56,14 +56,12 @@ class QualityMeter:
         has_truth: Whether the scene is what is to be predicted.
 
     Attributes:
-        before: (T, C, H, W) predictions of each clip by the first network.
-        last: The same by the last.
+        first, last: (T, 3, H, W) what the first and the last network have made of the first clip.
     """
 
     def __init__(self, pictures: Sequence[MovingPicture], domain: str, has_truth: bool) -> None:
         self.pictures, self.domain, self.has_truth = pictures, DOMAINS[domain], has_truth
-        self.before: list[Tensor] = []
-        self.last: list[Tensor] = []
+        self._before: list[Tensor] = []
 
     def measure(self, predict: Predict) -> Quality:
         """The quality of a network: a function from (N, 3, h, w) RGB in [0, 1] to what it makes of it.
@@ -71,10 +69,13 @@ class QualityMeter:
         Raises:
             ValueError: If what it makes is of another size than the scene.
         """
-        self.last = [self._predicted(predict, picture) for picture in self.pictures]
-        self.before = self.before or self.last
+        frames = [self._frames(predict, picture) for picture in self.pictures]
+        predicted = [self.domain.convert(clip) for clip in frames]
+        self.last = frames[0]
+        if not self._before:
+            self.first, self._before = self.last, predicted
         found: dict[str, list[Any]] = {name: [] for name in ("F", "K", "kept", "true", "psnr", "distance")}
-        for picture, frames, before in zip(self.pictures, self.last, self.before):
+        for picture, frames, before in zip(self.pictures, predicted, self._before):
             scene = self.domain.convert(self._radiance(picture.truth))
             mask = saturation_mask(picture.truth) if self.domain.radiance else None
             meters = dict(
@@ -102,12 +103,12 @@ class QualityMeter:
             PSNRMeter.value(pooled["distance"]),
         )
 
-    def _predicted(self, predict: Predict, picture: MovingPicture) -> Tensor:
+    def _frames(self, predict: Predict, picture: MovingPicture) -> Tensor:
         frames = torch.cat([predict(frame) for frame in picture.seen.split(1)])
         if frames.shape[-2:] != picture.truth.shape[-2:]:
             sizes = " and ".join(f"{image.shape[-1]}x{image.shape[-2]}" for image in (frames, picture.truth))
             raise ValueError(f"predictions and scenes are {sizes}: is the scale right?")
-        return self.domain.convert(frames)
+        return frames
 
     def _radiance(self, scene: Tensor) -> Tensor:
         return inverse_camera_curve(scene, *MEAN_CAMERA) if self.domain.radiance else scene
