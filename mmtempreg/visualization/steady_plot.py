@@ -73,7 +73,7 @@ def _draw_frontier(axis: plt.Axes, result: Steady) -> None:
     if result.improved:
         axis.scatter([result.after.kept], [result.after.flicker], s=120, facecolors="none", edgecolors="tab:red")
     for (name, _), x, y in zip(points.items(), kept, flicker):
-        axis.annotate(name, (x, y), textcoords="offset points", xytext=(5, 4), fontsize="small")
+        axis.annotate(name, (x, y), textcoords="offset points", xytext=(5, -10), fontsize="small")
     axis.set(xlabel="detail kept (1: as it came)", ylabel="flicker F (1: as steady as the scene)", ylim=(0, None))
     axis.set_title("strengths: what is ringed was taken" if result.improved else "strengths: none was taken")
     axis.grid(alpha=0.3)

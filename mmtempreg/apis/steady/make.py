@@ -43,6 +43,9 @@ INVENTS = 0.3
 """A network invents detail, as those do that were trained with a GAN, if what it has that is not the scene's is more
 than this part of what the scene has, and more than what it has of that."""
 
+SCARCE = 0.1
+"""Less of the scene's detail than this is by chance: a network that colours, or enlarges fourfold, has hardly any."""
+
 MOST_CLIPS = 12
 FEWEST_IMAGES = 10
 
@@ -77,7 +80,7 @@ class Steady:
         invents: Whether it was taken as a network that invents detail.
         iterations: Of the fine-tuning.
         notes: What was found out on the way.
-        clip: A moving photograph: what the network sees, and what it makes of it before and after.
+        clip: The moving photograph that flickered most: what the network sees, and what it makes of it before and after.
         words: What was done, in a sentence.
     """
 
@@ -212,7 +215,8 @@ def make_steady(
     )
     result.words = in_words(result, min_detail)
     told = json.dumps(asdict(result), indent=2, default=str)
-    result.clip = Clip(judge.pictures[0], judge.first, judge.last, found.domain)
+    worst = max(range(len(judge.pictures)), key=lambda number: first.flickers[number])
+    result.clip = Clip(judge.pictures[worst], judge.first[worst], judge.last[worst], found.domain)
     if is_main_process():
         if chosen:
             found.form.write(blend_weights(found.form.weights(), trained, chosen), out, strides)
@@ -249,7 +253,8 @@ def strongest(
 
 def affords(before: Quality, after: Quality, min_detail: float) -> bool:
     """Whether enough of the detail is kept, of the scene's too, and of PSNR all but 0.1 dB, where they are known."""
-    sharp = after.kept >= min_detail and not after.true_detail < min_detail * before.true_detail
+    of_scene = before.true_detail > SCARCE and after.true_detail < min_detail * before.true_detail
+    sharp = after.kept >= min_detail and not of_scene
     return sharp and not after.psnr < before.psnr - 0.1
 
 

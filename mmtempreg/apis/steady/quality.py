@@ -56,7 +56,7 @@ class QualityMeter:
         has_truth: Whether the scene is what is to be predicted.
 
     Attributes:
-        first, last: (T, 3, H, W) what the first and the last network have made of the first clip.
+        first, last: (T, 3, H, W) what the first and the last network have made of each clip.
     """
 
     def __init__(self, pictures: Sequence[MovingPicture], domain: str, has_truth: bool) -> None:
@@ -69,9 +69,8 @@ class QualityMeter:
         Raises:
             ValueError: If what it makes is of another size than the scene.
         """
-        frames = [self._frames(predict, picture) for picture in self.pictures]
-        predicted = [self.domain.convert(clip) for clip in frames]
-        self.last = frames[0]
+        self.last = [self._frames(predict, picture) for picture in self.pictures]
+        predicted = [self.domain.convert(clip) for clip in self.last]
         if not self._before:
             self.first, self._before = self.last, predicted
         found: dict[str, list[Any]] = {name: [] for name in ("F", "K", "kept", "true", "psnr", "distance")}
