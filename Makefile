@@ -92,11 +92,11 @@ $(DEMO)/anti_aliased/epoch_1.pth: checkpoints/hdr_anti_aliased.pth
 	mkdir -p $(@D) && cp $< $@
 
 $(DEMO)/%.json: $(DEMO)/%/epoch_1.pth
-	$(BIN)/python tools/test.py $(DEMO_CLIPS) $< --out $@ --work-dir $(DEMO)/$*/test --cfg-options $(DEMO_TEST)
+	$(BIN)/python tools/test.py $(DEMO_CLIPS) $< --out $@ --overwrite --work-dir $(DEMO)/$*/test --cfg-options $(DEMO_TEST)
 
 $(DEMO)/temporal.png: $(DEMO)/baseline/epoch_1.pth $(DEMO)/anti_aliased/epoch_1.pth $(DEMO)/finetune/epoch_1.pth \
     $(DEMO)/transinv/epoch_1.pth
-	$(BIN)/python tools/analysis_tools/compare_checkpoints.py $(DEMO_CLIPS) baseline=$(word 1,$^) \
+	$(BIN)/python tools/analysis_tools/compare_checkpoints.py $(DEMO_CLIPS) --overwrite baseline=$(word 1,$^) \
 	    "anti-aliased=$(word 2,$^)" fine-tuned=$(word 3,$^) "transform invariance=$(word 4,$^)" --clip 2 --out-dir $(DEMO) --cfg-options $(DEMO_TEST)
 
 # The same clip as files: exported, processed as anyone's video, measured and drawn.
@@ -107,10 +107,10 @@ $(DEMO)/clip/%: $(DEMO)/%/epoch_1.pth | $(DEMO)/clip/input
 	$(BIN)/python tools/process_video.py $(DEMO_CLIPS) $< $(DEMO)/clip/input $@ --fps 24 --stops -2 --tone-mapped $@.mp4
 
 $(DEMO)/report.html: $(DEMO)/clip/baseline $(DEMO)/clip/anti_aliased $(DEMO)/clip/finetune $(DEMO)/clip/transinv
-	$(BIN)/python tools/measure_video.py $(DEMO)/clip/truth baseline=$(DEMO)/clip/baseline \
+	$(BIN)/python tools/measure_video.py --overwrite $(DEMO)/clip/truth baseline=$(DEMO)/clip/baseline \
 	    "anti-aliased=$(DEMO)/clip/anti_aliased" fine-tuned=$(DEMO)/clip/finetune "transform invariance=$(DEMO)/clip/transinv" --fps 24 --stops -2 \
 	    --flow $(DEMO)/clip/flow --report $@
-	$(BIN)/python tools/analysis_tools/compare_videos.py $(DEMO)/split_screen.mp4 --layout split-screen --enlarge 4 \
+	$(BIN)/python tools/analysis_tools/compare_videos.py $(DEMO)/split_screen.mp4 --overwrite --layout split-screen --enlarge 4 \
 	    baseline=$(DEMO)/clip/baseline.mp4 "transform invariance=$(DEMO)/clip/transinv.mp4"
 
 # The colour demo: a grey clip, coloured by the baseline and by what transform invariance makes of it.
@@ -127,15 +127,15 @@ $(COLOR)/%.mp4: checkpoints/color_%.pth $(COLOR)/grey.mp4
 	$(BIN)/python tools/process_video.py configs/tempreg/color_finetune.py $< $(COLOR)/grey.mp4 $@ --overwrite
 
 $(COLOR)/report.html: $(COLOR)/baseline.mp4 $(COLOR)/transinv_a0.95.mp4
-	$(BIN)/python tools/measure_video.py resources/video/carphone.mp4 $(COLOR_VIDEOS) --channels ab --report $@
+	$(BIN)/python tools/measure_video.py resources/video/carphone.mp4 $(COLOR_VIDEOS) --channels ab --report $@ --overwrite
 
 $(COLOR)/side_by_side.mp4: $(COLOR)/baseline.mp4 $(COLOR)/transinv_a0.95.mp4
-	$(BIN)/python tools/analysis_tools/compare_videos.py $@ grey=$(COLOR)/grey.mp4 $(COLOR_VIDEOS) \
+	$(BIN)/python tools/analysis_tools/compare_videos.py $@ --overwrite grey=$(COLOR)/grey.mp4 $(COLOR_VIDEOS) \
 	    truth=resources/video/carphone.mp4 --enlarge 2
 
 # The forehead, a cheek and the roof of the car.
 $(COLOR)/pixels.png: $(COLOR)/baseline.mp4 $(COLOR)/transinv_a0.95.mp4
-	$(BIN)/python tools/analysis_tools/plot_pixels.py $@ truth=resources/video/carphone.mp4 $(COLOR_VIDEOS) \
+	$(BIN)/python tools/analysis_tools/plot_pixels.py $@ --overwrite truth=resources/video/carphone.mp4 $(COLOR_VIDEOS) \
 	    --pixels 78,45 66,80 60,10 --channel a --region 40,10,80,80 --frames 59 60 61
 
 # Published weights (45 MB are downloaded), fine-tuned on photographs that are installed with scikit-image.
@@ -148,7 +148,7 @@ demo-sr: $(SR)/side_by_side.mp4 $(SR)/report.html
 	@echo "See $(SR)/side_by_side.mp4 and $(SR)/report.html"
 
 $(SR_WEIGHTS): | $(VENV)/installed
-	$(BIN)/python tools/model_converters/convert_realesrgan.py realesrgan-x4plus-anime $@
+	$(BIN)/python tools/model_converters/convert_realesrgan.py realesrgan-x4plus-anime $@ --overwrite
 
 $(SR)/photographs: | $(VENV)/installed
 	mkdir -p $@
@@ -161,15 +161,15 @@ $(SR)/steady/iter_100.pth: $(SR_WEIGHTS) | $(SR)/photographs
 
 # Prints F, K, PSNR and JOD.
 $(SR)/street: $(SR_WEIGHTS) $(SR)/steady/iter_100.pth
-	$(BIN)/python -m experiments.real_models $(SR_CONFIG) before=$(word 1,$^) after=$(word 2,$^) \
+	$(BIN)/python -m experiments.real_models $(SR_CONFIG) --overwrite before=$(word 1,$^) after=$(word 2,$^) \
 	    --videos resources/video/street.mp4 --num-frames 24 --vdp --work-dir $(SR) --out $(SR)/measured.json
 
 $(SR)/side_by_side.mp4: $(SR)/street
-	$(BIN)/python tools/analysis_tools/compare_videos.py $@ before=$</before after=$</after truth=$</truth \
+	$(BIN)/python tools/analysis_tools/compare_videos.py $@ --overwrite before=$</before after=$</after truth=$</truth \
 	    --fps 10 --enlarge 3
 
 $(SR)/report.html: $(SR)/street
-	$(BIN)/python tools/measure_video.py $</truth before=$</before after=$</after --fps 10 --channels rgb --report $@
+	$(BIN)/python tools/measure_video.py $</truth before=$</before after=$</after --fps 10 --channels rgb --report $@ --overwrite
 
 clean:
 	rm -rf work_dirs build *.egg-info .pytest_cache .mypy_cache .ruff_cache

@@ -24,7 +24,7 @@ import matplotlib.ticker
 import numpy as np
 
 from mmtempreg.utils.atomic_write import replace_when_written
-from mmtempreg.utils.command_line import Parser, run
+from mmtempreg.utils.command_line import Parser, claim, run
 
 from .grid import KNOWN, STRATEGIES, TASKS, Strategy
 from .results import Row, read_results
@@ -229,7 +229,7 @@ def frontier_figure(values: Mapping[str, Any]) -> Any:
 
 
 def main() -> None:
-    parser = Parser(__doc__)
+    parser = Parser(__doc__, overwrite=True)
     parser.add_argument("results", type=Path, nargs="+", metavar="RESULTS")
     parser.add_argument("output", type=Path)
     parser.add_argument("--strategies", nargs="+", default=list(STRATEGIES), metavar="NAME[=ALPHA]")
@@ -240,6 +240,7 @@ def main() -> None:
 
 def plot(args: argparse.Namespace) -> None:
     """Draws what is asked for."""
+    claim(args.output, inputs=args.results, overwrite=args.overwrite)
     if args.results[0].suffix == ".json":
         save(frontier_figure(json.loads(args.results[0].read_text())), args.output)
         return

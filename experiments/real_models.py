@@ -30,9 +30,10 @@ from tqdm import tqdm
 from mmtempreg.apis import FrameModel, measure_image_equivariance, measure_videos, process_video
 from mmtempreg.datasets.photograph_twice import reduced
 from mmtempreg.utils.atomic_write import replace_when_written
-from mmtempreg.utils.command_line import Parser, distinct, named, run, within
+from mmtempreg.utils.command_line import Parser, claim, claim_work_dir, distinct, named, run, within
 from mmtempreg.video import Frame, FrameFolderWriter, open_frames
 from mmtempreg.video.flow_files import write_flow
+from mmtempreg.video.image_files import read_image
 
 from .table import real_models_table
 
@@ -59,9 +60,9 @@ def clip_frames(path: Path, num_frames: int) -> Iterator[np.ndarray]:
 
 def pan_frames(path: Path, step: tuple[float, float], num_frames: int) -> Iterator[np.ndarray]:
     """A window that moves over a photograph, (H, W, 3) uint8; Lanczos' interpolation."""
-    image = cv2.imread(str(path))
-    if image is None:
-        raise ValueError(f"{path} is no image")
+    image = read_image(path)
+    if image.dtype != np.uint8:
+        raise ValueError(f"{path} holds {image.dtype}: a photograph of 8 bits is needed")
     image = image if image.shape[0] < image.shape[1] else np.rot90(image).copy()
     slack = [length - window for length, window in zip(image.shape[1::-1], SIZE[::-1])]
     start = [s / 2 - d * (num_frames - 1) / 2 for s, d in zip(slack, step)]
@@ -69,14 +70,13 @@ def pan_frames(path: Path, step: tuple[float, float], num_frames: int) -> Iterat
         x, y = (s + d * number for s, d in zip(start, step))
         matrix = np.array([[1, 0, x], [0, 1, y]])
         flags = cv2.INTER_LANCZOS4 | cv2.WARP_INVERSE_MAP
-        moved = cv2.warpAffine(image, matrix, SIZE[::-1], flags=flags, borderMode=cv2.BORDER_REFLECT_101)
-        yield cv2.cvtColor(moved, cv2.COLOR_BGR2RGB)
+        yield cv2.warpAffine(image, matrix, SIZE[::-1], flags=flags, borderMode=cv2.BORDER_REFLECT_101)
 
 
 def write_clip(folder: Path, frames: Sequence[np.ndarray]) -> None:
     """The truth and the networks' input of a clip, as folders of frames."""
     for kind in ("input", "truth"):
-        with FrameFolderWriter(folder / kind, overwrite=True) as writer:
+        with FrameFolderWriter(folder / kind, overwrite=True, keep=False) as writer:
             for number, frame in enumerate(frames):
                 small = np.clip(np.rint(reduced(frame, SCALE)), 0, 255).astype(np.uint8)
                 writer.write(Frame(small if kind == "input" else frame, Fraction(number, RATE)))
@@ -154,14 +154,14 @@ def draw(folders: Sequence[Path], names: Sequence[str], output: Path) -> None:
 
 
 def main() -> None:
-    parser = Parser(__doc__)
+    parser = Parser(__doc__, overwrite=True)
     parser.add_argument("config", help="of any of the checkpoints: the network is what counts")
     parser.add_argument(
         "checkpoints", nargs="+", type=named, metavar="NAME=CHECKPOINT", help="the network as it came first"
     )
     parser.add_argument("--videos", type=Path, nargs="+", default=[])
     parser.add_argument("--photographs", type=Path, nargs="+", default=[])
-    parser.add_argument("--num-frames", type=within("[2, inf)", int), default=30, help="more than a second of them")
+    parser.add_argument("--num-frames", type=within("[2, 1e6]", int), default=30, help="more than a second of them")
     parser.add_argument("--work-dir", type=Path, default=Path("work_dirs/real_models"))
     parser.add_argument("--out", type=Path, help="write the values of every clip")
     parser.add_argument("--picture", nargs="+", metavar="FILE CLIP", help="draw these clips (names without ending)")
@@ -172,6 +172,9 @@ def main() -> None:
 def measure(args: argparse.Namespace) -> None:
     """Makes the clips, runs the networks and measures."""
     checkpoints = distinct(args.checkpoints)
+    read = [args.config, *checkpoints.values(), *args.videos, *args.photographs]
+    claim(args.out, args.picture and args.picture[0], inputs=read, overwrite=args.overwrite)
+    claim_work_dir(args.work_dir)
     config = Config.fromfile(args.config)
     config.model = config.model.model  # the teacher is for training
     clips: dict[str, Path] = {}
@@ -198,11 +201,11 @@ def measure(args: argparse.Namespace) -> None:
     for kind in ("videos", "pans"):
         if values[kind]:
             print(f"\n{kind} ({len(values[kind])})\n\n{real_models_table(values, kind)}")
-    if args.picture:
-        draw([args.work_dir / name for name in args.picture[1:]], list(checkpoints), Path(args.picture[0]))
     if args.out:
         with replace_when_written(args.out) as partial:
             partial.write_text(json.dumps(values, indent=2))
+    if args.picture:
+        draw([args.work_dir / name for name in args.picture[1:]], list(checkpoints), Path(args.picture[0]))
 
 
 if __name__ == "__main__":

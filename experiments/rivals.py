@@ -32,7 +32,7 @@ from mmtempreg.functional import RADIANCE_STOPS, from_display, lab_to_rgb, rgb_t
 from mmtempreg.meters import DOMAINS
 from mmtempreg.meters.domains import MAX_RADIANCE
 from mmtempreg.utils.atomic_write import replace_when_written
-from mmtempreg.utils.command_line import Parser, distinct, named, run, within
+from mmtempreg.utils.command_line import Parser, claim, distinct, named, run, within
 from mmtempreg.video import Frame, VideoWriter
 
 from .grid import ROOT, TASKS
@@ -165,7 +165,7 @@ class _Videos:
 
 
 def main() -> None:
-    parser = Parser(__doc__)
+    parser = Parser(__doc__, overwrite=True)
     parser.add_argument("task", choices=TASKS)
     parser.add_argument("checkpoints", nargs="+", type=named, metavar="NAME=CHECKPOINT")
     parser.add_argument("--blind", metavar="CHECKPOINT", help="of configs/blind_consistency")
@@ -188,6 +188,7 @@ def compare(args: argparse.Namespace) -> None:
     loaders = config.test_dataloader
     dataset = DATASETS.build((loaders[-1] if isinstance(loaders, list) else loaders).dataset)
     checkpoints = distinct(args.checkpoints)
+    claim(args.out, inputs=[args.blind, *checkpoints.values()], overwrite=args.overwrite)
     networks: dict[str, ImageNetwork] = {}
     for number, (name, path) in enumerate(checkpoints.items()):
         networks[name] = ImageNetwork(config, path)

@@ -28,7 +28,7 @@ from mmengine.config import Config
 from tqdm import tqdm
 
 from mmtempreg.utils.atomic_write import replace_when_written
-from mmtempreg.utils.command_line import COUNT, WHOLE, Parser, run, within
+from mmtempreg.utils.command_line import COUNT, WHOLE, Parser, claim, claim_work_dir, run, within
 from mmtempreg.video import Frame, FrameFolderWriter
 
 from .real_models import RATE, clip_frames, draw, measured, run_network
@@ -250,21 +250,21 @@ def networks(args: argparse.Namespace, task: Task, folder: Path) -> Iterator[tup
 def write_clip(folder: Path, frames: Sequence[np.ndarray], degrade: Callable[[np.ndarray, int], np.ndarray]) -> None:
     """The truth and the network's input of a clip, as folders of frames."""
     for kind in ("input", "truth"):
-        with FrameFolderWriter(folder / kind, overwrite=True) as writer:
+        with FrameFolderWriter(folder / kind, overwrite=True, keep=False) as writer:
             for number, frame in enumerate(frames):
                 shown = frame if kind == "truth" else degrade(frame, number)
                 writer.write(Frame(np.ascontiguousarray(shown), Fraction(number, RATE)))
 
 
 def main() -> None:
-    parser = Parser(__doc__)
+    parser = Parser(__doc__, overwrite=True)
     parser.add_argument("task", choices=TASKS)
     parser.add_argument("--photographs", type=Path, required=True)
     parser.add_argument("--videos", type=Path, nargs="+", required=True)
     parser.add_argument("--iterations", type=WHOLE, default=1500)
     parser.add_argument("--fine-tuning", type=WHOLE, default=300)
     parser.add_argument("--seeds", type=COUNT, nargs="+", default=[0, 1])
-    parser.add_argument("--num-frames", type=within("[2, inf)", int), default=30, help="more than a second of them")
+    parser.add_argument("--num-frames", type=within("[2, 1e6]", int), default=30, help="more than a second of them")
     parser.add_argument("--work-dir", type=Path, default=Path("work_dirs/strided_networks"))
     parser.add_argument("--out", type=Path, help="write the values of every clip")
     parser.add_argument("--picture", nargs="+", metavar="FILE CLIP", help="draw these clips (names without ending)")
@@ -277,6 +277,9 @@ def measure(args: argparse.Namespace) -> None:
     from mmtempreg.apis import FrameModel
 
     task, folder = TASKS[args.task], args.work_dir / args.task
+    read = [args.photographs, *args.videos]
+    claim(args.out, args.picture and args.picture[0], inputs=read, overwrite=args.overwrite)
+    claim_work_dir(folder)
     clips = {path.stem: folder / "clips" / path.stem for path in args.videos}
     for path in args.videos:
         if not (clips[path.stem] / "truth").exists():
@@ -294,11 +297,11 @@ def measure(args: argparse.Namespace) -> None:
     for name, clip in tqdm(clips.items(), desc="measuring", unit="clip"):
         values["videos"][name] = measured(clip, names, args.vdp)
     print(real_models_table(values, "videos"))
-    if args.picture:
-        draw([clips[name] for name in args.picture[1:]], names, Path(args.picture[0]))
     if args.out:
         with replace_when_written(args.out) as partial:
             partial.write_text(json.dumps(values, indent=2))
+    if args.picture:
+        draw([clips[name] for name in args.picture[1:]], names, Path(args.picture[0]))
 
 
 if __name__ == "__main__":

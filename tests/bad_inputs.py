@@ -6,10 +6,12 @@ import hashlib
 import os
 import pickle
 import runpy
+import shutil
 import signal
 import struct
 import sys
 import zlib
+from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -85,13 +87,20 @@ def make_files(folder: Path, images: Path) -> None:
         "misspelt.py": NET + "custom_hook = [dict(type='StrictLoadHook')]\n",
         "list.json": "[1]",
         "no.json": "{",
+        "page.html": "<p>mine</p>",
         "some.json": '{"a": 1.0}',
     }.items():
         (folder / name).write_text(text)
+    for name in ("pipe.mp4", "pipe.png", "pipe.pth", "pipe.py", "pipe.json", "pipes/1.png"):
+        (folder / name).parent.mkdir(exist_ok=True)
+        os.mkfifo(folder / name)
+    shutil.copy(folder / "frames" / "0.png", folder / "pipes" / "0.png")
     # a folder and a link of the user's
     (folder / "mine").mkdir()
     (folder / "mine" / "letter.txt").write_text("mine")
     (folder / "link.mp4").symlink_to(folder / "clip.mp4")
+    (folder / "video").mkdir()
+    shutil.copy(folder / "other.mp4", folder / "video" / "video.mp4")
 
 
 def _frames(photo: np.ndarray, count: int, size: tuple[int, int] = (48, 64)) -> list[np.ndarray]:
@@ -176,6 +185,8 @@ def listing(folder: Path) -> dict[str, str]:
             found[name] = f"-> {os.readlink(path)}"
         elif path.is_dir():
             found[name] = "folder"
+        elif not path.is_file():
+            found[name] = "pipe"
         else:
             found[name] = hashlib.sha256(path.read_bytes()).hexdigest()
     return found
@@ -196,8 +207,13 @@ class Ended:
     text: str
 
 
-def start_tool(tool: str, arguments: list[str], cwd: Path, log: Path) -> int:
-    """Runs a script of `tools/`, or a module, in a fork of this process, which has imported MMagic; gives its id."""
+def start_tool(
+    tool: str, arguments: list[str], cwd: Path, log: Path, before: Callable[[], object] = lambda: None
+) -> int:
+    """Runs a script of `tools/`, or a module, in a fork of this process, which has imported MMagic; gives its id.
+
+    `before` is called in the fork.
+    """
     child = os.fork()
     if child:
         return child
@@ -215,6 +231,7 @@ def start_tool(tool: str, arguments: list[str], cwd: Path, log: Path) -> int:
         sys.path.insert(0, str(ROOT))
         torch.set_num_threads(1)
         cv2.setNumThreads(1)
+        before()
         try:
             if tool.endswith(".py"):
                 runpy.run_path(sys.argv[0], run_name="__main__")

@@ -10,25 +10,21 @@ import argparse
 from pathlib import Path
 
 import mmtempreg  # noqa: F401, before MMagic is imported
-from mmtempreg.utils.atomic_write import check_output
-from mmtempreg.utils.command_line import Parser, run, within
+from mmtempreg.utils.command_line import Parser, claim, run, within
 
 
 def main() -> None:
-    parser = Parser(__doc__)
+    parser = Parser(__doc__, overwrite=True)
     parser.add_argument("before")
     parser.add_argument("after")
     parser.add_argument("out", type=Path)
     parser.add_argument("--strength", type=within("[0, 1]"), required=True, help="share of AFTER")
-    parser.add_argument("--overwrite", action="store_true", help="replace OUT if it is there")
     run(parser, blend)
 
 
 def blend(args: argparse.Namespace) -> None:
     """Checks the output, then blends."""
-    check_output(args.out, [args.before, args.after])
-    if args.out.exists() and not args.overwrite:
-        raise ValueError(f"{args.out} is there already: give another name, or --overwrite")
+    claim(args.out, inputs=[args.before, args.after], overwrite=args.overwrite)
     from mmtempreg.apis import blend_checkpoints
 
     blend_checkpoints(args.before, args.after, args.strength, args.out)

@@ -1,7 +1,7 @@
 """Why does my network flicker? Does its prediction move with the picture, and what keeps it from that?
 
 Usage: python tools/measure_equivariance.py CONFIG CHECKPOINT IMAGES [--num-images 32] [--crop 256] [--transforms 4]
-       [--why] [--noise 2] [--plot FILE.png] [--device cpu] [--json FILE] [--cfg-options KEY=VALUE ...]
+       [--why] [--noise 2] [--plot FILE.png] [--device cpu] [--json FILE] [--overwrite] [--cfg-options KEY=VALUE ...]
 
 CONFIG is any config of a single-image model, IMAGES a folder.
 
@@ -26,12 +26,12 @@ from mmengine.config import DictAction
 
 import mmtempreg  # noqa: F401, before MMagic is imported
 from mmtempreg.openmmlab.configs import read_config
-from mmtempreg.utils.atomic_write import check_output, replace_when_written
-from mmtempreg.utils.command_line import WHOLE, Parser, run, within
+from mmtempreg.utils.atomic_write import replace_when_written
+from mmtempreg.utils.command_line import WHOLE, Parser, Results, claim, run, within
 
 
 def main() -> None:
-    parser = Parser(__doc__)
+    parser = Parser(__doc__, overwrite=True)
     parser.add_argument("config")
     parser.add_argument("checkpoint")
     parser.add_argument("images", type=Path, help="folder")
@@ -58,8 +58,7 @@ def measure(args: argparse.Namespace) -> None:
     config = read_config(args.config, args.cfg_options)
     if args.plot and not args.why:
         raise ValueError("--plot draws what --why finds: give both")
-    for out in filter(None, (args.json, args.plot)):
-        check_output(out)
+    claim(args.json, args.plot, inputs=[args.config, args.checkpoint, args.images], overwrite=args.overwrite)
     from tqdm import tqdm
 
     from mmtempreg.apis import FrameModel, find_flicker_causes, find_images, measure_image_equivariance
@@ -79,14 +78,22 @@ def measure(args: argparse.Namespace) -> None:
         print(causes.verdict())
     found = measure_image_equivariance(model, progress(files), args.crop, args.transforms)
     values |= {kind: value if math.isfinite(value) else str(value) for kind, value in found.items()}
-    print_table([f"{kind} [dB]" for kind in found], [[f"{value:.2f}" for value in found.values()]])
-    if args.plot:
+
+    def write_json() -> None:
+        with replace_when_written(args.json) as partial:
+            partial.write_text(json.dumps(dict(num_images=len(files), crop=args.crop, **values), indent=2))
+
+    def plot() -> None:
         from mmtempreg.visualization import plot_flicker_causes
 
         plot_flicker_causes(args.plot, causes)
-    if args.json:
-        with replace_when_written(args.json) as partial:
-            partial.write_text(json.dumps(dict(num_images=len(files), crop=args.crop, **values), indent=2))
+
+    results = Results()
+    results.write(args.json, write_json)
+    headings = [f"{kind} [dB]" for kind in found]
+    results.write("the table", lambda: print_table(headings, [[f"{value:.2f}" for value in found.values()]]))
+    results.write(args.plot, plot)
+    results.finish()
 
 
 if __name__ == "__main__":

@@ -8,27 +8,45 @@ Prints a table. First of all flicker F along the motion (1: as steady as the ref
 by its path, or as NAME=PATH. All must have the same size, length and frame rate.
 """
 
+from __future__ import annotations
+
 import argparse
 import csv
 import io
 import json
 import math
+from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mmtempreg.meters import METERS, Meter
-from mmtempreg.utils.atomic_write import check_output, replace_when_written
-from mmtempreg.utils.command_line import STOPS, Parser, check_report, distinct, numbers, run, tell, within
+from mmtempreg.utils.atomic_write import replace_when_written
+from mmtempreg.utils.command_line import (
+    PAGE_VIDEO,
+    STOPS,
+    Parser,
+    Results,
+    check_report,
+    claim,
+    distinct,
+    numbers,
+    run,
+    tell,
+    within,
+)
 from mmtempreg.video import open_frames
 from mmtempreg.video.color_tags import MATRICES
+
+if TYPE_CHECKING:
+    from mmtempreg.apis.video_measurement import Measurement
 
 CHANNELS = ("luminance", "rgb", "ab")
 
 
 def main() -> None:
     known = "\n".join(f"  {name:13}{_about(meter)}" for name, meter in METERS.items())
-    parser = Parser(__doc__, epilog=f"metrics:\n{known}")
+    parser = Parser(__doc__, overwrite=True, epilog=f"metrics:\n{known}")
     parser.add_argument("videos", nargs="+", metavar="VIDEO", help="the reference, then what is to be measured")
     parser.add_argument("--no-reference", action="store_true", help="all videos are to be measured")
     parser.add_argument("--metrics", nargs="+", metavar="NAME", help="see below (default: all that need no asking)")
@@ -75,15 +93,11 @@ def measure(args: argparse.Namespace) -> None:
     if len(args.videos) < 2 and not args.no_reference:
         raise ValueError("there must be a reference and a processed video, or --no-reference")
     named = [(v, v) if "=" not in v or Path(v).exists() else tuple(v.split("=", 1)) for v in args.videos]
-    for path in (args.json, args.csv):
-        if path is not None:
-            check_output(path, [video for _, video in named])
-    if args.report is not None:
-        check_report(args.report, [video for _, video in named])
+    check_report(args.report)
     if (args.assets or args.region) and (args.report is None or args.report.suffix.lower() != ".html"):
         raise ValueError("--assets and --region are of a page: give --report NAME.html")
-    if args.assets:
-        check_output(args.assets, [video for _, video in named], folder=True)
+    outputs = (args.json, args.csv, args.report, args.assets and args.assets / PAGE_VIDEO)
+    claim(*outputs, inputs=[args.flow, *(video for _, video in named)], overwrite=args.overwrite)
     options = (args.fps, args.any_order, args.input_color, 0, args.strict)
     reference = None if args.no_reference else open_frames(named.pop(0)[1], *options)
     processed = {name: open_frames(path, *options) for name, path in distinct(named).items()}
@@ -92,6 +106,7 @@ def measure(args: argparse.Namespace) -> None:
     tell(told)
     from tqdm import tqdm
 
+    from mmtempreg.apis import measure_videos
     from mmtempreg.utils.tables import print_table
 
     total = next(iter(processed.values())).num_frames
@@ -104,32 +119,41 @@ def measure(args: argparse.Namespace) -> None:
         lag=args.lag,
         progress=progress,
     )
-    if args.report:
-        from mmtempreg.visualization import report_videos
+    results = Results()
+    with ExitStack() as stack:
+        if args.report:
+            from mmtempreg.visualization import Report
 
-        found = report_videos(args.report, processed, reference, args.assets, args.region, **how)
-    else:
-        from mmtempreg.apis import measure_videos
-
+            report = stack.enter_context(Report(args.report, sources, args.assets, args.region, args.channels))
+            how["watch"] = report.watch
         found = measure_videos(processed, reference, **how)
+        results.write(args.json, lambda: write_json(args.json, found))
+        results.write(args.csv, lambda: write_csv(args.csv, found))
+        results.write("the table", lambda: print_table(*found.table()))
+        results.write("the notes", lambda: print(*found.notes(), sep="\n", end="\n" if found.notes() else ""))
+        results.write(args.report, lambda: report.write(found))
     tell(note for source in sources for note in source.notes if note not in told)
+    results.finish()
+
+
+def write_json(path: Path, found: Measurement) -> None:
+    """Writes all values; what was not measured is null, and why is said."""
+    about = dict(fps=float(found.rate), num_frames=found.num_frames, size=found.size, domain=found.domain)
+    values = {video.name: {name: _json(value) for name, value in video.values.items()} for video in found.videos}
+    reasons = {video.name: video.reasons for video in found.videos if video.reasons}
+    own = {name: _json(value) for name, value in found.reference.values.items()} if found.reference else None
+    content = dict(about, reference=own, videos=values, not_measured=reasons)
+    with replace_when_written(path) as partial_path:
+        partial_path.write_text(json.dumps(content, indent=2, allow_nan=False))
+
+
+def write_csv(path: Path, found: Measurement) -> None:
+    """Writes the table, with nothing in it that a spreadsheet would compute."""
+    buffer = io.StringIO()
     headings, rows = found.table()
-    if args.json:
-        about = dict(fps=float(found.rate), num_frames=found.num_frames, size=found.size, domain=found.domain)
-        values = {video.name: {name: _json(value) for name, value in video.values.items()} for video in found.videos}
-        reasons = {video.name: video.reasons for video in found.videos if video.reasons}
-        own = {name: _json(value) for name, value in found.reference.values.items()} if found.reference else None
-        content = dict(about, reference=own, videos=values, not_measured=reasons)
-        with replace_when_written(args.json) as partial_path:
-            partial_path.write_text(json.dumps(content, indent=2, allow_nan=False))
-    if args.csv:
-        buffer = io.StringIO()
-        csv.writer(buffer).writerows([[harmless(cell) for cell in row] for row in (headings, *rows)])
-        with replace_when_written(args.csv) as partial_path:
-            partial_path.write_text(buffer.getvalue())
-    print_table(headings, rows)
-    for note in found.notes():
-        print(note)
+    csv.writer(buffer).writerows([[harmless(cell) for cell in row] for row in (headings, *rows)])
+    with replace_when_written(path) as partial_path:
+        partial_path.write_text(buffer.getvalue())
 
 
 def harmless(cell: str) -> str:

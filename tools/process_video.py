@@ -7,10 +7,12 @@ model has made of that VIDEO, and OUTPUT the same with less flicker.
 
 INPUT is a video, an animated image, a folder, or a quoted pattern such as 'frames/*.png' (png, jpg, tif with 8 or 16
 bits). OUTPUT is a video (.mp4, .mkv, .mov, .webm) or a folder. Frame times and sound stay. Models that predict radiance
-write .exr frames into a folder, and a tone-mapped video. Ctrl-C keeps what is done as OUTPUT.interrupted.
+write .exr frames into a folder, and a tone-mapped video. After Ctrl-C or an error what is done is kept as
+OUTPUT.interrupted; into a folder --resume goes on from there.
 """
 
 import argparse
+import hashlib
 from functools import partial
 from pathlib import Path
 
@@ -18,15 +20,17 @@ from mmengine.config import DictAction
 from tqdm import tqdm
 
 import mmtempreg  # noqa: F401, before MMagic is imported
-from mmtempreg.openmmlab.configs import read_config, type_name
-from mmtempreg.utils.command_line import COUNT, STOPS, Parser, check_report, run, tell, within
+from mmtempreg.openmmlab.configs import config_hash, read_config, type_name
+from mmtempreg.utils.command_line import COUNT, STOPS, Parser, check_report, claim, run, tell, within
+from mmtempreg.utils.shipped import shipped
 from mmtempreg.video import FrameFiles, FrameSource, open_frames, open_writer
 from mmtempreg.video.color_tags import MATRICES
 from mmtempreg.video.image_files import HDR_SUFFIXES, IMAGE_SUFFIXES
+from mmtempreg.video.writer import files_of, is_folder
 
 
 def main() -> None:
-    parser = Parser(__doc__)
+    parser = Parser(__doc__, overwrite=True)
     parser.add_argument("config")
     parser.add_argument("checkpoint")
     parser.add_argument("input")
@@ -71,7 +75,9 @@ def main() -> None:
     parser.add_argument(
         "--report", type=Path, help="measure what came out, and write a page (.html) with both videos, or a picture"
     )
-    parser.add_argument("--overwrite", action="store_true")
+    parser.add_argument(
+        "--resume", action="store_true", help="into a folder: go on from OUTPUT.interrupted, if it is there"
+    )
     parser.add_argument("--cfg-options", nargs="+", action=DictAction)
     run(parser, process)
 
@@ -80,16 +86,25 @@ def process(args: argparse.Namespace) -> None:
     """Checks what can be checked before the model is loaded, and runs it over the video."""
     source = open_frames(args.input, args.fps, args.any_order, args.input_color, args.stream, args.strict)
     tell(source.notes)
-    for path in (args.output, args.tone_mapped):
-        if path is not None:
-            open_writer(path, source, args.codec, args.crf, overwrite=args.overwrite, lossless=args.lossless)
-    if args.report is not None:
-        check_report(args.report, [args.input, args.output])
+    check_report(args.report)
+    outputs = [path for path in (args.output, args.tone_mapped) if path is not None]
+    claim(
+        args.report,
+        *(path for path in outputs if not is_folder(path)),
+        folders=[path for path in outputs if is_folder(path)],
+        inputs=[args.config, args.checkpoint, args.input, args.original, *files_of(source)],
+        overwrite=args.overwrite,
+    )
+    for path in outputs:
+        how = dict(overwrite=args.overwrite, lossless=args.lossless, resume=args.resume)
+        open_writer(path, source, args.codec, args.crf, args.suffix or frames_of(path), **how)
     from mmtempreg.apis import BlindConsistencyFilter, FrameModel, process_video
 
     config = read_config(args.config, args.cfg_options)
     if (type_name(config.model) == "BlindConsistencyModel") != bool(args.original):
         raise ValueError("--original VIDEO goes with a config of BlindConsistencyModel, and with no other")
+    if args.original and args.resume:
+        raise ValueError("blind video consistency goes from frame to frame, not on amid them: leave out --resume")
     if args.original and (args.tile or args.half or args.shifts > 1):
         raise ValueError(
             "blind video consistency takes whole frames in full precision: leave out --tile, --half and --shifts"
@@ -112,6 +127,8 @@ def process(args: argparse.Namespace) -> None:
         args.overwrite,
         args.lossless,
         partial(tqdm, total=source.num_frames, unit="frame", dynamic_ncols=True),
+        args.resume,
+        identity(args, config_hash(config)),
     )
     tell(done.notes)
     places = ", ".join(str(path) for path in done.outputs)
@@ -120,6 +137,19 @@ def process(args: argparse.Namespace) -> None:
     )
     if args.report is not None:
         write_report(args, source, done.outputs)
+
+
+def frames_of(folder: str) -> str:
+    """The kind of frames that a folder holds: what a model of radiance has written can be written again."""
+    return ".exr" if any(Path(folder).glob("*.exr")) else ".png"
+
+
+def identity(args: argparse.Namespace, config: str) -> str:
+    """Tells frames that were made otherwise from those that would be made now."""
+    checkpoint = shipped(args.checkpoint)
+    weights = hashlib.sha256(checkpoint.read_bytes()).hexdigest() if checkpoint.is_file() else args.checkpoint  # a URL
+    how = (args.half, args.tile, args.tile_overlap, args.shifts, args.suffix, args.input_color, args.any_order)
+    return hashlib.sha256(repr((Path(args.input).absolute(), config, weights, how)).encode()).hexdigest()
 
 
 def write_report(args: argparse.Namespace, source: FrameSource, outputs: list[Path]) -> None:

@@ -31,8 +31,7 @@ from typing import TYPE_CHECKING, Any
 from mmengine.config import DictAction
 
 import mmtempreg  # noqa: F401, before MMagic is imported
-from mmtempreg.utils.atomic_write import check_output
-from mmtempreg.utils.command_line import COUNT, WHOLE, Parser, run, within
+from mmtempreg.utils.command_line import COUNT, WHOLE, Parser, claim, claim_work_dir, is_first_process, run, within
 
 if TYPE_CHECKING:
     from mmtempreg.steady import Steady
@@ -87,7 +86,7 @@ SHORT = {
 
 
 def main() -> None:
-    parser = Parser(__doc__)
+    parser = Parser(__doc__, overwrite=True)
     parser.add_argument("network", metavar="NETWORK")
     parser.add_argument("checkpoint", metavar="CHECKPOINT")
     parser.add_argument("images", metavar="IMAGES", type=Path)
@@ -108,20 +107,19 @@ def main() -> None:
     parser.add_argument("--seed", type=COUNT, default=0)
     parser.add_argument("--work-dir", type=Path, help="default: work_dirs/steady_<name of --out>")
     parser.add_argument("--launcher", choices=("none", "pytorch", "slurm", "mpi"), default="none")
-    parser.add_argument("--overwrite", action="store_true", help="replace --out if it is there")
     parser.add_argument("--cfg-options", nargs="+", action=DictAction, help="what differs from the config")
     run(parser, steady)
 
 
 def steady(args: argparse.Namespace) -> None:
     """Checks what can be checked at once, makes the network steady, and tells."""
-    check_output(args.out, [args.checkpoint])
-    if args.out.exists() and not args.overwrite:
-        raise FileExistsError(f"{args.out} is there already: give another --out, or --overwrite")
+    work_dir = args.work_dir or Path("work_dirs") / f"steady_{args.out.stem}"
+    if is_first_process(args.launcher):
+        claim(args.out, inputs=[args.checkpoint, args.images], overwrite=args.overwrite)
+        claim_work_dir(work_dir)
     from mmtempreg.apis import make_steady
     from mmtempreg.utils.tables import print_table
 
-    work_dir = args.work_dir or Path("work_dirs") / f"steady_{args.out.stem}"
     result = make_steady(
         args.network,
         args.checkpoint,

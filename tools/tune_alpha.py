@@ -25,7 +25,7 @@ from mmengine.config import DictAction
 import mmtempreg  # noqa: F401, before MMagic is imported
 from mmtempreg.openmmlab.checkpoints import read_weights
 from mmtempreg.openmmlab.configs import read_config
-from mmtempreg.utils.command_line import COUNT, WHOLE, Parser, run, within
+from mmtempreg.utils.command_line import COUNT, WHOLE, Parser, claim_work_dir, run, within
 
 if TYPE_CHECKING:
     from mmtempreg.tuning import TuningResult
@@ -56,23 +56,26 @@ def main() -> None:
 def tune_and_tell(args: argparse.Namespace) -> None:
     """Tunes, and prints and writes what came out."""
     config = read_config(args.config, args.cfg_options)
+    folder = args.work_dir or Path("work_dirs") / f"tune_{Path(args.config).stem}"
     read_weights(args.checkpoint)
     from mmtempreg.tuning import CANDIDATES
     from mmtempreg.tuning.search import check_budget
 
     check_budget(args.budget, CANDIDATES)
+    claim_work_dir(folder)
     from tqdm import tqdm
 
     from mmtempreg.tuning import Tuner, tune
     from mmtempreg.utils.atomic_write import replace_when_written
     from mmtempreg.utils.tables import print_table
 
-    folder = args.work_dir or Path("work_dirs") / f"tune_{Path(args.config).stem}"
     tuner = Tuner(config, args.checkpoint, folder, args.iterations, args.num_clips, args.num_frames, args.seed)
     with tqdm(total=args.budget + 3, unit="trial", desc="tuning", dynamic_ncols=True) as bar:
         tuned = tune(tuner, args.max_psnr_loss, args.min_detail, args.budget, report=lambda trial: bar.update())
         bar.total = bar.n
         bar.refresh()
+    with replace_when_written(folder / "tuned.json") as partial:
+        partial.write_text(json.dumps(asdict(tuned), indent=2))
     headings = ["", "alpha", "F", "K", "K kept", "PSNR", "to plain [dB]", "EQ [dB]", "S", "R", "seconds"]
     trials, rows = [tuned.start, tuned.plain, *tuned.trials], []
     for trial in trials:
@@ -93,8 +96,6 @@ def tune_and_tell(args: argparse.Namespace) -> None:
         rows.append([name, *values])
     print_table(headings, rows, bold=next((n for n, trial in enumerate(trials) if trial is tuned.best), None))
     print(f"{args.num_clips} pseudo-clips of {args.num_frames} frames; PSNR in the units of the loss, with peak 1.")
-    with replace_when_written(folder / "tuned.json") as partial:
-        partial.write_text(json.dumps(asdict(tuned), indent=2))
     if tuned.best is None:
         print(
             "Nothing that was tried flickers less than the network as it came, by more than what differs from clip to "

@@ -12,6 +12,8 @@ from torch import Tensor
 from ..evaluation.equivariance import KINDS, measure_equivariance
 from ..meters import DOMAINS, EquivarianceMeter
 from ..meters.domains import MAX_RADIANCE
+from ..utils.claims import check_input
+from ..utils.validation import Repeats, Whole, check_arguments
 from ..video.image_files import IMAGE_SUFFIXES, read_image
 from .frame_model import FrameModel
 
@@ -21,17 +23,19 @@ def find_images(folder: str | Path) -> list[Path]:
 
     Raises:
         FileNotFoundError: If there is no such folder, or no image in it.
+        ValueError: If one of them is a pipe.
     """
     if not Path(folder).is_dir():
         raise FileNotFoundError(f"there is no folder {folder}")
-    files = [path for path in sorted(Path(folder).iterdir()) if path.suffix.lower() in IMAGE_SUFFIXES]
+    files = [check_input(path) for path in sorted(Path(folder).iterdir()) if path.suffix.lower() in IMAGE_SUFFIXES]
     if not files:
         raise FileNotFoundError(f"{folder} holds no image ({', '.join(IMAGE_SUFFIXES)})")
     return files
 
 
+@check_arguments
 def measure_image_equivariance(
-    model: FrameModel, files: Iterable[Path], crop: int = 256, num_transforms: int = 4
+    model: FrameModel, files: Iterable[Path], crop: Whole = 256, num_transforms: Repeats = 4
 ) -> dict[str, float]:
     """EQ of each kind (`evaluation.equivariance.KINDS`) in dB, over all images.
 
@@ -42,7 +46,8 @@ def measure_image_equivariance(
         num_transforms: T of each kind for each image; they are a function of the image's number.
 
     Raises:
-        ValueError: If an image cannot be read, holds radiance, or is too small for the network: the message names it.
+        ValueError: If an option is out of range, or an image cannot be read, holds radiance, or is too small for the
+            network: the message names it.
     """
     domain = DOMAINS["log" if model.radiance else "rgb"]
     meters = {kind: EquivarianceMeter(domain.peak(MAX_RADIANCE if model.radiance else 1.0)) for kind in KINDS}

@@ -18,7 +18,10 @@ import torch
 from torch import Tensor
 
 from ..functional import to_display, to_pixels
+from ..utils.claims import claimed_outputs
+from ..utils.command_line import add_note
 from ..video import Frame, FrameSource, FrameWriter, VideoWriter, open_writer
+from ..video.writer import files_of, is_folder
 from .frame_model import FrameModel
 
 T = TypeVar("T")
@@ -59,11 +62,13 @@ def process_video(
     overwrite: bool = False,
     lossless: bool = False,
     progress: Callable[[Iterable[Any]], Iterable[Any]] = iter,
+    resume: bool = False,
+    identity: str | None = None,
 ) -> Processed:
     """Runs a model over every frame of a video.
 
     Times, and with a video the sound track, are those of the source; so is transparency, enlarged with the picture.
-    After Ctrl-C what is done by then is kept as `NAME.interrupted`; after any other error nothing is.
+    After Ctrl-C or an error what is done by then is kept as `NAME.interrupted`.
 
     Args:
         model: A `FrameModel`, or any function from (N, 3, H, W) RGB in [0, 1] to the like. If it has an attribute
@@ -76,32 +81,57 @@ def process_video(
         suffix: Kind of the images in a folder. Default: .exr for radiance, .png else.
         codec, crf, audio, overwrite, lossless: See `open_writer`.
         progress: Wraps the iterator over frames, to show how far it is.
+        resume: Into a folder: go on with the frames that an earlier call has kept, of a model that takes each frame
+            by itself.
+        identity: A text that tells source, model and options from others: what they have made is not resumed.
 
     Raises:
         ValueError: If source, model and output do not fit together, or the network gives NaN.
-        FileExistsError, OSError: See `open_writer`.
+        FileExistsError, OSError: See `open_writer`; FileExistsError too if another process is writing there.
         KeyboardInterrupt: After Ctrl-C; it says where the frames are that were done by then.
     """
     if batch_size < 1:
         raise ValueError(f"batch_size must be at least 1, got {batch_size}")
     if not -50 <= stops <= 50:
         raise ValueError(f"stops must be in [-50, 50], got {stops}")
-    if tone_mapped is not None and Path(tone_mapped).absolute() == Path(output).absolute():
-        raise ValueError(f"output and tone_mapped are both {output}: give them two names")
     radiance = bool(getattr(model, "radiance", False))
     if tone_mapped is not None and not radiance:
         raise ValueError("tone_mapped is for models that give radiance: this one gives display values")
+    if resume and tone_mapped is not None:
+        raise ValueError("tone_mapped is a video, which cannot be resumed: make it of the frames when they are done")
     start, count, told = time.perf_counter(), 0, list(getattr(source, "notes", []))
     options: dict[str, Any] = dict(codec=codec, crf=crf, audio=audio, overwrite=overwrite, lossless=lossless)
-    options["suffix"] = suffix or (".exr" if radiance else ".png")
-    writers = [open_writer(path, source, **options) for path in (output, tone_mapped) if path is not None]
-    prepare = [_display(stops) if radiance and isinstance(w, VideoWriter) else _plain(radiance) for w in writers]
+    options |= dict(suffix=suffix or (".exr" if radiance else ".png"), resume=resume, identity=identity)
+    outputs = [path for path in (output, tone_mapped) if path is not None]
+    writers: list[FrameWriter] = []
+    written = 0
+
+    def write_frame(item: tuple[Frame, Tensor]) -> None:
+        nonlocal written
+        for writer, prepared in zip(writers, prepare):
+            writer.write(prepared(*item))
+        written += 1
+
     try:
         with ExitStack() as stack:
+            stack.enter_context(
+                claimed_outputs(
+                    [path for path in outputs if not is_folder(path)],
+                    [path for path in outputs if is_folder(path)],
+                    files_of(source),
+                    overwrite,
+                )
+            )
+            writers += [open_writer(path, source, **options) for path in outputs]
+            prepare = [
+                _display(stops) if radiance and isinstance(w, VideoWriter) else _plain(radiance) for w in writers
+            ]
             for writer in writers:
                 stack.enter_context(writer)
-            write = stack.enter_context(_Behind(AHEAD, lambda item: _write(writers, prepare, *item)))
-            for frames, results in _through(model, ahead(_batches(progress(source), batch_size), AHEAD), source.name):
+            count = written = writers[0].done
+            left = islice(progress(source), count, None)
+            write = stack.enter_context(_Behind(AHEAD, write_frame))
+            for frames, results in _through(model, ahead(_batches(left, batch_size), AHEAD), source.name):
                 # the sum is quick to look at, and may overflow where no value does
                 if not (results.sum().isfinite() or results.isfinite().all()):
                     raise ValueError(
@@ -112,11 +142,22 @@ def process_video(
                     write(item)
                 count += len(frames)
     except KeyboardInterrupt:
-        kept = ", ".join(str(writer.written) for writer in writers if writer.written)
-        raise KeyboardInterrupt(f"stopped after {count} frames, which are in {kept}" if kept else "stopped") from None
+        kept = _kept(writers)
+        raise KeyboardInterrupt(f"stopped after {written} frames, which are in {kept}" if kept else "stopped") from None
+    except Exception as error:
+        if kept := _kept(writers):
+            add_note(error, f"the first {written} frames are in {kept}")
+        raise
     of_frames = [note for note in getattr(source, "notes", []) if note not in told]  # what shows when they are read
     notes = list(dict.fromkeys([*of_frames, *(note for writer in writers for note in writer.notes)]))
     return Processed([w.written for w in writers if w.written], count, time.perf_counter() - start, notes)
+
+
+def _kept(writers: Sequence[FrameWriter]) -> str:
+    """Where the frames are that were done, and how to go on from them; '' if there are none."""
+    places = ", ".join(str(writer.written) for writer in writers if writer.written)
+    into_folder = bool(writers) and not isinstance(writers[0], VideoWriter)
+    return f"{places}: go on with --resume" if places and len(writers) == 1 and into_folder else places
 
 
 def _through(
@@ -157,11 +198,6 @@ def to_tensor(frames: Sequence[Frame], name: str) -> Tensor:
     if images.dtype == np.float32:
         raise ValueError(f"{name} holds radiance; models take display values: tone-map it first")
     return torch.from_numpy(images.transpose(0, 3, 1, 2).astype(np.float32) / np.iinfo(images.dtype).max)
-
-
-def _write(writers: Sequence[FrameWriter], prepare: Sequence[Prepare], frame: Frame, result: Tensor) -> None:
-    for writer, prepared in zip(writers, prepare):
-        writer.write(prepared(frame, result))
 
 
 def _plain(radiance: bool) -> Prepare:
@@ -212,25 +248,33 @@ def ahead(items: Iterable[T], depth: int) -> Iterator[T]:
 
 
 class _Behind:
-    """Calls a function in a thread of its own, up to `depth` items behind."""
+    """Calls a function in a thread of its own, up to `depth` items behind; after an error of it no more."""
 
     def __init__(self, depth: int, function: Callable[[Any], Any]) -> None:
-        self._depth, self._function = depth, function
+        self._depth, self._function, self._failed = depth, function, False
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="behind")
         self._pending: deque[Future] = deque()
 
     def __call__(self, item: Any) -> None:
-        self._pending.append(self._pool.submit(self._function, item))
+        self._pending.append(self._pool.submit(self._call, item))
         if len(self._pending) > self._depth:
             self._pending.popleft().result()
+
+    def _call(self, item: Any) -> None:
+        if self._failed:  # or the next frame would take the place of the one that failed
+            return
+        try:
+            self._function(item)
+        except BaseException:
+            self._failed = True
+            raise
 
     def __enter__(self) -> _Behind:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, *_: Any) -> None:
+    def __exit__(self, *_: Any) -> None:
         try:
-            if kind is None or issubclass(kind, KeyboardInterrupt):
-                for future in self._pending:
-                    future.result()
+            for future in self._pending:
+                future.result()
         finally:
             self._pool.shutdown(cancel_futures=True)

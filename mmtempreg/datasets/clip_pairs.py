@@ -50,7 +50,7 @@ class ClipPairDataset(BaseDataset):
     def __init__(
         self,
         data_root: str,
-        num_frames: Annotated[int, Interval("[2, inf)")] = 11,
+        num_frames: Annotated[int, Interval("[2, 1e6]")] = 11,
         crop_size: Annotated[int, Interval("[16, inf)")] = 192,
         scale: Annotated[tuple[float, float], Interval("(0, 100]"), Rising()] = (1.0, 1.0),
         flow: Annotated[str, OneOf(("files", "dis"))] = "files",

@@ -47,7 +47,7 @@ class ClipEntry:
 
 def write_clip_list(path: str | Path, entries: Sequence[ClipEntry]) -> None:
     """Writes a list of clips (.csv with a header)."""
-    with replace_when_written(path) as partial, open(partial, "w", newline="") as file:
+    with replace_when_written(path) as partial, open(partial, "w", newline="", errors="surrogateescape") as file:
         writer = csv.DictWriter(file, [field.name for field in fields(ClipEntry)], lineterminator="\n")
         writer.writeheader()
         writer.writerows(asdict(entry) for entry in entries)
@@ -63,7 +63,7 @@ def read_clip_list(path: str | Path) -> list[ClipEntry]:
     if not Path(path).is_file():
         raise FileNotFoundError(f"there is no list of clips {path}")
     entries: dict[str, ClipEntry] = {}
-    with open(path, newline="") as file:
+    with open(path, newline="", errors="surrogateescape") as file:
         for row in csv.DictReader(file):
             number = len(entries) + 2
             try:

@@ -11,7 +11,7 @@ from mmagic.structures import DataSample
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
-from ..utils.validation import Count, Interval, Share, Whole, check_arguments
+from ..utils.validation import Interval, Share, Whole, check_arguments
 
 
 @DATASETS.register_module()
@@ -54,7 +54,7 @@ class InMemoryDataset(Dataset):
         device: str = "cpu",
         crop_size: Annotated[tuple[int, int], Interval("[1, inf)")] | None = None,
         flip_ratio: Share = 0.5,
-        num_workers: Count = 0,
+        num_workers: Annotated[int, Interval("[0, 1024]")] = 0,
         indices: Whole | None = None,
     ) -> None:
         self.source: Any = DATASETS.build(dataset) if isinstance(dataset, dict) else dataset

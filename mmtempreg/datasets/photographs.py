@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -97,7 +98,9 @@ class PhotographDataset(BaseDataset):
 
     def _without_grey(self, root: Path, paths: list[Path]) -> list[Path]:
         names = "\n".join(path.relative_to(root).as_posix() for path in paths)
-        cache = Path(self.cache_dir or root) / f"colourfulness_{hashlib.sha256(names.encode()).hexdigest()[:12]}.npy"
+        cache = (
+            Path(self.cache_dir or root) / f"colourfulness_{hashlib.sha256(os.fsencode(names)).hexdigest()[:12]}.npy"
+        )
         colour = np.asarray(cached_array(cache, (len(paths), 1), "float32", _colourfulness_of(paths)))[:, 0]
         dropped = set(np.argsort(colour, kind="stable")[: round(self.drop_least_saturated * len(paths))].tolist())
         return [path for i, path in enumerate(paths) if i not in dropped]
@@ -114,7 +117,7 @@ class PhotographDataset(BaseDataset):
 def _lines(path: str, fields: int) -> Iterator[list[str]]:
     if not Path(path).is_file():
         raise FileNotFoundError(f"there is no list {path}")
-    for number, line in enumerate(Path(path).read_text().splitlines(), start=1):
+    for number, line in enumerate(Path(path).read_text("utf-8", "surrogateescape").splitlines(), start=1):
         parts = line.rsplit(maxsplit=fields - 1) if fields > 1 else [line.strip()]
         if not line.strip():
             continue

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -54,7 +55,7 @@ def newest_checkpoint(work_dir: str | Path, tell: Callable[[str], None]) -> Path
 def _candidates(work_dir: Path, tell: Callable[[str], None]) -> Iterator[Path]:
     pointer, named = work_dir / "last_checkpoint", None
     if pointer.is_file():
-        text = pointer.read_text(errors="replace").strip()
+        text = os.fsdecode(pointer.read_bytes()).strip()
         here = work_dir / Path(text).name
         named = here if text and here.is_file() else Path(text)
         if not text:
@@ -64,7 +65,9 @@ def _candidates(work_dir: Path, tell: Callable[[str], None]) -> Iterator[Path]:
         else:
             tell(f"{pointer} names {text}, which is not there: looks for the newest checkpoint")
     folder = named.parent if named is not None and named.is_file() else work_dir
-    numbered = [(re.fullmatch(r"(epoch|iter)_(\d+)\.pth", path.name), path) for path in folder.glob("*.pth")]
+    numbered = [
+        (re.fullmatch(r"(epoch|iter)_(\d+)\.pth", path.name), path) for path in folder.glob("*.pth") if path.is_file()
+    ]
     found = [(path.stat().st_mtime, match[1], int(match[2]), path) for match, path in numbered if match]
     by_time = len({kind for _, kind, _, _ in found}) > 1
     for *_, path in sorted(found, key=lambda entry: entry[0] if by_time else entry[2], reverse=True):

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import re
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from mmagic.registry import HOOKS
@@ -13,8 +15,10 @@ from mmengine.hooks import CheckpointHook
 from mmengine.runner import Runner
 
 from ..meters import column_of
-from ..openmmlab.checkpoints import check_finite
-from ..utils.atomic_write import remove_abandoned, replace_when_written
+from ..openmmlab.checkpoints import check_finite, refuse_to_overwrite
+from ..openmmlab.internals import checkpoint_of, resumes
+from ..utils.atomic_write import check_output, remove_abandoned, replace_when_written
+from ..utils.claims import claimed_work_dir
 
 
 class AtomicLocalBackend(LocalBackend):
@@ -64,7 +68,9 @@ class SafeCheckpointHook(CheckpointHook):
 
     MMEngine removes old checkpoints before it writes the new one, overwrites files in place, and empties
     `last_checkpoint` before it fills it: a run killed in between is lost. Here each file is written under a temporary
-    name and renamed, and old checkpoints go last. Arguments are those of `CheckpointHook`; with `backend_args` of your
+    name and renamed, and old checkpoints go last. While a run trains, no other may write into its work directory; what
+    could not be written in hours is refused before it trains: a link or a folder in the place of a checkpoint, or a
+    `load_from` over which it would write. Arguments are those of `CheckpointHook`; with `backend_args` of your
     own (files not on a local disk), writing is up to that backend.
     """
 
@@ -89,7 +95,13 @@ class SafeCheckpointHook(CheckpointHook):
         super()._init_rule(rules, key_indicators)
 
     def before_train(self, runner: Runner) -> None:
-        """Chooses the file backend, and clears away what a kill has left half-written."""
+        """Chooses the file backend, holds the work directory, and clears away what a kill has left half-written.
+
+        Raises:
+            FileExistsError: If another run is writing there.
+            ValueError: If the run would write over the checkpoint that it starts from.
+            OSError: If a checkpoint could not be written.
+        """
         if (self.backend_args, self.file_client_args) == (None, None):
             self.backend_args: dict | None = dict(backend="atomic_local")
         super().before_train(runner)
@@ -99,8 +111,29 @@ class SafeCheckpointHook(CheckpointHook):
         for key, path in getattr(self, "best_ckpt_path_dict", {}).items():
             self.best_ckpt_path_dict[key] = None if path is None else self._own(path)
         if is_main_process() and isinstance(self.file_backend, AtomicLocalBackend):
+            if not resumes(runner):
+                refuse_to_overwrite(checkpoint_of(runner), self.out_dir)
+            self._claims = ExitStack()
             for folder in {Path(self.out_dir), Path(runner.work_dir)}:
+                self._claims.enter_context(claimed_work_dir(folder))
                 remove_abandoned(folder)
+                for path in folder.iterdir():
+                    self._check_place(path, runner.epoch if self.by_epoch else runner.iter)
+
+    def after_train(self, runner: Runner) -> None:
+        """Lets go of the work directory."""
+        super().after_train(runner)
+        if hasattr(self, "_claims"):
+            self._claims.close()
+
+    def _check_place(self, path: Path, done: int) -> None:
+        """Raises OSError if it is in the way of what will be written after step `done`."""
+        step = re.fullmatch(re.escape(self.filename_tmpl).replace(r"\{\}", r"(\d+)"), path.name)
+        if (step and int(step[1]) > done) or path.name == "last_checkpoint" or path.name.startswith("best_"):
+            try:
+                check_output(path)
+            except OSError as error:
+                raise OSError(f"a checkpoint could not be written: {error}, or remove it") from error
 
     def _own(self, path: str) -> str | None:
         """A checkpoint of this run: of a work directory that was copied, the old place is not its to remove from."""
@@ -137,7 +170,7 @@ class SafeCheckpointHook(CheckpointHook):
         if not is_main_process():
             return
         with replace_when_written(Path(runner.work_dir) / "last_checkpoint") as partial:
-            partial.write_text(self.last_ckpt)
+            partial.write_bytes(os.fsencode(self.last_ckpt))
         if doomed is not None:
             path = self.file_backend.join_path(self.out_dir, self.filename_tmpl.format(doomed))
             if self.file_backend.isfile(path):

@@ -6,6 +6,7 @@ MMEngine reads local files with it too once this module is imported, which our h
 from __future__ import annotations
 
 import logging
+import re
 from collections import OrderedDict
 from collections.abc import Mapping
 from pathlib import Path
@@ -16,6 +17,7 @@ from mmengine.logging import print_log
 from mmengine.runner import CheckpointLoader
 from torch import Tensor, nn
 
+from ..utils.claims import check_input
 from ..utils.shipped import shipped
 
 ANTI_ALIASING = "anti_aliasing"
@@ -35,7 +37,7 @@ def load_from_local(filename: str, map_location: Any = None) -> Any:
         FileNotFoundError: If there is no such file.
         ValueError: If it cannot be read or holds no dict, with its name.
     """
-    path = shipped(filename)
+    path = check_input(shipped(filename))
     if not path.exists():
         raise FileNotFoundError(f"there is no checkpoint {filename}")
     if path.is_dir():
@@ -69,6 +71,30 @@ def _load_safetensors(path: Path) -> dict[str, Tensor]:
 
 
 CheckpointLoader.register_scheme(prefixes="", loader=load_from_local, force=True)
+
+
+OWN_CHECKPOINT = r"(epoch|iter)_\d+|best_.*"
+"""What a run calls its own checkpoints, without `.pth`."""
+
+
+def refuse_to_overwrite(load_from: str | Path | None, folder: str | Path) -> None:
+    """Refuses a run that starts from a checkpoint over which it would write its own.
+
+    Args:
+        load_from: What it starts from.
+        folder: Where its checkpoints go.
+
+    Raises:
+        ValueError: If it is so.
+    """
+    if load_from is None:
+        return
+    path = Path(load_from)
+    if path.resolve().parent == Path(folder).resolve() and re.fullmatch(OWN_CHECKPOINT, path.stem):
+        raise ValueError(
+            f"load_from={load_from} lies in {folder}, where this run writes its own checkpoints, over it too: give "
+            "another --work-dir, or go on from it with --resume"
+        )
 
 
 def read_checkpoint(path: str | Path) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from typing import Any
 
 from mmengine.config import Config, ConfigDict
 
+from ..utils.claims import check_input
 from .registries import RENAMED
 
 
@@ -21,7 +22,7 @@ def read_config(path: str | Path, options: Mapping[str, Any] | None = None) -> C
         FileNotFoundError: If there is no such file.
         ValueError: If it is no config, has no model, or an option does not fit into it.
     """
-    if not Path(path).is_file():
+    if not check_input(path).is_file():
         raise FileNotFoundError(f"there is no config {path}")
     try:
         config = Config.fromfile(path)

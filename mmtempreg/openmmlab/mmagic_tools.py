@@ -12,10 +12,12 @@ from pathlib import Path
 
 import torch
 import torch.distributed
+from mmengine.config import DictAction
 
 from ..utils.allocator import keep_freed_memory
 from ..utils.atomic_write import replace_when_written
-from ..utils.command_line import Parser, one_line_for_mistakes
+from ..utils.command_line import Parser, claim, claim_work_dir, is_first_process, one_line_for_mistakes
+from .checkpoints import refuse_to_overwrite
 from .configs import check_keys, read_config
 
 
@@ -23,21 +25,40 @@ def run_mmagic_tool(name: str) -> None:
     """Runs a script of MMagic's `tools/` as the main program, with `sys.argv` as it is.
 
     `mmtempreg` is imported by now, so that `mmtempreg.compat` has made MMagic importable. An error ends in one line;
-    its traceback is in the log file of the run, and on the terminal with `--debug`, which MMagic's scripts do not have.
+    its traceback is in the log file of the run, and on the terminal with `--debug`, which MMagic's scripts do not have,
+    nor `--overwrite`, which is for `--out`.
     """
-    debug = "--debug" in sys.argv
-    sys.argv = [argument for argument in sys.argv if argument != "--debug"]
+    debug, overwrite = "--debug" in sys.argv, "--overwrite" in sys.argv
+    sys.argv = [argument for argument in sys.argv if argument not in ("--debug", "--overwrite")]
     keep_freed_memory()
     argparse.ArgumentParser.error = Parser.error  # type: ignore[method-assign, assignment]
     with one_line_for_mistakes(debug, _to_log_file, terminate=False):
-        _check_config(sys.argv[1:])
+        _check(name, overwrite)
         _run(name)
 
 
-def _check_config(arguments: list[str]) -> None:
-    """Says what is wrong with the config before MMagic is imported, which takes long."""
-    if arguments and not arguments[0].startswith("-"):
-        check_keys(read_config(arguments[0]))
+def _check(name: str, overwrite: bool) -> None:
+    """Says what is wrong before MMagic is imported, which takes long, and holds what will be written."""
+    parser = argparse.ArgumentParser(add_help=False)
+    for argument in ("--work-dir", "--out", "--launcher"):
+        parser.add_argument(argument)
+    parser.add_argument("--resume", action="store_true")
+    parser.add_argument("--cfg-options", nargs="+", action=DictAction)
+    parser.add_argument("paths", nargs="*")
+    args, _ = parser.parse_known_args()
+    if not args.paths or {"-h", "--help"} & set(sys.argv):
+        return
+    config = read_config(args.paths[0], args.cfg_options)
+    check_keys(config)
+    if not is_first_process(args.launcher):
+        return
+    if name == "train.py":
+        work_dir = args.work_dir or config.get("work_dir") or Path("work_dirs") / Path(args.paths[0]).stem
+        if not (args.resume or config.get("resume")):
+            refuse_to_overwrite(config.get("load_from"), work_dir)
+        claim_work_dir(work_dir)
+    else:
+        claim(args.out, inputs=args.paths, overwrite=overwrite)
 
 
 def _to_log_file(text: str) -> None:

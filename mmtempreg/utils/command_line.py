@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import argparse
+import os
 import signal
 import sys
 import traceback
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
 from .allocator import keep_freed_memory
-from .atomic_write import check_output
+from .claims import claimed_outputs, claimed_work_dir
 from .validation import Interval, check_value
 
 MISTAKES = (ValueError, TypeError, OSError, ImportError, FloatingPointError)
@@ -24,12 +25,15 @@ class Parser(argparse.ArgumentParser):
 
     Args:
         about: The docstring.
+        overwrite: The tool has `--overwrite`, as all have that write files by the user's names.
         kwargs: Arguments of `argparse.ArgumentParser`.
     """
 
-    def __init__(self, about: str | None, **kwargs: Any) -> None:
+    def __init__(self, about: str | None, overwrite: bool = False, **kwargs: Any) -> None:
         super().__init__(description=about, formatter_class=argparse.RawDescriptionHelpFormatter, **kwargs)
         self.add_argument("--debug", action="store_true", help="show where in the code an error comes from")
+        if overwrite:
+            self.add_argument("--overwrite", action="store_true", help="replace what is written if it is there")
 
     def error(self, message: str) -> NoReturn:
         self.print_usage(sys.stderr)
@@ -58,7 +62,7 @@ def within(interval: str, kind: type = float) -> Callable[[str], Any]:
     return parse
 
 
-WHOLE = within("[1, inf)", int)
+WHOLE = within("[1, 1e9]", int)
 COUNT = within("[0, inf)", int)
 STOPS = within("[-50, 50]")
 """Exposure in powers of two."""
@@ -66,16 +70,71 @@ STOPS = within("[-50, 50]")
 
 REPORTS = (".html", ".png", ".pdf", ".svg")
 
+PAGE_VIDEO = "video.mp4"
+"""In the folder beside a report's page."""
 
-def check_report(path: Path, inputs: Iterable[str]) -> None:
-    """Says before any work that a report cannot be written.
 
-    Raises:
-        ValueError, OSError: If it ends otherwise, or as `check_output` says.
-    """
-    check_output(path, list(inputs))
-    if path.suffix.lower() not in REPORTS:
+def check_report(path: Path | None) -> None:
+    """Raises ValueError if a report's name does not end like one."""
+    if path is not None and path.suffix.lower() not in REPORTS:
         raise ValueError(f"{path}: a report ends in {', '.join(REPORTS)}")
+
+
+_claims = ExitStack()
+
+
+def claim(
+    *files: str | Path | None,
+    inputs: Iterable[str | Path | None] = (),
+    folders: Iterable[str | Path | None] = (),
+    overwrite: bool = False,
+) -> None:
+    """Declares all that a tool writes and reads, before its work; what it writes is held until the tool ends.
+
+    Args and errors are those of `claims.claimed_outputs`.
+    """
+    _claims.enter_context(claimed_outputs(files, folders, inputs, overwrite))
+
+
+def claim_work_dir(path: str | Path) -> None:
+    """Likewise a folder that the tool adds to (`claims.claimed_work_dir`)."""
+    _claims.enter_context(claimed_work_dir(path))
+
+
+def is_first_process(launcher: str | None) -> bool:
+    """Of several that do one work together: it writes, and the others do not. Launchers tell in the environment."""
+    names = dict(pytorch="RANK", slurm="SLURM_PROCID", mpi="OMPI_COMM_WORLD_RANK")
+    return os.environ.get(names.get(launcher or "none", "RANK"), "0") == "0"
+
+
+class Results:
+    """Writes results one by one: what fails is named when all have been tried, and the others stand."""
+
+    def __init__(self) -> None:
+        self._failures: list[tuple[str, Exception]] = []
+
+    def write(self, name: str | Path | None, function: Callable[[], None]) -> None:
+        """Calls what writes one of them; None: it was not asked for."""
+        if name is None:
+            return
+        try:
+            function()
+        except Exception as error:
+            self._failures.append((str(name), error))
+
+    def finish(self) -> None:
+        """Raises the first error, which then names what was not written."""
+        if not self._failures:
+            return
+        error = self._failures[0][1]
+        names = ", ".join(name for name, _ in self._failures)
+        add_note(error, f"not written: {names}; all else that was asked for is")
+        raise error
+
+
+def add_note(error: BaseException, note: str) -> None:
+    """Adds a sentence to an error that `one_line` tells too: `BaseException.add_note`, which Python 3.10 lacks."""
+    error.__notes__ = [*getattr(error, "__notes__", ()), note]  # type: ignore[attr-defined]
 
 
 def numbers(count: int) -> Callable[[str], tuple[int, ...]]:
@@ -107,7 +166,12 @@ def distinct(pairs: Sequence[tuple[str, str]]) -> dict[str, str]:
     names = [name for name, _ in pairs]
     if repeated := sorted({name for name in names if names.count(name) > 1}):
         raise ValueError(f"{repeated} is named twice: give each its own name, as NAME=PATH")
-    return dict(pairs)
+    return {printable(name): path for name, path in pairs}
+
+
+def printable(text: str) -> str:
+    """A name that any file and terminal takes: bytes of it that are no UTF-8 become `\\xe9` and the like."""
+    return os.fsencode(text).decode("utf-8", "backslashreplace")
 
 
 def tell(notes: Iterable[str]) -> None:
@@ -138,6 +202,9 @@ def one_line_for_mistakes(
         terminate: Take SIGTERM as told above. Of several processes that wait for each other a signal has to end them as
             they are.
     """
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")  # names of files may be no UTF-8
     before = signal.signal(signal.SIGTERM, _terminated) if terminate else signal.getsignal(signal.SIGTERM)
     try:
         yield
@@ -153,6 +220,7 @@ def one_line_for_mistakes(
         sys.stdout.flush()
         sys.exit(f"error: {one_line(error)}")
     finally:
+        _claims.close()
         signal.signal(signal.SIGTERM, before)
 
 
@@ -160,7 +228,8 @@ def one_line(error: BaseException) -> str:
     """What an error says, in a line; of errors that are not meant for a user also which they are."""
     text = " ".join(str(error).split()) or type(error).__name__
     text = text if len(text) <= 1000 else f"{text[:1000]} ..."
-    return text if isinstance(error, MISTAKES) else f"{type(error).__name__}: {text} (--debug shows where)"
+    text = text if isinstance(error, MISTAKES) else f"{type(error).__name__}: {text} (--debug shows where)"
+    return "; ".join([text, *getattr(error, "__notes__", ())])
 
 
 def close_progress_bars() -> None:

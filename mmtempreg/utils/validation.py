@@ -79,8 +79,10 @@ class Rising:
         return "and not falling"
 
 
-Whole = Annotated[int, Interval("[1, inf)")]
-"""A count of at least one."""
+Whole = Annotated[int, Interval("[1, 1e9]")]
+"""A count of at least one, and not of what would never end."""
+Repeats = Annotated[int, Interval("[1, 1000]")]
+"""How often something is done to one image."""
 Count = Annotated[int, Interval("[0, inf)")]
 """A count, or a seed."""
 Positive = Annotated[float, Interval("(0, inf)")]

@@ -8,6 +8,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ..utils.claims import check_input
+
 UNKNOWN = 1e9
 """Vectors with a component above this are unknown, as in Middlebury's own code."""
 
@@ -17,9 +19,9 @@ def read_flow_size(path: str | Path) -> tuple[int, int]:
 
     Raises:
         FileNotFoundError: If there is no such file.
-        ValueError: If it is no such file, or cut off.
+        ValueError: If it is no such file, a pipe, or cut off.
     """
-    with open(path, "rb") as file:
+    with open(check_input(path), "rb") as file:
         head = file.read(12)
         length = file.seek(0, 2)
     if head[:4] != b"PIEH" or len(head) < 12:
@@ -35,7 +37,7 @@ def read_flow(path: str | Path) -> Tensor:
 
     Raises:
         FileNotFoundError: If there is no such file.
-        ValueError: If it is no such file, or cut off.
+        ValueError: If it is no such file, a pipe, or cut off.
     """
     height, width = read_flow_size(path)
     values = np.fromfile(path, "<f4", offset=12).reshape(height, width, 2)

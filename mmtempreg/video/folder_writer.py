@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import os
 import shutil
 from collections.abc import Sequence
@@ -10,7 +11,7 @@ from types import TracebackType
 
 import numpy as np
 
-from ..utils.atomic_write import partial_path
+from ..utils.atomic_write import partial_path, remove_abandoned
 from .frame_writer import FrameWriter, interrupted_name, make_way
 from .frames import Frame
 from .image_files import (
@@ -26,53 +27,96 @@ from .image_files import (
 NUMBERED = "{:06d}"
 """What frames are called that have no names."""
 
+MADE_BY = ".made_by"
+"""File in a folder of frames that is not complete yet: the identity of what makes them."""
+
 
 class FrameFolderWriter(FrameWriter):
-    """Writes images into a folder.
+    """Writes images into a folder, which is called `NAME.interrupted` until all are there.
 
     Args:
         path: The folder.
         suffix: Kind of images; `.exr` and `.hdr` for float32 radiance.
         names: Of the frames, without suffix. Default: 000000, 000001, ...
         overwrite: Replace frames that are there, one by one when all are written.
+        keep: Keep what there is after an error.
+        resume: Go on with what was kept, if something was.
+        identity: Of what makes the frames: only what the same has made is resumed.
 
     Raises:
         FileExistsError: If the folder holds something else than frames of these names.
+        ValueError: When entered, if what is to be resumed was made by another.
     """
 
     def __init__(
-        self, path: str | Path, suffix: str = ".png", names: Sequence[str] | None = None, overwrite: bool = True
+        self,
+        path: str | Path,
+        suffix: str = ".png",
+        names: Sequence[str] | None = None,
+        overwrite: bool = True,
+        keep: bool = True,
+        resume: bool = False,
+        identity: str | None = None,
     ) -> None:
         if suffix not in IMAGE_SUFFIXES:
             raise ValueError(f"images end in {', '.join(IMAGE_SUFFIXES)}, not {suffix!r}")
         super().__init__(path)
         self.suffix, self._names = suffix, names
+        self._keep, self._resume, self._identity = keep, resume, identity
         make_way(self.path, overwrite, folder=True)
-        self._refuse_foreign()
+        self._refuse_foreign(self.path)
         self._count = 0
 
-    def _refuse_foreign(self) -> None:
+    def _refuse_foreign(self, folder: Path) -> None:
         """What lies in the folder must be what is written there: nothing else is replaced, and no older frame stays."""
         expected = None if self._names is None else {f"{name}{self.suffix}" for name in self._names}
-        for entry in sorted(self.path.iterdir()) if self.path.is_dir() else []:
+        for entry in sorted(folder.iterdir()) if folder.is_dir() else []:
             known = entry.name in expected if expected is not None else self._is_numbered(entry)
+            known |= folder != self.path and entry.name == MADE_BY
             if not known or not entry.is_file() or entry.is_symlink():
                 raise FileExistsError(
-                    f"{self.path} holds {entry.name}, which is no frame of this video: choose another folder, or "
-                    "remove it"
+                    f"{folder} holds {entry.name}, which is no frame of this video: choose another folder, or remove it"
                 )
 
     def _is_numbered(self, entry: Path) -> bool:
         return entry.suffix == self.suffix and entry.stem.isdecimal() and NUMBERED.format(int(entry.stem)) == entry.stem
 
     def __enter__(self) -> FrameFolderWriter:
-        self._partial = partial_path(self.path)
-        self._partial.mkdir()
+        found = self._unfinished() if self._resume else None
+        self._partial = found or (interrupted_name(self.path) if self._keep else partial_path(self.path))
+        self._partial.mkdir(exist_ok=found is not None)
+        if self._identity is not None:
+            (self._partial / MADE_BY).write_text(self._identity)
+        self._count = self.done = self._frames_in(self._partial)
         return self
+
+    def _unfinished(self) -> Path | None:
+        """What was kept of a run before this one, the longest if there are several."""
+        kept = [path for path in self.path.parent.glob(f"{glob.escape(self.path.name)}.interrupted*") if path.is_dir()]
+        ours = [path for path in kept if self._identity in (None, _made_by(path))]
+        if kept and not ours:
+            raise ValueError(
+                f"{kept[0]} was made from another input, by another model or with other options than this: give those "
+                "again, or leave out --resume"
+            )
+        longest = max(filter(self._frames_in, ours), key=self._frames_in, default=None)
+        if longest is not None:
+            remove_abandoned(longest)
+            self._refuse_foreign(longest)
+        return longest
+
+    def _frames_in(self, folder: Path) -> int:
+        """How many frames are there, from the first on."""
+        count = 0
+        while (self._names is None or count < len(self._names)) and (folder / self._name(count)).is_file():
+            count += 1
+        return count
+
+    def _name(self, number: int) -> str:
+        return f"{self._names[number] if self._names else NUMBERED.format(number)}{self.suffix}"
 
     def write(self, frame: Frame) -> None:
         """Takes the next frame: uint8 or uint16, or float32 radiance."""
-        name = self._names[self._count] if self._names else NUMBERED.format(self._count)
         image, alpha = frame.image, frame.alpha
         if image.dtype == np.uint16 and self.suffix not in (*HDR_SUFFIXES, *DEEP_SUFFIXES):
             image, alpha = _eight_bits(image), None if alpha is None else _eight_bits(alpha)
@@ -84,16 +128,19 @@ class FrameFolderWriter(FrameWriter):
             self.note(f"is without the colour profile of the images: {self.suffix} cannot hold it")
         if exif and (self.suffix not in METADATA_SUFFIXES or self.suffix in TIFF_SUFFIXES):
             self.note(f"is without the EXIF data of the images: {self.suffix} does not hold them here")
-        write_image(self._partial / f"{name}{self.suffix}", image, alpha, frame.metadata)
+        write_image(self._partial / self._name(self._count), image, alpha, frame.metadata)
         self._count += 1
 
     def __exit__(
         self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._count and (kind is None or issubclass(kind, KeyboardInterrupt)):
-            target = self.path if kind is None else interrupted_name(self.path)
-            self._move_to(target)
-            self.written = target
+        if self._count and kind is None:
+            (self._partial / MADE_BY).unlink(missing_ok=True)
+            self._move_to(self.path)
+            self.written = self.path
+            return
+        if self._count and self._keep:
+            self.written = self._partial
             return
         shutil.rmtree(self._partial, ignore_errors=True)
         if kind is None:
@@ -115,6 +162,11 @@ class FrameFolderWriter(FrameWriter):
                     f"the frames are in {target}, but {min(older)} of an older video ({len(older)} files) is there "
                     "too: remove what does not belong to it"
                 ) from None
+
+
+def _made_by(folder: Path) -> str | None:
+    path = folder / MADE_BY
+    return path.read_text() if path.is_file() else None
 
 
 def _eight_bits(values: np.ndarray) -> np.ndarray:

@@ -17,11 +17,13 @@ class FrameWriter:
 
     Attributes:
         path: The final name.
-        written: Where the frames are after the context has ended; differs from `path` after an interruption.
+        written: Where the frames are after the context has ended; differs from `path` after an error.
+        done: How many frames were there already when the context was entered: of a run that is resumed.
         notes: What could not be kept as it was, a sentence each.
     """
 
     written: Path | None = None
+    done: int = 0
 
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)

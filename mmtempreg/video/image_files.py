@@ -16,6 +16,7 @@ import numpy as np
 from PIL import Image, UnidentifiedImageError
 
 from ..utils.atomic_write import replace_when_written
+from ..utils.claims import check_input
 from .color_profile import is_rgb, other_than_srgb
 from .frames import Metadata
 from .orientation import EXIF, Orientation
@@ -74,10 +75,11 @@ def read_picture(path: str | Path) -> Picture:
 
     Raises:
         FileNotFoundError: If there is no such file.
-        ValueError: If it is no image that can be read (a JPEG that is cut off, of which OpenCV paints the rest grey),
-            holds several, another type of numbers, or NaN, infinite or negative radiance (beyond `NEGATIVE_TOLERANCE`).
+        ValueError: If it is a pipe, no image that can be read (a JPEG that is cut off, of which OpenCV paints the rest
+            grey), or holds several, another type of numbers, or NaN, infinite or negative radiance (beyond
+            `NEGATIVE_TOLERANCE`).
     """
-    if (count := pages(path)) > 1:
+    if (count := pages(check_input(path))) > 1:
         raise ValueError(
             f"{path} holds {count} pictures, and one is needed: open it alone, as a video, or save them one by one"
         )
@@ -104,7 +106,7 @@ def is_animated_png(path: str | Path) -> bool:
 
 def read_pages(path: str | Path) -> Iterator[Picture]:
     """Each picture of a file; see `read_picture`."""
-    path = Path(path)
+    path = check_input(path)
     if not path.exists():
         raise FileNotFoundError(f"there is no image {path}")
     data = path.read_bytes()

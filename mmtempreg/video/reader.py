@@ -6,6 +6,7 @@ import glob
 from fractions import Fraction
 from pathlib import Path
 
+from ..utils.claims import check_input
 from .frames import FrameSource, checked_rate
 from .image_files import IMAGE_SUFFIXES, is_animated_png, pages
 from .image_sequence import FrameFiles, ImagePages
@@ -37,14 +38,14 @@ def open_frames(
 
     Raises:
         FileNotFoundError: If there is nothing.
-        ValueError: If it cannot be read, or for images: a frame is missing, sizes differ, no rate is given.
+        ValueError: If it cannot be read, is a pipe, or for images: a frame is missing, sizes differ, no rate is given.
     """
-    text = str(path)
+    text = str(check_input(path))
     if rate is not None:
         rate = checked_rate(rate, "the frame rate")
     if Path(path).is_dir():
-        entries = [entry for entry in Path(path).iterdir() if entry.is_file() and not entry.name.startswith(".")]
-        files = [entry for entry in entries if entry.suffix.lower() in IMAGE_SUFFIXES]
+        entries = [entry for entry in Path(path).iterdir() if not entry.is_dir() and not entry.name.startswith(".")]
+        files = [check_input(entry) for entry in entries if entry.suffix.lower() in IMAGE_SUFFIXES]
         if not files:
             raise FileNotFoundError(f"{path}: the folder holds no image ({', '.join(IMAGE_SUFFIXES)})")
         source = FrameFiles(text, files, rate, any_order)

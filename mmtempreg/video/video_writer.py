@@ -75,6 +75,7 @@ class VideoWriter(FrameWriter):
         appearance: Shape of the pixels and meaning of the colours.
         encoder_options: More options of FFmpeg's encoder, such as `g`, how many frames lean on one that stands alone.
         about: A video whose title, place, times, chapters and the like go along.
+        keep: Keep what there is after an error.
     """
 
     def __init__(
@@ -89,9 +90,10 @@ class VideoWriter(FrameWriter):
         appearance: Appearance = Appearance(),
         encoder_options: Mapping[str, str] | None = None,
         about: VideoFile | None = None,
+        keep: bool = True,
     ) -> None:
         super().__init__(path)
-        self._encoder_options, self._about = encoder_options or {}, about
+        self._encoder_options, self._about, self._keep = encoder_options or {}, about, keep
         suffix = self.path.suffix.lower()
         if suffix not in SUFFIXES:
             raise ValueError(f"{path}: videos end in {', '.join(SUFFIXES)}")
@@ -239,14 +241,16 @@ class VideoWriter(FrameWriter):
     def __exit__(
         self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
     ) -> None:
-        interrupted = kind is not None and issubclass(kind, KeyboardInterrupt)
+        interrupted = kind is not None and self._keep and self._stream is not None
         try:
-            self._close(complete=kind is None, interrupted=interrupted)
-            if kind is None and self._about is not None:
-                self.notes += lost_metadata(self._about, self._partial, self.path)
-            if kind is None or (interrupted and self._stream is not None):
-                self.written = self.path if kind is None else interrupted_name(self.path)
-                move_into_place(self._partial, self.written)
+            with suppress(Exception) if kind is not None else nullcontext():  # the first error is the one to tell
+                self._close(complete=kind is None, interrupted=interrupted)
+                if kind is None and self._about is not None:
+                    self.notes += lost_metadata(self._about, self._partial, self.path)
+                if kind is None or interrupted:
+                    target = self.path if kind is None else interrupted_name(self.path)
+                    move_into_place(self._partial, target)
+                    self.written = target
         finally:
             self._partial.unlink(missing_ok=True)
 

@@ -1,8 +1,8 @@
 """Frames into a video file or a folder: whole under the final name, or not at all.
 
-If the writing is interrupted (Ctrl-C), what there is by then becomes a playable `NAME.interrupted.SUFFIX`, or a folder
-`NAME.interrupted` (`NAME.interrupted_2` and so on, if that is there); after any other error nothing is left. Nothing is
-replaced or removed but files that have the names of what is written, and only if that is allowed.
+After Ctrl-C or an error what there is by then is a playable `NAME.interrupted.SUFFIX`, or a folder `NAME.interrupted`
+(`NAME.interrupted_2` and so on, if that is there), from which a folder of frames can be resumed. Nothing is replaced or
+removed but files that have the names of what is written, and only if that is allowed.
 """
 
 from __future__ import annotations
@@ -29,6 +29,8 @@ def open_writer(
     audio: bool = True,
     overwrite: bool = False,
     lossless: bool = False,
+    resume: bool = False,
+    identity: str | None = None,
 ) -> FrameWriter:
     """A writer for what becomes of `source`: of a video file if the name ends like one, else of a folder.
 
@@ -41,16 +43,19 @@ def open_writer(
         audio: Keep the tracks of sound and text.
         overwrite: Replace what is there.
         lossless: Keep every value of a video as it is, in RGB: FFV1 in .mkv, H.264 in .mp4 and .mov (8 bits).
+        resume, identity: See `FrameFolderWriter`.
 
     Raises:
         FileExistsError: If it is there, and not to be overwritten, or a folder holds something else than such frames.
-        ValueError: If the name or the codec cannot be used, or it is `source` itself.
+        ValueError: If the name or the codec cannot be used, it is `source` itself, or a video is to be resumed.
         OSError: If it cannot be written there.
     """
-    folder, path = _is_folder(path), Path(path)
-    check_output(path, _inputs(source), folder)
+    folder, path = is_folder(path), Path(path)
+    check_output(path, files_of(source), folder)
     appearance: Appearance = getattr(source, "appearance", Appearance())
     if path.suffix.lower() in SUFFIXES:
+        if resume:
+            raise ValueError(f"{path}: a video cannot be resumed, a folder of frames can: leave out --resume")
         video = source if isinstance(source, VideoFile) else None
         track = video if audio and video and video.has_tracks else None
         return VideoWriter(path, source.rate, codec, crf, track, overwrite, lossless, appearance, about=video)
@@ -69,7 +74,7 @@ def open_writer(
         notes.append(f"{source.name} has pixels that are not square ({aspect}), which images cannot say")
     if names is None and path.is_dir() and any(path.iterdir()):
         names = [NUMBERED.format(number) for number in range(source.count())]
-    writer = FrameFolderWriter(path, suffix, names, overwrite)
+    writer = FrameFolderWriter(path, suffix, names, overwrite, resume=resume, identity=identity)
     beside = ["other tracks"] * source.has_tracks + list(told(source.metadata)) if isinstance(source, VideoFile) else []
     if beside:
         notes.append(f"{path} holds pictures alone, without what {source.name} has beside: {', '.join(beside)}")
@@ -77,13 +82,13 @@ def open_writer(
     return writer
 
 
-def _is_folder(path: str | Path) -> bool:
+def is_folder(path: str | Path) -> bool:
     """Whether a name is meant for a folder: it has no ending, is one already, ends in a slash, or counts (out_v1.2)."""
     suffix = Path(path).suffix
     return not suffix or Path(path).is_dir() or str(path).endswith("/") or suffix[1:].isdecimal()
 
 
-def _inputs(source: FrameSource) -> Iterator[Path]:
+def files_of(source: FrameSource) -> Iterator[Path]:
     """The files of a source, and the folders that hold its images."""
     if isinstance(source, VideoFile):
         yield source.path

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import matplotlib
 import numpy as np
 
-from ..apis.video_measurement import Measurement, VideoScores, measure_videos
+from ..apis.video_measurement import Measurement, Moment, VideoScores, measure_videos
 from ..utils.atomic_write import replace_when_written
 from ..utils.command_line import REPORTS
 from ..video import FrameSource
@@ -121,10 +122,71 @@ def write_report(path: str | Path, measurement: Measurement, recorder: PageRecor
     if suffix == ".html":
         write_page(path, measurement, recorder)
         return
-    figure = plot_measurement(measurement)
-    with replace_when_written(path) as partial:
-        figure.savefig(partial, dpi=110)
-    plt.close(figure)
+    with matplotlib.rc_context({"text.parse_math": False}):  # names of videos may hold a $
+        figure = plot_measurement(measurement)
+        with replace_when_written(path) as partial:
+            figure.savefig(partial, dpi=110)
+        plt.close(figure)
+
+
+class Report:
+    """A report that is made while videos are measured, and written after that; a context manager.
+
+    What goes wrong with it while they are measured does not keep them from that: `write` raises it.
+
+    Args:
+        path: As in `write_report`.
+        sources: The videos in the order of the measurement, the reference first if there is one.
+        assets, region: As in `report_videos`.
+        channels: As in `measure_videos`.
+    """
+
+    def __init__(
+        self,
+        path: str | Path,
+        sources: Sequence[FrameSource],
+        assets: str | Path | None = None,
+        region: Region | None = None,
+        channels: str = "luminance",
+    ) -> None:
+        self.path = path
+        self._error: Exception | None = None
+        self._recorder: PageRecorder | None = None
+        if Path(path).suffix.lower() == ".html":
+            self._recorder = PageRecorder(sources, None if assets is None else Path(assets), region, channels)
+
+    def __enter__(self) -> Report:
+        self._recording = ExitStack()
+        if self._recorder:
+            self._recording.enter_context(self._recorder)
+        return self
+
+    def watch(self, moment: Moment) -> None:
+        """Takes the next frame: for `measure_videos(watch=...)`."""
+        if self._recorder is None or self._error is not None:
+            return
+        try:
+            self._recorder(moment)
+        except Exception as error:
+            self._error = error
+
+    def write(self, measurement: Measurement) -> None:
+        """Writes it.
+
+        Raises:
+            ValueError, OSError: If it could not be made.
+        """
+        if self._error is not None:
+            raise self._error
+        self._recording.close()  # ends the video of the page
+        write_report(self.path, measurement, self._recorder)
+
+    def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, trace: Any) -> None:
+        """Removes what is temporary, and if it was not written the video too."""
+        error = value or self._error
+        self._recording.__exit__(*((type(error), error, error.__traceback__) if error else (None, None, None)))
+        if self._recorder:
+            self._recorder.close()
 
 
 def report_videos(
@@ -144,19 +206,10 @@ def report_videos(
         region: For a page: all pixels of this part are kept over time; None: a grid over all of it.
 
     Raises:
-        ValueError, OSError: As `measure_videos` and `PageRecorder` do; no report is left then.
+        ValueError, OSError: As `measure_videos` and `Report` do; no report is left then.
     """
-    if Path(path).suffix.lower() != ".html":
-        measurement = measure_videos(processed, reference, **options)
-        write_report(path, measurement)
-        return measurement
     sources = [*([reference] if reference else []), *processed.values()]
-    channels = options.get("channels", "luminance")
-    recorder = PageRecorder(sources, None if assets is None else Path(assets), region, channels)
-    with recorder:
-        measurement = measure_videos(processed, reference, watch=recorder, **options)
-    try:
-        write_report(path, measurement, recorder)
-    finally:
-        recorder.close()
+    with Report(path, sources, assets, region, options.get("channels", "luminance")) as report:
+        measurement = measure_videos(processed, reference, watch=report.watch, **options)
+        report.write(measurement)
     return measurement

@@ -15,6 +15,7 @@ from torch import Tensor
 
 from ..apis.video_measurement import Moment
 from ..functional import luminance, rgb_to_lab, to_pixels
+from ..utils.command_line import PAGE_VIDEO
 from ..video import Frame, FrameSource, VideoWriter
 from .pixel_plot import CHANNELS, Region, lies_inside
 
@@ -127,7 +128,7 @@ class PageRecorder:
     def __enter__(self) -> PageRecorder:
         self._temporary = tempfile.TemporaryDirectory(prefix="mmtempreg-report-")
         folder = self.assets or Path(self._temporary.name)
-        self.video = folder / "video.mp4"
+        self.video = folder / PAGE_VIDEO
         seconds = max(self.max_frames / float(self.rate), 1.0)
         # frames stand alone now and then, and none leans on a later one: stepping through them is quick and exact
         options = {"g": "12", "bf": "0", "preset": "veryfast", "sc_threshold": "0"}
@@ -135,7 +136,7 @@ class PageRecorder:
             limit = int(8 * EMBEDDED_BYTES / seconds)
             options |= {"maxrate": str(limit), "bufsize": str(2 * limit)}
         try:
-            self._writer = VideoWriter(self.video, self.rate, crf=20, encoder_options=options)
+            self._writer = VideoWriter(self.video, self.rate, crf=20, encoder_options=options, keep=False)
             self._writer.__enter__()
         except BaseException:
             self._temporary.cleanup()

@@ -30,6 +30,7 @@ def lies_inside(region: Region, size: tuple[int, int]) -> bool:
     return min(left, top) >= 0 and min(width, height) >= 1 and left + width <= size[1] and top + height <= size[0]
 
 
+@matplotlib.rc_context({"text.parse_math": False})  # names may hold a $
 def plot_pixels(
     path: str | Path,
     videos: Mapping[str, FrameSource],

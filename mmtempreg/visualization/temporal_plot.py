@@ -24,6 +24,7 @@ ENOUGH = 20
 """Points that must be left to choose from, for a frame to be followed back to."""
 
 
+@matplotlib.rc_context({"text.parse_math": False})  # names may hold a $
 def plot_temporal_comparison(
     path: str | Path,
     truth: Tensor,

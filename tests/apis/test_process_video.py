@@ -19,6 +19,7 @@ from torch import nn
 
 from mmtempreg.apis import FrameModel, process_video
 from mmtempreg.apis.video_processing import _through
+from mmtempreg.utils.command_line import one_line
 from mmtempreg.video import Frame, VideoWriter, open_frames
 from mmtempreg.video.image_files import read_image, write_image
 
@@ -262,15 +263,16 @@ def test_how_many_frames_at_a_time(tmp_path, four_threads):
     assert model.at_once((1, 3, 320, 426)) == 1
 
 
-def test_an_error_among_several_frames_names_the_first_and_leaves_nothing(tmp_path, four_threads):
+def test_an_error_among_several_frames_names_the_first_and_keeps_those_before(tmp_path, four_threads):
     for t in range(9):
         write_image(tmp_path / "in" / f"{t}.png", np.full((20, 20, 3), t, np.uint8))
     model = frame_model(edit_config(dict(type="OnlyRed")), tmp_path)
     run = model._run
     model._run = lambda frames, multiple: run(frames, multiple) * (torch.nan if frames.max() > 5.5 / 255 else 1)
     with pytest.raises(ValueError, match="NaN or infinity from frame 6 of"):
-        process_video(model, open_frames(tmp_path / "in", rate=25), tmp_path / "out.mp4")
-    assert sorted(os.listdir(tmp_path)) == ["in", "model.pth"]
+        process_video(model, open_frames(tmp_path / "in", rate=25), tmp_path / "out")
+    assert sorted(os.listdir(tmp_path)) == ["in", "model.pth", "out.interrupted"]
+    assert sorted(os.listdir(tmp_path / "out.interrupted")) == [f"{t}.png" for t in range(6)]
     assert torch.get_num_threads() == 4
 
 
@@ -311,19 +313,102 @@ def test_radiance_goes_to_exr_and_to_a_tone_mapped_video(folder, tmp_path):
         process_video(only_red, open_frames(tmp_path / "hdr", rate=25), tmp_path / "x")
 
 
-def test_an_error_in_the_model_or_the_writer_leaves_nothing(folder, tmp_path):
-    def fails(x, count=[0]):
-        count[0] += 1
-        if count[0] == 3:
-            raise RuntimeError("out of memory")
-        return x
+class Fails:
+    """A model that fails at a frame."""
 
-    with pytest.raises(RuntimeError, match="out of memory"):
-        process_video(fails, folder, tmp_path / "out")
-    with pytest.raises(ValueError, match="the frames before it"):
+    def __init__(self, at):
+        self.at, self.seen = at, 0
+
+    def __call__(self, x):
+        self.seen += 1
+        if self.seen == self.at + 1:
+            raise RuntimeError("out of memory")
+        return x.flip(-1)
+
+
+def test_an_error_in_the_model_or_the_writer_keeps_what_is_done(folder, tmp_path):
+    with pytest.raises(RuntimeError, match="out of memory") as error:
+        process_video(Fails(2), folder, tmp_path / "out")
+    assert one_line(error.value).endswith(
+        f"; the first 2 frames are in {tmp_path}/out.interrupted: go on with --resume"
+    )
+    assert sorted(os.listdir(tmp_path / "out.interrupted")) == ["shot_0.png", "shot_1.png"]
+    with pytest.raises(ValueError, match="the frames before it") as error:
         sizes = iter([1, 1, 2, 1, 1])
         process_video(lambda x: x.repeat(1, 1, next(sizes), 1), folder, tmp_path / "out.mp4")
-    assert sorted(os.listdir(tmp_path)) == ["in"]
+    assert one_line(error.value).endswith(f"; the first 2 frames are in {tmp_path}/out.interrupted.mp4")
+    assert len(list(open_frames(tmp_path / "out.interrupted.mp4"))) == 2
+    with pytest.raises(RuntimeError, match="out of memory") as error:
+        process_video(Fails(0), folder, tmp_path / "none")
+    assert one_line(error.value) == "RuntimeError: out of memory (--debug shows where)"
+    assert sorted(os.listdir(tmp_path)) == ["in", "out.interrupted", "out.interrupted.mp4"]
+
+
+@pytest.mark.parametrize("batch_size", [1, 2])
+def test_a_folder_that_is_resumed_is_as_if_nothing_had_been(folder, tmp_path, batch_size):
+    process_video(lambda x: x.flip(-1), folder, tmp_path / "whole")
+    with pytest.raises(RuntimeError, match="out of memory"):
+        process_video(Fails(3), folder, tmp_path / "out", identity="a model")
+    with pytest.raises(ValueError, match=r"out.interrupted was made from another input, by another model"):
+        process_video(Fails(9), folder, tmp_path / "out", resume=True, identity="another")
+    model = Fails(9)
+    done = process_video(model, folder, tmp_path / "out", batch_size=batch_size, resume=True, identity="a model")
+    assert done.num_frames == folder.num_frames
+    assert model.seen == -(-(folder.num_frames - 3) // batch_size)
+    assert sorted(os.listdir(tmp_path)) == ["in", "out", "whole"]
+    names = sorted(os.listdir(tmp_path / "whole"))
+    assert sorted(os.listdir(tmp_path / "out")) == names
+    for name in names:
+        assert (tmp_path / "out" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
+
+
+def test_what_cannot_be_resumed_is_refused(folder, tmp_path):
+    with pytest.raises(ValueError, match="a video cannot be resumed"):
+        process_video(Fails(9), folder, tmp_path / "out.mp4", resume=True)
+    write_image(tmp_path / "out.interrupted" / "shot_0.png", frames_of()[0])
+    (tmp_path / "out.interrupted" / "letter.txt").write_text("mine")
+    with pytest.raises(FileExistsError, match=r"out.interrupted holds letter.txt, which is no frame of this video"):
+        process_video(Fails(9), folder, tmp_path / "out", resume=True)
+    assert (tmp_path / "out.interrupted" / "letter.txt").read_text() == "mine"
+
+
+def test_a_frame_that_cannot_be_written_is_not_replaced_by_the_next(folder, tmp_path, monkeypatch):
+    """A disk that is full for a moment."""
+    written = []
+
+    def write(path, image):
+        written.append(path.name)
+        if len(written) == 3:
+            raise OSError(28, "No space left on device", str(path))
+        write_image(path, image)
+
+    monkeypatch.setattr("mmtempreg.video.writer.write_image", write)
+    with pytest.raises(OSError, match="No space left"):
+        process_video(lambda x: x, folder, tmp_path / "out")
+    assert written == ["shot_0.png", "shot_1.png", "shot_2.png"]
+    assert sorted(os.listdir(tmp_path / "out.interrupted")) == ["shot_0.png", "shot_1.png"]
+
+
+@pytest.mark.parametrize("suffix", [".jpg", ".tif", ".png"])
+def test_a_folder_of_its_own_frames_is_overwritten_when_told(folder, tmp_path, suffix):
+    for stops in (0, 1):
+        process_video(lambda x, s=stops: x * s, folder, tmp_path / "out", suffix=suffix, overwrite=bool(stops))
+    assert len(list(open_frames(tmp_path / "out", 25))) == folder.num_frames
+    assert read_image(tmp_path / "out" / f"shot_0{suffix}").mean() > 20
+
+
+def test_names_that_are_no_utf_8(tmp_path):
+    """A Latin-1 byte, of which OpenCV crashes."""
+    name = os.fsdecode(b"caf\xe9")
+    for t, image in enumerate(frames_of()):
+        write_image(tmp_path / name / f"{name}_{t}.png", image)
+    source = open_frames(tmp_path / name, rate=25)
+    process_video(lambda x: x, source, tmp_path / f"out_{name}")
+    assert sorted(map(os.fsencode, os.listdir(tmp_path / f"out_{name}"))) == [b"caf\xe9_%d.png" % t for t in range(5)]
+    process_video(lambda x: x, source, tmp_path / f"{name}.mkv", lossless=True)
+    for path in (tmp_path / f"out_{name}", tmp_path / f"{name}.mkv"):
+        for frame, image in zip(open_frames(path, 25), frames_of(), strict=True):
+            assert (frame.image == image).all()
 
 
 def test_ctrl_c_keeps_what_is_done(folder, tmp_path):

@@ -299,7 +299,7 @@ def test_youtube_faces(tmp_path):
     assert found["Bob_3"] == ClipEntry("Bob_3", "Bob/3", 0, 5, 20, 8, 45, 45)
     dataset = ClipDataset(str(tmp_path / "frames"), str(tmp_path / "test.csv"), size=32, fps=24)
     assert dataset[0]["img"].shape == (32, 32, 3)
-    assert "has 2 clips that can be used" in convert(*command, "--num-test", 9, ok=False)
+    assert "has 2 clips that can be used" in convert(*command, "--num-test", 9, "--overwrite", ok=False)
     (tmp_path / "frames" / "Bob.labeled_faces.txt").write_text("Bob,1\n")
     assert "Bob.labeled_faces.txt, line 1" in convert(*command, "--num-test", 1, "--num-val", 1, ok=False)
 

@@ -145,8 +145,8 @@ def test_any_worker_count_gives_the_same_data(tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (dict(num_images=0), "num_images must be a whole number >= 1"),
-        (dict(size=0), "size must be a whole number >= 1"),
+        (dict(num_images=0), r"num_images must be a whole number in \[1, 1e9\]"),
+        (dict(size=0), r"size must be a whole number in \[1, 1e9\]"),
         (dict(num_clips=3), "go together"),
         (dict(seed=-1), "seed must be a whole number >= 0"),
     ],

@@ -5,9 +5,12 @@ what lies in the folder of inputs, in the output's folder and where the tool was
 """
 
 import csv
+import fcntl
+import json
 import os
 import random
 import re
+import resource
 import shutil
 import signal
 import time
@@ -19,6 +22,7 @@ import torch
 from mmagic.registry import MODELS
 from mmengine.registry import init_default_scope
 
+from mmtempreg.video import open_frames
 from tests.bad_inputs import ended, listing, make_files, start_tool
 
 pytestmark = pytest.mark.slow
@@ -37,6 +41,7 @@ NO_CHECKPOINT = [
     ("text.pth", "{f}/text.pth cannot be read as a checkpoint"),
     ("list.pth", "{f}/list.pth holds a list"),
     ("folder.pth", "{f}/folder.pth is a folder"),
+    ("pipe.pth", "{f}/pipe.pth is a pipe"),
     ("evil.pth", "{f}/evil.pth cannot be read as a checkpoint: .*may run code"),
     ("no_weights.pth", "{f}/no_weights.pth holds no weights"),
 ]
@@ -50,6 +55,7 @@ NO_CONFIG = [
     ("broken.py", "{f}/broken.py cannot be read as a config: SyntaxError"),
     ("empty.py", "{f}/empty.py has no model"),
     ("no_model.py", "{f}/no_model.py has no model"),
+    ("pipe.py", "{f}/pipe.py is a pipe"),
     ("raises.py", "{f}/raises.py cannot be read as a config: KeyError"),
     ("photo.png", "{f}/photo.png cannot be read as a config"),
 ]
@@ -58,6 +64,7 @@ NO_VIDEO = [
     ("empty.mp4", "{f}/empty.mp4 cannot be read as a video"),
     ("text.mp4", "{f}/text.mp4 cannot be read as a video"),
     ("cut.mp4", "{f}/cut.mp4"),
+    ("pipe.mp4", "{f}/pipe.mp4 is a pipe, which cannot be read twice: save what comes from it as a file"),
     ("no_images", "{f}/no_images: the folder holds no image"),
     ("frames", "{f}/frames: images do not tell their frame rate; give it"),
     ("none/*.png", "no file matches {f}/none/"),
@@ -68,6 +75,7 @@ NO_FRAMES = [
     ("jpeg", "{f}/jpeg/1.jpg cannot be read as an image: it is cut off"),
     ("huge", "{f}/huge/0.png cannot be read as an image"),
     ("text_images", "{f}/text_images/0.png cannot be read as an image"),
+    ("pipes", "{f}/pipes/1.png is a pipe"),
     ("nan", "{f}/nan/1.exr holds NaN or infinite radiance"),
     ("negative", "{f}/negative/1.exr holds negative radiance"),
 ]
@@ -107,7 +115,10 @@ CASES = [
             ("--tone-mapped {o}/t.mp4", "tone_mapped is for models that give radiance"),
             ("--original {f}/clip.mp4", "--original VIDEO goes with a config of BlindConsistencyModel"),
             ("--report {o}/r.gif", "a report ends in .html"),
-            ("--report {f}/clip.mp4", "clip.mp4 is read and would be overwritten"),
+            ("--report {f}/clip.mp4", "a report ends in .html"),
+            ("--report {o}/out.mp4/r.html", "one lies in the other|out.mp4"),
+            ("--original {f}/pipe.mp4", "pipe.mp4 is a pipe"),
+            ("--resume", "a video cannot be resumed, a folder of frames can: leave out --resume"),
             ("--cfg-options model.generator.no_such=1", "unexpected keyword argument 'no_such'"),
             ("--cfg-options model.generator.mid_channels=x", "mid_channels|str|int"),
             ("--no-such-option", "unrecognized arguments: --no-such-option"),
@@ -117,6 +128,8 @@ CASES = [
     (PROCESS, f"{NET} {{f}}/frames {{f}}/frames --fps 24 --overwrite", "frames is read and would be overwritten"),
     (PROCESS, f"{NET} {{f}}/clip.mp4 {{f}}/mine --overwrite", "mine holds letter.txt, which is no frame of this video"),
     (PROCESS, f"{NET} {{f}}/clip.mp4 {{f}}/mine", "mine is there already"),
+    (PROCESS, f"{NET} {{f}}/clip.mp4 {{o}}/f.html/ --report {{o}}/f.html", "two outputs are both {o}/f.html"),
+    (PROCESS, f"{NET} {{f}}/frames {{f}}/frames/ --fps 24 --resume", "frames is read and would be overwritten"),
     (PROCESS, f"{NET} {{f}}/clip.mp4 {{f}}/other.mp4", "other.mp4 is there already"),
     (PROCESS, f"{NET} {{f}}/clip.mp4 {{f}}/link.mp4 --overwrite", "link.mp4 is a symbolic link"),
     (PROCESS, f"{NET} {{f}}/clip.mp4 {{o}}/out.gif", "videos end in .mp4"),
@@ -145,12 +158,20 @@ CASES = [
             ("{f}/other.mp4 --fps 0", "the frame rate must be in"),
             ("{f}/other.mp4 --flow {f}/none", "must hold .flo files"),
             ("{f}/other.mp4 --report {o}/r.gif", "a report ends in .html"),
-            ("{f}/other.mp4 --report {f}/other.mp4", "other.mp4 is read and would be overwritten"),
+            ("{f}/other.mp4 --report {f}/other.mp4", "a report ends in .html"),
+            ("{f}/other.mp4 --report {f}/page.html", "page.html is there already: .* or overwrite it"),
+            ("p={f}/video/video.mp4 --report {o}/r.html --assets {f}/video --overwrite", "video.mp4 is read and would"),
+            ("{f}/other.mp4 --report {o}/r.html --assets {f}/video", "video/video.mp4 is there already"),
+            ("{f}/other.mp4 --report {o}/q.html --assets {o}/q.html", "q.html/video.mp4 one lies in the other"),
+            ("{f}/other.mp4 --json {o}/a --csv {o}/a", "two outputs are both {o}/a: give each a name of its own"),
+            ("{f}/other.mp4 --json {f}/some.json", "some.json is there already: .* or overwrite it"),
+            ("{f}/frames --json {f}/frames/0.png --overwrite --fps 24", "0.png is there and lies in {f}/frames, which"),
+            ("{f}/pipes --fps 24", "pipes/1.png is a pipe"),
             ("{f}/other.mp4 --report {o}/r.png --assets {o}/a", "--assets and --region are of a page"),
             ("{f}/other.mp4 --region 1,2,3,4", "--assets and --region are of a page"),
             ("{f}/other.mp4 --report {o}/r.html --region 1,2,3", "'1,2,3' is not 4 whole numbers between commas"),
             ("{f}/other.mp4 --report {o}/r.html --region 60,0,9,9", "the region 60,0,9,9 .* is not in 64x48 pixels"),
-            ("{f}/other.mp4 --report {o}/r.html --assets {f}/net.py", "net.py is no folder|net.py"),
+            ("{f}/other.mp4 --report {o}/r.html --assets {f}/net.py", "net.py is no folder"),
             ("{f}/short.mp4 --report {o}/r.html", "differ in length: 8 and 5"),
             ("{f}/other.mp4 --json {f}/clip.mp4", "clip.mp4 is read and would be overwritten"),
             ("{f}/other.mp4 --csv {f}/mine", "mine is a folder"),
@@ -165,9 +186,12 @@ CASES = [
     (EQ, f"{NET} {{f}}/none", "there is no folder {f}/none"),
     (EQ, f"{NET} {{f}}/no_images", "{f}/no_images holds no image"),
     (EQ, f"{NET} {{f}}/text_images", "{f}/text_images/0.png cannot be read as an image"),
+    (EQ, f"{NET} {{f}}/pipes", "{f}/pipes/1.png is a pipe"),
+    (EQ, f"{NET} {{f}}/frames --json {{f}}/some.json", "some.json is there already"),
+    (EQ, f"{NET} {{f}}/frames --json {{o}}/a --plot {{o}}/a --why", "two outputs are both"),
     (EQ, f"{NET} {{f}}/jpeg", "{f}/jpeg/1.jpg.* cut off"),
     (EQ, f"{NET} {{f}}/radiance", "holds radiance; display values are needed"),
-    (EQ, f"{NET} {{f}}/frames --num-images 0", "it must be a whole number >= 1"),
+    (EQ, f"{NET} {{f}}/frames --num-images 0", r"it must be a whole number in \[1, 1e9\]"),
     (EQ, f"{NET} {{f}}/frames --crop 1", "it must be a whole number >= 8"),
     (EQ, f"{NET} {{f}}/frames --transforms 1e9", "it must be a whole number in"),
     (EQ, f"{NET} {{f}}/frames --device tpu9", "there is no device 'tpu9'"),
@@ -193,7 +217,7 @@ CASES = [
             ("--num-clips -3", "it must be a whole number in"),
             ("--num-clips 9999", "too few to hold out 9999"),
             ("--num-frames 1", "it must be a whole number in"),
-            ("--iterations 0", "it must be a whole number >= 1"),
+            ("--iterations 0", r"it must be a whole number in \[1, 1e9\]"),
             ("--budget 0", "it must be a whole number in"),
             ("--budget 2 --num-clips 2", "a budget of 2 does not suffice"),
             ("--max-psnr-loss nan", "it must be a number in"),
@@ -213,6 +237,7 @@ CASES = [
             ("model.alpha=nan", r"alpha must be a number in \[0, 1\], got"),
             ("model.alpha='0.8x'", r"alpha must be a number in \[0, 1\], got '0.8x'"),
             ("model.seed=1.5", "seed must be a whole number >= 0, got 1.5"),
+            (f"model.num_transforms={10**30}", r"num_transforms must be a whole number in \[1, 1000\], got 1000"),
             ("model.single_pass='no'", "single_pass must be True or False, got 'no'"),
             ("model.alhpa=0.5", "unexpected keyword argument 'alhpa'; did you mean 'alpha'"),
             ("model.motion=fast", "motion must be one of"),
@@ -237,12 +262,19 @@ CASES = [
     ),
     ("train.py", "{f}/train.py --no-such", "unrecognized arguments: --no-such"),
     ("test.py", "{f}/none.py {f}/net.pth --work-dir {o}/w", "there is no config"),
+    ("test.py", "{f}/net.py {f}/net.pth --work-dir {o}/w --out {f}/some.json", "some.json is there already"),
+    ("test.py", "{f}/net.py {f}/net.pth --work-dir {o}/w --out {f}/net.pth --overwrite", "net.pth is read and would"),
     ("test.py", "{f}/broken.py {f}/net.pth --work-dir {o}/w", "cannot be read as a config"),
     # ---------------------------------------------------------------- converters
     *((f"{CONVERT}/publish_model.py", f"{{f}}/{name} {{o}}/a.pth", says) for name, says in NO_CHECKPOINT[:-1]),
     (f"{CONVERT}/publish_model.py", "{f}/no_weights.pth {o}/a.pth", "holds no state_dict"),
     (f"{CONVERT}/publish_model.py", "{f}/nan.pth {o}/a.pth", "NaN or infinite"),
     (f"{CONVERT}/publish_model.py", "{f}/net.pth {f}/net.pth", "net.pth is read and would be overwritten"),
+    (f"{CONVERT}/publish_model.py", "{f}/net.pth {f}/other.pth", "other.pth is there already: .* or overwrite it"),
+    (f"{CONVERT}/convert_blind_consistency.py", "{f}/net.pth {f}/other.pth", "other.pth is there already"),
+    (f"{CONVERT}/convert_hdrcnn.py", "{f}/arrays.npz {f}/other.pth", "other.pth is there already"),
+    (f"{CONVERT}/convert_hdrcnn.py", "{f}/pipe.pth {o}/a.pth", "pipe.pth is a pipe"),
+    (f"{CONVERT}/convert_realesrgan.py", "realesrgan-x4plus {f}/other.pth", "other.pth is there already"),
     *((f"{CONVERT}/convert_blind_consistency.py", f"{{f}}/{name} {{o}}/a.pth", says) for name, says in NO_CHECKPOINT),
     (f"{CONVERT}/convert_blind_consistency.py", "{f}/net.pth {o}/a.pth", "not the network of Lai et al"),
     (f"{CONVERT}/convert_hdrcnn.py", "{f}/none.npz {o}/a.pth", "none.npz"),
@@ -260,6 +292,10 @@ CASES = [
     (f"{ANALYSIS}/compare_videos.py", "{o}/a.mp4 a={f}/clip.mp4 b={f}/small.mp4", "differ in size"),
     (f"{ANALYSIS}/compare_videos.py", "{o}/a.gif a={f}/clip.mp4", "videos end in"),
     (f"{ANALYSIS}/compare_videos.py", "{f}/clip.mp4 a={f}/clip.mp4", "is read and would be overwritten"),
+    (f"{ANALYSIS}/compare_videos.py", "{f}/short.mp4 a={f}/clip.mp4", "short.mp4 is there already: .* or overwrite it"),
+    (f"{ANALYSIS}/compare_videos.py", "{o}/a.mp4 a={f}/pipe.mp4", "pipe.mp4 is a pipe"),
+    (f"{ANALYSIS}/plot_pixels.py", "{f}/photo.png a={f}/clip.mp4 --pixels 1,1", "photo.png is there already"),
+    (f"{ANALYSIS}/plot_contrast_sensitivity.py", "{f}/photo.png", "photo.png is there already"),
     (f"{ANALYSIS}/compare_videos.py", "{o}/a.mp4 a={f}/clip.mp4 --enlarge 0", "it must be a whole number in"),
     (f"{ANALYSIS}/plot_pixels.py", "{o}/a.png {f}/clip.mp4 --pixels 1,1", "is not of the form NAME=PATH"),
     (f"{ANALYSIS}/plot_pixels.py", "{o}/a.png a={f}/clip.mp4 --pixels 1", "is not 2 whole numbers between commas"),
@@ -287,6 +323,8 @@ CASES = [
     (f"{DATA}/celeba/preprocess_celeba_dataset.py", "--data-root {f}/no_images --out-dir {o}/a", "holds no photograph"),
     (f"{DATA}/celeba/preprocess_celeba_dataset.py", "--size 0", "it must be a whole number in"),
     (f"{DATA}/places/preprocess_places_dataset.py", "--data-root {f}/none --out-file {o}/a.txt", "{f}/none"),
+    (f"{DATA}/places/preprocess_places_dataset.py", "--data-root {f}/frames --out-file {f}/net.py", "is there already"),
+    (f"{DATA}/celeba/preprocess_celeba_dataset.py", "--data-root {f}/pipes --out-dir {o}/a", "1.png is a pipe"),
     (f"{DATA}/places/preprocess_places_dataset.py", "--drop-least-saturated 1", r"it must be a number in \[0, 1\)"),
     (f"{DATA}/youtube_faces/preprocess_youtube_faces_dataset.py", "--data-root {f}/none", "no such folder"),
     (f"{DATA}/hdr_video/preprocess_hdr_video_dataset.py", "--data-root {f}/none", "{f}/none"),
@@ -295,6 +333,8 @@ CASES = [
     ("experiments.table", "{f}/none.csv", "none.csv"),
     ("experiments.table", "{f}/net.py", "net.py"),
     ("experiments.plot_sweep", "{f}/none.csv {o}/a.png", "none.csv"),
+    ("experiments.plot_sweep", "{f}/some.json {f}/photo.png", "photo.png is there already"),
+    ("experiments.plot_sweep", "{f}/pipe.json {o}/a.png", "pipe.json is a pipe"),
     ("experiments.sweep", "hdr --alphas 2 --out-dir {o}", r"it must be a number in \[0, 1\]"),
     ("experiments.sweep", "hdr --strategies none --out-dir {o}", "there is no strategy 'none'"),
     ("experiments.real_models", "{f}/none.py a={f}/net.pth --work-dir {o}/w", "none.py"),
@@ -329,13 +369,16 @@ def test_it_says_what_where_and_touches_nothing(files, tmp_path, tool, arguments
     done = ended(start_tool(tool, command, tmp_path / "started_in", tmp_path / "log"), tmp_path / "log")
     assert done.status not in (0, 99), done.text[-2000:]
     assert done.last.startswith("error: "), done.text[-2000:]
-    assert re.search(says.replace("{f}", re.escape(str(folder))), done.last), done.last
+    says = says.replace("{f}", re.escape(str(folder))).replace("{o}", re.escape(str(tmp_path / "out")))
+    assert re.search(says, done.last), done.last
     assert "Traceback" not in done.text
     assert len(done.last) < 1200
     assert listing(folder) == before
     assert listing(tmp_path / "started_in") == start
-    logs = {name for name in listing(tmp_path / "out") if not (name == "w" or name.startswith("w/"))}
-    assert not logs
+    left = {name for name in listing(tmp_path / "out") if not (name == "w" or name.startswith("w/"))}
+    if kept := re.search(r"the first \d+ frames are in .*/(out\.interrupted\.mp4)$", done.last):
+        left.remove(kept[1])
+    assert not left
     if tool == "train.py" and (tmp_path / "out" / "w").exists():
         assert not list((tmp_path / "out" / "w").glob("*.pth"))
 
@@ -349,7 +392,7 @@ OUTPUTS = {
         {"frames", *(f"frames/{number:06d}.png" for number in range(40))},
     ),
     MEASURE: (
-        "{f}/long.mp4 again={f}/long.mp4 --json {o}/a.json --csv {o}/a.csv --report {o}/a.html",
+        "{f}/long.mp4 again={f}/long.mp4 --json {o}/a.json --csv {o}/a.csv --report {o}/a.html --overwrite",
         {"a.json", "a.csv", "a.html"},
     ),
     TUNE: (
@@ -392,7 +435,9 @@ def test_stopped_at_random_moments(files, tmp_path, what, sent):
         assert listing(folder) == before
         assert (out / "mine.txt").read_text() == "mine"
         left = {name for name in listing(out) if not name.startswith(("w/", "frames.interrupted", "out.interrupted"))}
-        partials = {name for name in left if name.startswith((".partial_", "frames/.partial_"))}
+        partials = {
+            name for name in left if name.startswith((".partial_", "frames/.partial_")) or name.endswith(".lock")
+        }
         assert left - partials <= set(first)
         if what != TUNE:
             assert left - partials == set(first)  # what was there before is still there
@@ -404,7 +449,165 @@ def test_stopped_at_random_moments(files, tmp_path, what, sent):
     assert stopped
     done = run()
     assert done.status == 0, done.text[-2000:]
-    assert not [name for name in listing(out) if ".partial_" in name]
+    kept = {name for name in listing(out) if ".interrupted" in name}  # not looked into unless they are resumed
+    assert not [name for name in set(listing(out)) - kept if ".partial_" in name or name.endswith(".lock")]
+
+
+# ---------------------------------------------------------------- work that is done
+
+
+@pytest.fixture
+def run(files, tmp_path):
+    """Runs a tool to its end, on the files and in this test's folder."""
+    folder, _ = files
+
+    def run(tool, arguments, before=lambda: None):
+        command = [part.format(f=folder, o=tmp_path) for part in arguments.split()]
+        return ended(start_tool(tool, command, tmp_path, tmp_path / "log", before), tmp_path / "log")
+
+    return run
+
+
+def test_numbers_stand_when_the_page_cannot_be_written(run, tmp_path):
+    """No file may be longer than 20 kB, as on a disk that is full: the page is, and the numbers are not."""
+
+    def short_files():
+        resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))
+
+    what = "{f}/clip.mp4 a={f}/other.mp4 --metrics psnr --json {o}/a.json --csv {o}/a.csv"
+    done = run(MEASURE, f"{what} --report {{o}}/a.html", short_files)
+    assert done.status == 1
+    assert re.fullmatch(rf"error: .*; not written: {tmp_path}/a.html; all else that was asked for is", done.last)
+    assert "PSNR" in done.text
+    assert json.loads((tmp_path / "a.json").read_text())["videos"]["a"]["psnr"] > 0
+    assert [row[0] for row in csv.reader((tmp_path / "a.csv").open())] == ["video", "reference", "a"]
+    assert not [name for name in os.listdir(tmp_path) if "html" in name or name.startswith(".")]
+
+
+@pytest.mark.parametrize("report", ["a.html", "a.png"])
+def test_any_name_of_a_video_can_be_written(run, tmp_path, report):
+    names = ["$x^$", os.fsdecode(b"caf\xe9"), "<b>&"]
+    videos = " ".join(f"{name}={{f}}/other.mp4" for name in names)
+    done = run(
+        MEASURE, f"{{f}}/clip.mp4 {videos} --metrics psnr --json {{o}}/a.json --csv {{o}}/a.csv --report {{o}}/{report}"
+    )
+    assert done.status == 0, done.text
+    assert (tmp_path / report).stat().st_size > 1000
+    assert list(json.loads((tmp_path / "a.json").read_text())["videos"]) == ["$x^$", r"caf\xe9", "<b>&"]
+    assert [row[0] for row in csv.reader((tmp_path / "a.csv").open())][2:] == ["$x^$", r"caf\xe9", "<b>&"]
+
+
+def test_names_that_are_no_utf_8_do_not_crash(run, files, tmp_path):
+    folder, name = tmp_path / "in", os.fsdecode(b"caf\xe9")
+    shutil.copytree(files[0] / "frames", folder / name)
+    for image in list((folder / name).iterdir()):
+        image.rename(image.with_name(name + image.name))
+    shutil.copy(files[0] / "clip.mp4", folder / f"{name}.mp4")
+    images = f"{{o}}/in/{name}"
+    for tool, arguments in {
+        PROCESS: f"{NET} {images} {{o}}/{name} --fps 24 --report {{o}}/{name}.html",
+        MEASURE: f"{{f}}/clip.mp4 {images}.mp4 --metrics psnr --csv {{o}}/a.csv --report {{o}}/a.html",
+        EQ: f"{NET} {images} --num-images 1 --json {{o}}/{name}.json",
+        f"{DATA}/celeba/preprocess_celeba_dataset.py": f"--data-root {images} --out-dir {{o}}/celeba",
+        f"{DATA}/places/preprocess_places_dataset.py": f"--data-root {images} --out-file {{o}}/places.txt",
+        f"{CONVERT}/publish_model.py": f"{{f}}/net.pth {{o}}/{name}.pth",
+    }.items():
+        done = run(tool, arguments)
+        assert done.status == 0, done.text[-2000:]
+    assert sorted(map(os.fsencode, os.listdir(tmp_path / "celeba"))) == [b"caf\xe9%d.png" % n for n in range(4)]
+    assert b"caf\xe90.png\n" in (tmp_path / "places.txt").read_bytes()
+    assert len(os.listdir(tmp_path / name)) == 4
+
+
+def test_an_error_late_keeps_frames_and_they_are_resumed(run, files, tmp_path):
+    shutil.copytree(files[0] / "frames", tmp_path / "in")
+    whole = run(PROCESS, f"{NET} {{o}}/in {{o}}/whole --fps 24")
+    assert whole.status == 0, whole.text
+    frame = (tmp_path / "in" / "3.png").read_bytes()
+    (tmp_path / "in" / "3.png").write_bytes(frame[:100])
+    what = f"{NET} {{o}}/in {{o}}/out --fps 24"
+    done = run(PROCESS, what)
+    assert done.last.endswith(f"; the first 3 frames are in {tmp_path}/out.interrupted: go on with --resume")
+    (tmp_path / "in" / "3.png").write_bytes(frame)
+    for other in ("--shifts 2", "--suffix .jpg"):
+        done = run(PROCESS, f"{what} --resume {other}")
+        assert re.search("out.interrupted was made from another input, by another model or", done.last), other
+    done = run(PROCESS, f"{what} --resume")
+    assert done.status == 0, done.text
+    assert listing(tmp_path / "out") == listing(tmp_path / "whole")
+    assert not (tmp_path / "out.interrupted").exists()
+
+
+def test_a_killed_process_leaves_frames_that_are_resumed(run, files, tmp_path):
+    what = f"{NET} {{f}}/long.mp4 {{o}}/out"
+    whole = run(PROCESS, what)
+    assert whole.status == 0, whole.text
+    expected = listing(tmp_path / "out")
+    shutil.rmtree(tmp_path / "out")
+    command = [part.format(f=files[0], o=tmp_path) for part in what.split()]
+    child = start_tool(PROCESS, command, tmp_path, tmp_path / "log")
+    while not (tmp_path / "out.interrupted" / "000004.png").exists():
+        time.sleep(0.002)
+    os.killpg(child, signal.SIGKILL)
+    assert ended(child, tmp_path / "log").status == -signal.SIGKILL
+    done = run(PROCESS, f"{what} --resume")
+    assert done.status == 0, done.text
+    assert listing(tmp_path / "out") == expected
+    assert not [name for name in os.listdir(tmp_path) if name.startswith((".", "out."))]
+
+
+@pytest.mark.parametrize("output", ["out", "out.mp4"])
+def test_of_two_processes_on_one_target_one_writes_it(files, tmp_path, output):
+    command = [part.format(f=files[0], o=tmp_path) for part in f"{NET} {{f}}/long.mp4 {{o}}/{output}".split()]
+    children = [start_tool(PROCESS, command, tmp_path, tmp_path / f"log{n}") for n in range(2)]
+    first, second = sorted(
+        (ended(child, tmp_path / f"log{n}") for n, child in enumerate(children)), key=lambda e: e.status
+    )
+    assert (first.status, second.status) == (0, 1)
+    assert re.search(f"{output} is being written by process|{output} is there already", second.last), second.last
+    assert len(list(open_frames(tmp_path / output, 24))) == 40
+
+
+def test_a_run_s_work_directory_is_its_own(run, files, tmp_path):
+    train = "{f}/train.py --work-dir {o}/w"
+    lock = os.open(tmp_path / "lock", os.O_RDWR | os.O_CREAT)
+    (tmp_path / "w").mkdir()
+    child = os.fork()
+    if not child:
+        file = os.open(tmp_path / "w" / ".lock", os.O_RDWR | os.O_CREAT)
+        os.write(file, b"process 7 of elsewhere")
+        fcntl.lockf(file, fcntl.LOCK_EX)
+        os.write(lock, b"x")
+        time.sleep(60)
+        os._exit(0)
+    try:
+        while not os.fstat(lock).st_size:
+            time.sleep(0.01)
+        done = run("train.py", train)
+        assert done.last == (
+            f"error: {tmp_path}/w is being written by process 7 of elsewhere: wait until that has ended, or choose "
+            "another name"
+        )
+        assert os.listdir(tmp_path / "w") == [".lock"]
+    finally:
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
+    done = run("train.py", train)
+    assert done.status == 0, done.text[-2000:]
+    first = (tmp_path / "w" / "epoch_1.pth").read_bytes()
+    done = run("train.py", f"{train} --cfg-options load_from={{o}}/w/epoch_1.pth")
+    assert re.match(
+        rf"error: load_from={tmp_path}/w/epoch_1.pth lies in {tmp_path}/w, where this run writes", done.last
+    )
+    blocked = tmp_path / "w" / "epoch_2.pth"
+    for block in (blocked.mkdir, lambda: os.mkfifo(blocked), lambda: blocked.symlink_to(tmp_path / "elsewhere.pth")):
+        block()
+        done = run("train.py", f"{train} --resume --cfg-options train_cfg.max_epochs=2")
+        assert re.match(rf"error: a checkpoint could not be written: {blocked} is ", done.last), done.last
+        assert "Epoch(train)  [2]" not in done.text
+        blocked.rmdir() if blocked.is_dir() else blocked.unlink()
+    assert (tmp_path / "w" / "epoch_1.pth").read_bytes() == first
+    assert not (tmp_path / "w" / ".lock").exists()
 
 
 def test_names_that_are_markup_or_formulas(files, tmp_path):

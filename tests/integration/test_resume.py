@@ -71,14 +71,14 @@ def die_at(operation):
 
 @pytest.mark.slow
 def test_killed_amid_each_file_operation_of_two_checkpoints(images, tmp_path):
-    """The first checkpoint writes, renames, and names itself the last; later ones remove the one before too."""
+    """Each checkpoint writes, renames, and names itself the last in two more; later ones remove the one before."""
     alone, killed = (kill.run_config(images, tmp_path / name, "iter", 0) for name in ("alone", "killed"))
     kill.run_alone(alone)
     (tmp_path / "killed").mkdir()
-    for operation in (1, 2, 3, 4, 5, 6, 7):
+    for operation in (1, 2, 3, 4, 5, 6, 7, 8):
         child = kill.start(killed, first=die_at(operation))
         assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == -signal.SIGKILL
-        if operation > 3:
+        if operation > 4:
             kill.final_state(tmp_path / "killed")  # the last good checkpoint can be read
     assert kill.wait(kill.start(killed), 300)
     assert not list(kill.differences(kill.final_state(tmp_path / "alone"), kill.final_state(tmp_path / "killed")))

@@ -18,7 +18,18 @@ import mmtempreg.datasets
 import mmtempreg.engine
 import mmtempreg.evaluation
 import mmtempreg.models  # noqa: F401
-from mmtempreg.utils.validation import Count, Interval, OneOf, Rising, Share, Whole, _fits, check_arguments, check_value
+from mmtempreg.utils.validation import (
+    Count,
+    Interval,
+    OneOf,
+    Repeats,
+    Rising,
+    Share,
+    Whole,
+    _fits,
+    check_arguments,
+    check_value,
+)
 
 
 def constructors():
@@ -95,7 +106,8 @@ def test_nonsense_is_named(name, data):
     [
         (Share, [0, 1, 0.5, np.float32(0.5)], [-0.1, 1.1, math.nan, True, "0.5", None], r"a number in \[0, 1\]"),
         (Count, [0, 7, np.int64(3)], [-1, 1.0, True, "1"], "a whole number >= 0"),
-        (Whole | None, [1, None], [0, False], "a whole number >= 1 or None"),
+        (Whole | None, [1, None], [0, False, 10**30], r"a whole number in \[1, 1e9\] or None"),
+        (Repeats, [1, 1000], [0, 1001, 10**30], r"a whole number in \[1, 1000\]"),
         (float, [-1e300, 0], [math.inf, 10**400], "a finite number"),
         (bool, [True, np.bool_(False)], [0, "False", None], "True or False"),
         (Annotated[str, OneOf(("a", "b"))], ["a"], ["c", 1, None], "one of 'a', 'b'"),
@@ -121,7 +133,7 @@ def test_misspelt_arguments_get_a_suggestion():
     assert Network(width=3).width == 3
     with pytest.raises(TypeError, match="Network: .*'widht'; did you mean 'width'"):
         Network(widht=3)
-    with pytest.raises(ValueError, match="^Network: width must be a whole number >= 1, got 0$"):
+    with pytest.raises(ValueError, match=r"^Network: width must be a whole number in \[1, 1e9\], got 0$"):
         Network(0)
 
 

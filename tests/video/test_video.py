@@ -243,17 +243,23 @@ def test_a_file_with_sound_only(tmp_path):
 # ---------------------------------------------------------------- nothing is half-written
 
 
-def test_after_an_error_nothing_is_left_and_the_old_file_stands(tmp_path):
+@pytest.mark.parametrize("keep", [False, True])
+def test_after_an_error_the_old_file_stands_and_what_is_done_is_kept_if_wanted(tmp_path, keep):
     path = write(tmp_path / "a.mp4", 5)
     old = path.read_bytes()
-    with pytest.raises(RuntimeError), VideoWriter(path, 25) as writer:
+    with pytest.raises(RuntimeError), VideoWriter(path, 25, keep=keep) as writer:
         writer.write(next(frames(1)))
         raise RuntimeError
-    with pytest.raises(RuntimeError), FrameFolderWriter(tmp_path / "out") as writer:
+    with pytest.raises(RuntimeError), FrameFolderWriter(tmp_path / "out", keep=keep) as writer:
         writer.write(next(frames(1)))
         raise RuntimeError
+    for writer in (VideoWriter(tmp_path / "none.mp4", 25, keep=keep), FrameFolderWriter(tmp_path / "none", keep=keep)):
+        with pytest.raises(RuntimeError), writer:
+            raise RuntimeError
     assert path.read_bytes() == old
-    assert os.listdir(tmp_path) == ["a.mp4"]
+    assert sorted(os.listdir(tmp_path)) == sorted(["a.mp4", *["a.interrupted.mp4", "out.interrupted"] * keep])
+    if keep:
+        assert len(list(VideoFile(tmp_path / "a.interrupted.mp4"))) == 1
 
 
 def test_an_interrupted_video_can_be_played(tmp_path):
@@ -390,10 +396,13 @@ def test_bad_outputs(tmp_path):
         pass
     with pytest.raises(ValueError, match="tone-map"), VideoWriter(tmp_path / "b.mp4", 25) as writer:
         writer.write(Frame(np.zeros((16, 16, 3), np.float32), Fraction(0)))
-    with pytest.raises(ValueError, match="the frames before it"), VideoWriter(tmp_path / "b.mp4", 25) as writer:
+    with (
+        pytest.raises(ValueError, match="the frames before it"),
+        VideoWriter(tmp_path / "b.mp4", 25, keep=False) as writer,
+    ):
         writer.write(Frame(PHOTO[:16, :16], Fraction(0)))
         writer.write(Frame(PHOTO[:16, :18], Fraction(1)))
-    with pytest.raises(ValueError, match="not later"), VideoWriter(tmp_path / "b.mp4", 25) as writer:
+    with pytest.raises(ValueError, match="not later"), VideoWriter(tmp_path / "b.mp4", 25, keep=False) as writer:
         writer.write(Frame(PHOTO[:16, :16], Fraction(0)))
         writer.write(Frame(PHOTO[:16, :16], Fraction(0)))
     with pytest.raises(ValueError, match="radiance goes to"):

@@ -1,7 +1,7 @@
 """Shows what checkpoints of one network do to a moving clip: a picture and a side-by-side video.
 
 Usage: python tools/analysis_tools/compare_checkpoints.py CONFIG NAME=CHECKPOINT ... [--clip N] [--out-dir DIR]
-       [--cfg-options ...]
+       [--overwrite] [--cfg-options ...]
 
 The clip is one of the config's test clips. Writes temporal.png and side_by_side.mp4.
 """
@@ -18,12 +18,11 @@ import mmtempreg  # noqa: F401, before MMagic is imported
 from mmtempreg.apis import load_model, load_test_clips, predict_clip
 from mmtempreg.functional import estimate_motion, to_display, to_pixels
 from mmtempreg.openmmlab.configs import read_config
-from mmtempreg.utils.atomic_write import check_output
-from mmtempreg.utils.command_line import COUNT, STOPS, Parser, distinct, named, run
+from mmtempreg.utils.command_line import COUNT, STOPS, Parser, claim, distinct, named, run
 
 
 def main() -> None:
-    parser = Parser(__doc__)
+    parser = Parser(__doc__, overwrite=True)
     parser.add_argument("config")
     parser.add_argument("checkpoints", nargs="+", type=named, metavar="NAME=CHECKPOINT")
     parser.add_argument("--clip", type=COUNT, default=0, help="number of the test clip")
@@ -39,8 +38,8 @@ def compare(args: argparse.Namespace) -> None:
 
     config = read_config(args.config, args.cfg_options)
     checkpoints = distinct(args.checkpoints)
-    for name in ("temporal.png", "side_by_side.mp4"):
-        check_output(args.out_dir / name)
+    picture, video = args.out_dir / "temporal.png", args.out_dir / "side_by_side.mp4"
+    claim(picture, video, inputs=[args.config, *checkpoints.values()], overwrite=args.overwrite)
     dataset = load_test_clips(config)
     predictions = {}
     for name, checkpoint in checkpoints.items():
@@ -54,14 +53,14 @@ def compare(args: argparse.Namespace) -> None:
     if len(motions) > 1 and motions[1] is None:
         guides = [to_display(frame, args.stops) for frame in truth]
         motions = [None, *(estimate_motion(now, then) for then, now in pairwise(guides))]
-    plot_temporal_comparison(args.out_dir / "temporal.png", truth, predictions, fps, motions, args.stops)
+    plot_temporal_comparison(picture, truth, predictions, fps, motions, args.stops)
     panels = (
         {"input": to_pixels(images[t]), "truth": tone_map(truth[t], args.stops)}
         | {name: tone_map(video[t], args.stops) for name, video in predictions.items()}
         for t in range(len(truth))
     )
-    write_comparison_video(args.out_dir / "side_by_side.mp4", panels, fps)
-    print(f"{args.out_dir / 'temporal.png'}\n{args.out_dir / 'side_by_side.mp4'}")
+    write_comparison_video(video, panels, fps)
+    print(f"{picture}\n{video}")
 
 
 if __name__ == "__main__":

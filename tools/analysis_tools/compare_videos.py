@@ -1,6 +1,7 @@
 """Puts videos into one, to look at: side by side, or as strips of one picture.
 
 Usage: python tools/analysis_tools/compare_videos.py OUTPUT NAME=VIDEO [NAME=VIDEO ...] [--layout split-screen]
+       [--overwrite]
 
 A VIDEO is a file, a folder of frames, or a quoted pattern. All must have the same size and length.
 """
@@ -12,15 +13,14 @@ import numpy as np
 from tqdm import tqdm
 
 from mmtempreg.apis.video_measurement import together
-from mmtempreg.utils.atomic_write import check_output
-from mmtempreg.utils.command_line import Parser, distinct, named, run, within
+from mmtempreg.utils.command_line import Parser, claim, distinct, named, run, within
 from mmtempreg.video import open_frames
 from mmtempreg.video.video_writer import SUFFIXES
 from mmtempreg.visualization.comparison_video import LAYOUTS, write_comparison_video
 
 
 def main() -> None:
-    parser = Parser(__doc__)
+    parser = Parser(__doc__, overwrite=True)
     parser.add_argument("output", type=Path)
     parser.add_argument("videos", nargs="+", type=named, metavar="NAME=VIDEO")
     parser.add_argument("--layout", choices=LAYOUTS, default=LAYOUTS[0])
@@ -34,7 +34,7 @@ def main() -> None:
 def compare(args: argparse.Namespace) -> None:
     """Puts the videos side by side."""
     videos = distinct(args.videos)
-    check_output(args.output, videos.values())
+    claim(args.output, inputs=videos.values(), overwrite=args.overwrite)
     if args.output.suffix.lower() not in SUFFIXES:
         raise ValueError(f"{args.output}: videos end in {', '.join(SUFFIXES)}")
     sources = {name: open_frames(path, args.fps) for name, path in videos.items()}

@@ -23,8 +23,7 @@ import mmtempreg  # noqa: F401, before MMagic is imported
 from mmtempreg.apis import clip_indices, load_test_clips
 from mmtempreg.apis.clips import frame_motion
 from mmtempreg.openmmlab.configs import read_config
-from mmtempreg.utils.atomic_write import check_output
-from mmtempreg.utils.command_line import COUNT, Parser, run
+from mmtempreg.utils.command_line import COUNT, Parser, claim_work_dir, run
 from mmtempreg.video import Frame, FrameFolderWriter
 from mmtempreg.video.flow_files import UNKNOWN, write_flow
 
@@ -32,18 +31,17 @@ HIDDEN = 10 * UNKNOWN
 
 
 def main() -> None:
-    parser = Parser(__doc__)
+    parser = Parser(__doc__, overwrite=True)
     parser.add_argument("config")
     parser.add_argument("out_dir", type=Path)
     parser.add_argument("--clip", type=COUNT, default=0, help="number of the test clip")
-    parser.add_argument("--overwrite", action="store_true")
     parser.add_argument("--cfg-options", nargs="+", action=DictAction)
     run(parser, work)
 
 
 def work(args: argparse.Namespace) -> None:
     """Opens the test clips and writes one."""
-    check_output(args.out_dir, folder=True)
+    claim_work_dir(args.out_dir)
     dataset = load_test_clips(read_config(args.config, args.cfg_options))
     export(dataset, args.clip, args.out_dir, args.overwrite)
 

@@ -1,6 +1,7 @@
 """Figure 3 of the paper: what flicker the eye sees, and what the high-pass of S keeps.
 
 Usage: python tools/analysis_tools/plot_contrast_sensitivity.py [OUTPUT] [--spatial 0.5 1 2 4 8] [--sigma 0.15]
+       [--overwrite]
 """
 
 import argparse
@@ -11,15 +12,15 @@ import torch
 
 from mmtempreg.functional.contrast_sensitivity import contrast_sensitivity, highpass_response
 from mmtempreg.functional.temporal import SIGMA
-from mmtempreg.utils.atomic_write import check_output, replace_when_written
-from mmtempreg.utils.command_line import Parser, run, within
+from mmtempreg.utils.atomic_write import replace_when_written
+from mmtempreg.utils.command_line import Parser, claim, run, within
 
 matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 
 
 def main() -> None:
-    parser = Parser(__doc__)
+    parser = Parser(__doc__, overwrite=True)
     parser.add_argument("output", nargs="?", type=Path, default=Path("work_dirs/contrast_sensitivity.png"))
     parser.add_argument(
         "--spatial", type=within("(0, 100]"), nargs="+", default=[0.5, 1, 2, 4, 8], help="cycles per degree"
@@ -32,7 +33,7 @@ def main() -> None:
 
 def plot(args: argparse.Namespace) -> None:
     """Draws the curves."""
-    check_output(args.output)
+    claim(args.output, overwrite=args.overwrite)
     frequency = torch.linspace(0.01, 30, 3000, dtype=torch.float64)
     figure, axes = plt.subplots(figsize=(6.4, 4), layout="constrained")
     for spatial in args.spatial:

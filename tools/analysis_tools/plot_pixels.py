@@ -1,7 +1,7 @@
 """Chosen pixels of videos over time, and heat maps of what changes from frame to frame in an enlarged region.
 
 Usage: python tools/analysis_tools/plot_pixels.py OUTPUT.png NAME=VIDEO ... --pixels 120,80 200,40 [--frames 10 11 12]
-       [--region X,Y,WIDTH,HEIGHT] [--channel {luminance,a,b}]
+       [--region X,Y,WIDTH,HEIGHT] [--channel {luminance,a,b}] [--overwrite]
 
 A VIDEO is a file, a folder of frames, or a quoted pattern; the first is drawn as the reference.
 """
@@ -9,14 +9,13 @@ A VIDEO is a file, a folder of frames, or a quoted pattern; the first is drawn a
 import argparse
 from pathlib import Path
 
-from mmtempreg.utils.atomic_write import check_output
-from mmtempreg.utils.command_line import WHOLE, Parser, distinct, named, numbers, run
+from mmtempreg.utils.command_line import WHOLE, Parser, claim, distinct, named, numbers, run
 from mmtempreg.video import open_frames
 from mmtempreg.visualization.pixel_plot import CHANNELS, plot_pixels
 
 
 def main() -> None:
-    parser = Parser(__doc__)
+    parser = Parser(__doc__, overwrite=True)
     parser.add_argument("output", type=Path)
     parser.add_argument("videos", nargs="+", type=named, metavar="NAME=VIDEO")
     parser.add_argument("--pixels", nargs="+", type=numbers(2), default=[], metavar="X,Y")
@@ -30,7 +29,7 @@ def main() -> None:
 def plot(args: argparse.Namespace) -> None:
     """Reads the videos and draws."""
     paths = distinct(args.videos)
-    check_output(args.output, paths.values())
+    claim(args.output, inputs=paths.values(), overwrite=args.overwrite)
     videos = {name: open_frames(path, args.fps) for name, path in paths.items()}
     plot_pixels(args.output, videos, args.pixels, args.region, args.frames, args.channel)
     print(args.output)

@@ -25,11 +25,10 @@ def without_color(frames: Tensor) -> Tensor:
 
 
 def main() -> None:
-    parser = Parser(__doc__)
+    parser = Parser(__doc__, overwrite=True)
     parser.add_argument("input")
     parser.add_argument("output")
     parser.add_argument("--fps", type=float, help="frames per second of images")
-    parser.add_argument("--overwrite", action="store_true")
     run(parser, work)
 
 

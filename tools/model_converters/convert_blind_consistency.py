@@ -1,6 +1,7 @@
 """Makes a checkpoint of `configs/blind_consistency` out of the weights that Lai et al. publish.
 
 Usage: python tools/model_converters/convert_blind_consistency.py ECCV18_blind_consistency.pth OUT_FILE.pth
+       [--overwrite]
 
 Their normalisation layers, which their code builds and never runs, are left out.
 """
@@ -12,12 +13,12 @@ import torch
 
 import mmtempreg  # noqa: F401, before MMagic is imported
 from mmtempreg.openmmlab.checkpoints import read_weights
-from mmtempreg.utils.atomic_write import check_output, replace_when_written
-from mmtempreg.utils.command_line import Parser, run
+from mmtempreg.utils.atomic_write import replace_when_written
+from mmtempreg.utils.command_line import Parser, claim, run
 
 
 def main() -> None:
-    parser = Parser(__doc__)
+    parser = Parser(__doc__, overwrite=True)
     parser.add_argument("in_file", type=Path)
     parser.add_argument("out_file", type=Path)
     run(parser, make)
@@ -25,7 +26,7 @@ def main() -> None:
 
 def make(args: argparse.Namespace) -> None:
     """Reads, converts and writes."""
-    check_output(args.out_file, [args.in_file])
+    claim(args.out_file, inputs=[args.in_file], overwrite=args.overwrite)
     from mmtempreg.models.blind_consistency.published_weights import convert
 
     state = convert(read_weights(args.in_file))

@@ -1,6 +1,6 @@
 """Makes a checkpoint of `configs/tempreg/hdr_full_*.py` out of the weights that hdrcnn's authors publish.
 
-Usage: python tools/model_converters/convert_hdrcnn.py hdrcnn_params_plain.npz OUT_FILE.pth
+Usage: python tools/model_converters/convert_hdrcnn.py hdrcnn_params_plain.npz OUT_FILE.pth [--overwrite]
 
 Their `hdrcnn_params.npz` holds Python objects, which may run any code when they are loaded. Where you trust the file
 (or in a container), unpack it once into plain arrays:
@@ -20,12 +20,12 @@ from pathlib import Path
 import torch
 
 import mmtempreg  # noqa: F401, before MMagic is imported
-from mmtempreg.utils.atomic_write import check_output, replace_when_written
-from mmtempreg.utils.command_line import Parser, run
+from mmtempreg.utils.atomic_write import replace_when_written
+from mmtempreg.utils.command_line import Parser, claim, run
 
 
 def main() -> None:
-    parser = Parser(__doc__)
+    parser = Parser(__doc__, overwrite=True)
     parser.add_argument("in_file", type=Path)
     parser.add_argument("out_file", type=Path)
     run(parser, make)
@@ -33,7 +33,7 @@ def main() -> None:
 
 def make(args: argparse.Namespace) -> None:
     """Reads, converts and writes."""
-    check_output(args.out_file, [args.in_file])
+    claim(args.out_file, inputs=[args.in_file], overwrite=args.overwrite)
     from mmtempreg.models.hdr import HDRCNN
     from mmtempreg.models.hdr.published_weights import convert, read_arrays
 

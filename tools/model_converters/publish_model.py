@@ -1,6 +1,6 @@
 """Strips a checkpoint to what inference and fine-tuning need: the state dict, on the CPU.
 
-Usage: python tools/model_converters/publish_model.py IN_FILE OUT_FILE
+Usage: python tools/model_converters/publish_model.py IN_FILE OUT_FILE [--overwrite]
 """
 
 import argparse
@@ -10,12 +10,12 @@ import torch
 
 import mmtempreg  # noqa: F401, allow-lists what MMEngine's checkpoints hold
 from mmtempreg.openmmlab.checkpoints import check_finite, read_checkpoint, weights_of, with_metadata_of
-from mmtempreg.utils.atomic_write import check_output, replace_when_written
-from mmtempreg.utils.command_line import Parser, run
+from mmtempreg.utils.atomic_write import replace_when_written
+from mmtempreg.utils.command_line import Parser, claim, run
 
 
 def main() -> None:
-    parser = Parser(__doc__)
+    parser = Parser(__doc__, overwrite=True)
     parser.add_argument("in_file", type=Path)
     parser.add_argument("out_file", type=Path)
     run(parser, publish)
@@ -23,7 +23,7 @@ def main() -> None:
 
 def publish(args: argparse.Namespace) -> None:
     """Reads and writes."""
-    check_output(args.out_file, [args.in_file])
+    claim(args.out_file, inputs=[args.in_file], overwrite=args.overwrite)
     checkpoint = read_checkpoint(args.in_file)
     if "state_dict" not in checkpoint:
         raise ValueError(f"{args.in_file} holds no state_dict: it is not a checkpoint of MMEngine")

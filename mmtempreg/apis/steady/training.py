@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import time
 from collections.abc import Callable, Sequence
@@ -106,7 +107,7 @@ def train(
             state = {f"{network.prefix}{key}": value for key, value in network.form.weights().items()}
             torch.save(dict(meta={}, state_dict=state), partly)
         with replace_when_written(listed) as partly:
-            partly.write_text("".join(f"{path.relative_to(images)}\n" for path in files))
+            partly.write_bytes(b"".join(os.fsencode(path.relative_to(images)) + b"\n" for path in files))
     make = partial(training_config, network, recipe, images.resolve(), listed.resolve(), teacher.resolve())
     iterations, optim = _planned(make, folder, length, launcher, report)
     config = make(iterations, optim)

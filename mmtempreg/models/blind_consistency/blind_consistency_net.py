@@ -8,7 +8,7 @@ from mmagic.registry import MODELS
 from mmengine.model import BaseModule
 from torch import Tensor, nn
 
-from ...utils.validation import Whole, check_arguments
+from ...utils.validation import Repeats, Whole, check_arguments
 
 State = tuple[Tensor, Tensor]
 """Hidden state and cell of the ConvLSTM."""
@@ -70,7 +70,7 @@ class BlindConsistencyNet(BaseModule):
 
     @check_arguments
     def __init__(
-        self, width: Whole = 32, num_blocks: Whole = 5, norm: bool = False, init_cfg: dict | None = None
+        self, width: Whole = 32, num_blocks: Repeats = 5, norm: bool = False, init_cfg: dict | None = None
     ) -> None:
         super().__init__(init_cfg)
         w = width

@@ -18,8 +18,9 @@ import numpy as np
 from tqdm import tqdm
 
 from mmtempreg.datasets import PhotographDataset
-from mmtempreg.utils.atomic_write import check_output, partial_path
-from mmtempreg.utils.command_line import COUNT, WHOLE, Parser, run, within
+from mmtempreg.utils.atomic_write import partial_path
+from mmtempreg.utils.command_line import COUNT, WHOLE, Parser, claim, run, within
+from mmtempreg.video.image_files import write_image
 
 
 def square(image: np.ndarray, size: int) -> np.ndarray:
@@ -44,9 +45,9 @@ def main() -> None:
 
 def work(args: argparse.Namespace) -> None:
     """Cuts and writes the photographs."""
-    check_output(args.out_dir, folder=True)
     if args.out_dir.exists():
         raise FileExistsError(f"{args.out_dir} is there already: remove it, or give another --out-dir")
+    claim(folders=[args.out_dir], inputs=[args.data_root, args.partition_file])
     split = "train" if args.partition_file else None
     photographs = PhotographDataset(str(args.data_root), partition_file=args.partition_file, split=split)
     order = np.random.default_rng(args.seed).permutation(len(photographs))[: args.num_images]
@@ -58,8 +59,7 @@ def work(args: argparse.Namespace) -> None:
         path = partial / f"{Path(item['img_path']).stem}.png"
         if path.exists():
             raise ValueError(f"two photographs have the name {path.stem}: {item['img_path']} and another")
-        if not cv2.imwrite(str(path), square(item["img"], args.size)[..., ::-1]):
-            raise OSError(f"{path} cannot be written")
+        write_image(path, square(item["img"], args.size))
 
     try:
         with ThreadPoolExecutor() as pool:  # OpenCV lets go of the interpreter

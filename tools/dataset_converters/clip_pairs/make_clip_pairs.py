@@ -31,8 +31,8 @@ import mmtempreg  # noqa: F401, before MMagic is imported
 from mmtempreg.functional import RADIANCE_STOPS, from_display, to_display, to_pixels
 from mmtempreg.openmmlab.configs import read_config
 from mmtempreg.transforms import MOTIONS, ImageRange, RandomAffine, draw_generator, motion_between
-from mmtempreg.utils.atomic_write import check_output, partial_path
-from mmtempreg.utils.command_line import COUNT, STOPS, WHOLE, Parser, run, within
+from mmtempreg.utils.atomic_write import partial_path
+from mmtempreg.utils.command_line import COUNT, STOPS, WHOLE, Parser, claim_work_dir, run, within
 from mmtempreg.video import Frame, FrameFolderWriter, open_frames
 from mmtempreg.video.flow_files import write_flow
 
@@ -85,14 +85,14 @@ def write_pair(
         return
     partial = partial_path(out_dir / clip)
     try:
-        with FrameFolderWriter(out_dir / "original" / clip, overwrite=True) as writer:
+        with FrameFolderWriter(out_dir / "original" / clip, overwrite=True, keep=False) as writer:
             for number, frame in enumerate(frames):
                 writer.write(Frame(frame, Fraction(number, RATE)))
         if flows:
             (out_dir / "flow" / clip).mkdir(parents=True, exist_ok=True)
         for number, flow in enumerate(flows, start=1):
             write_flow(out_dir / "flow" / clip / f"{number:06d}.flo", flow)
-        with FrameFolderWriter(partial, overwrite=True) as writer:
+        with FrameFolderWriter(partial, overwrite=True, keep=False) as writer:
             for number, frame in enumerate(frames):
                 out = model(torch.from_numpy(frame).permute(2, 0, 1)[None].float() / 255)[0]
                 display = to_display(out, RADIANCE_STOPS) if model.radiance else out
@@ -110,7 +110,7 @@ def main() -> None:
     parser.add_argument("out_dir", type=Path)
     parser.add_argument("--videos", type=Path, help="folder of video files or of folders of frames")
     parser.add_argument("--photographs", type=Path, help="folder of photographs")
-    parser.add_argument("--num-frames", type=within("[2, inf)", int), default=24, help="of a clip")
+    parser.add_argument("--num-frames", type=within("[2, 1e6]", int), default=24, help="of a clip")
     parser.add_argument("--num-clips", type=WHOLE, help="of each kind (default: all)")
     parser.add_argument("--size", type=within("[16, 65536]", int), default=224, help="shorter edge in pixels")
     parser.add_argument("--seed", type=COUNT, default=0, help="of the photographs' motion")
@@ -124,7 +124,7 @@ def work(args: argparse.Namespace) -> None:
     """Runs the model over all clips."""
     if not (args.videos or args.photographs):
         raise ValueError("name --videos, --photographs or both")
-    check_output(args.out_dir, folder=True)
+    claim_work_dir(args.out_dir)
     from mmtempreg.apis import FrameModel
 
     model = FrameModel(read_config(args.config, args.cfg_options), args.checkpoint)

@@ -1,7 +1,7 @@
 """Lists clips of HDR video for `HDRClipDataset`: folders of .exr or .hdr frames, dealt out for validation and test.
 
 Usage: python tools/dataset_converters/hdr_video/preprocess_hdr_video_dataset.py
-       [--data-root data/hdr_video] [--num-val 2] [--shortest 50] [--longest 200] [--seed 0]
+       [--data-root data/hdr_video] [--num-val 2] [--shortest 50] [--longest 200] [--seed 0] [--overwrite]
 
 Writes val.csv and test.csv into --data-root. Reads the first frame of each clip, and names what it leaves out.
 """
@@ -13,12 +13,12 @@ from pathlib import Path
 import numpy as np
 
 from mmtempreg.datasets import find_clips, write_clip_list
-from mmtempreg.utils.command_line import COUNT, WHOLE, Parser, run
+from mmtempreg.utils.command_line import COUNT, WHOLE, Parser, claim, run
 from mmtempreg.video import open_frames
 
 
 def main() -> None:
-    parser = Parser(__doc__)
+    parser = Parser(__doc__, overwrite=True)
     parser.add_argument("--data-root", type=Path, default=Path("data/hdr_video"))
     parser.add_argument(
         "--num-val",
@@ -34,6 +34,8 @@ def main() -> None:
 
 def work(args: argparse.Namespace) -> None:
     """Finds the clips and writes the lists."""
+    lists = {name: args.data_root / f"{name}.csv" for name in ("val", "test")}
+    claim(*lists.values(), overwrite=args.overwrite)
     rate, entries = 24, []  # the rate is only to open them: frames are counted
     for entry in find_clips(args.data_root, args.shortest, args.longest, rate):
         first = next(iter(open_frames(args.data_root / entry.path, rate)))
@@ -45,9 +47,8 @@ def work(args: argparse.Namespace) -> None:
         raise ValueError(f"{args.data_root} has {len(entries)} clips: too few for {args.num_val} and a test")
     order = np.random.default_rng(args.seed).permutation(len(entries))
     for name, part in (("val", order[: args.num_val]), ("test", order[args.num_val :])):
-        path = args.data_root / f"{name}.csv"
-        write_clip_list(path, [entries[i] for i in sorted(part)])
-        print(f"{path}: {len(part)} clips")
+        write_clip_list(lists[name], [entries[i] for i in sorted(part)])
+        print(f"{lists[name]}: {len(part)} clips")
 
 
 if __name__ == "__main__":

@@ -2,7 +2,7 @@
 
 Usage: python tools/dataset_converters/youtube_faces/preprocess_youtube_faces_dataset.py
        [--data-root data/youtube_faces/frame_images_DB] [--out-dir data/youtube_faces] [--num-test 72] [--num-val 8]
-       [--shortest 50] [--longest 200] [--margin 1.6] [--fps 24] [--seed 0]
+       [--shortest 50] [--longest 200] [--margin 1.6] [--fps 24] [--seed 0] [--overwrite]
 
 Of each person the clip with the largest face (in parts of the frame's height) is taken, and of these the --num-test +
 --num-val largest; chance deals them out. Faces are where the dataset's own <person>.labeled_faces.txt says; videos
@@ -21,7 +21,7 @@ import numpy as np
 from tqdm import tqdm
 
 from mmtempreg.datasets.clips import ClipEntry, find_clips, write_clip_list
-from mmtempreg.utils.command_line import COUNT, WHOLE, Parser, run, within
+from mmtempreg.utils.command_line import COUNT, WHOLE, Parser, claim, run, within
 from mmtempreg.video import open_frames
 
 DETECTOR = "haarcascade_frontalface_default.xml"
@@ -113,7 +113,7 @@ def closeness(faces: list[Face], size: tuple[int, int]) -> float:
 
 
 def main() -> None:
-    parser = Parser(__doc__)
+    parser = Parser(__doc__, overwrite=True)
     parser.add_argument("--data-root", type=Path, default=Path("data/youtube_faces/frame_images_DB"))
     parser.add_argument("--out-dir", type=Path, default=Path("data/youtube_faces"))
     parser.add_argument("--num-test", type=WHOLE, default=72, help="clips to test on, as in the paper")
@@ -130,6 +130,8 @@ def work(args: argparse.Namespace) -> None:
     """Finds the faces and writes the lists."""
     if not args.data_root.is_dir():
         raise FileNotFoundError(f"{args.data_root}: no such folder")
+    lists = {name: args.out_dir / f"{name}.csv" for name in ("val", "test")}
+    claim(*lists.values(), inputs=[args.data_root], overwrite=args.overwrite)
     if args.fps is None and any(args.data_root.glob("*.labeled_faces.txt")):
         args.fps = 24.0
     found = sorted(clips_of(args.data_root, args), key=lambda pair: pair[0], reverse=True)
@@ -141,8 +143,8 @@ def work(args: argparse.Namespace) -> None:
     for name, part in (("val", order[: args.num_val]), ("test", order[args.num_val :])):
         if len(part):
             entries = [chosen[i] for i in sorted(part)]
-            write_clip_list(args.out_dir / f"{name}.csv", entries)
-            print(f"{args.out_dir / name}.csv: {len(entries)} clips of {args.data_root}")
+            write_clip_list(lists[name], entries)
+            print(f"{lists[name]}: {len(entries)} clips of {args.data_root}")
 
 
 if __name__ == "__main__":
