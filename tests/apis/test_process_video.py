@@ -376,13 +376,13 @@ def test_a_frame_that_cannot_be_written_is_not_replaced_by_the_next(folder, tmp_
     """A disk that is full for a moment."""
     written = []
 
-    def write(path, image):
+    def write(path, image, *more):
         written.append(path.name)
         if len(written) == 3:
             raise OSError(28, "No space left on device", str(path))
-        write_image(path, image)
+        write_image(path, image, *more)
 
-    monkeypatch.setattr("mmtempreg.video.writer.write_image", write)
+    monkeypatch.setattr("mmtempreg.video.folder_writer.write_image", write)
     with pytest.raises(OSError, match="No space left"):
         process_video(lambda x: x, folder, tmp_path / "out")
     assert written == ["shot_0.png", "shot_1.png", "shot_2.png"]

@@ -78,7 +78,7 @@ def test_killed_amid_each_file_operation_of_two_checkpoints(images, tmp_path):
     for operation in (1, 2, 3, 4, 5, 6, 7, 8):
         child = kill.start(killed, first=die_at(operation))
         assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == -signal.SIGKILL
-        if operation > 4:
+        if operation > 5:
             kill.final_state(tmp_path / "killed")  # the last good checkpoint can be read
     assert kill.wait(kill.start(killed), 300)
     assert not list(kill.differences(kill.final_state(tmp_path / "alone"), kill.final_state(tmp_path / "killed")))
