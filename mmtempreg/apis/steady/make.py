@@ -80,7 +80,7 @@ class Steady:
         invents: Whether it was taken as a network that invents detail.
         iterations: Of the fine-tuning.
         notes: What was found out on the way.
-        clip: The moving photograph that flickered most: what the network sees, and what it makes of it before and after.
+        clip: The moving photograph that flickered most: seen by the network, and what it makes of it.
         words: What was done, in a sentence.
     """
 

@@ -156,7 +156,7 @@ def _of_file(
     from ...models.network_of_file import NetworkOfFile
 
     file, _, name = text.rpartition(":")
-    generator = dict(type="NetworkOfFile", file=str(Path(file).resolve()), name=name)
+    generator: dict[str, Any] = dict(type="NetworkOfFile", file=str(Path(file).resolve()), name=name)
     generator |= dict(options=options) if options else {}
     network = NetworkOfFile(file, name, options)
     form = read_form(checkpoint, network.state_dict())
