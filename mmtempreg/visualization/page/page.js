@@ -111,7 +111,7 @@
     } else {
       for (const box of $("side-choice").querySelectorAll("input:checked")) panes.push({ left: Number(box.value), right: null });
     }
-    const columns = Math.ceil(Math.sqrt(panes.length)), rows = Math.ceil(panes.length / columns);
+    const columns = Math.ceil(Math.sqrt(panes.length)) || 1, rows = Math.ceil(panes.length / columns);
     $("panes").style.setProperty("--columns", columns);
     $("stage").style.setProperty("--shape", pictures.tileWidth / pictures.tileHeight * columns / rows);
     $("panes").replaceChildren(...panes.map((pane) => {
@@ -137,6 +137,7 @@
     $("heat-scale").hidden = !heat;
     for (const pane of panes) {
       const canvas = pane.canvas, context = canvas.getContext("2d");
+      const unit = tileWidth / (canvas.clientWidth || tileWidth); // of the page; marks have two colours, seen on any ground
       canvas.classList.toggle("enlarged", state.zoom > 1);
       context.setTransform(sharpness, 0, 0, sharpness, 0, 0);
       context.imageSmoothingEnabled = state.zoom <= 1;
@@ -144,18 +145,18 @@
         const [x, y] = tileOf(number + (heat ? pictures.videos : 0)), scale = part.width / tileWidth;
         context.drawImage(video, x + part.x + from * scale, y + part.y, (to - from) * scale, part.height, from, 0, to - from, tileHeight);
       };
-      const edge = pane.right === null ? tileWidth : Math.round(tileWidth * splitLine.value / 1000);
+      const edge = pane.right === null ? tileWidth : Math.round(sharpness * tileWidth * splitLine.value / 1000) / sharpness;
       if (edge > 0) put(pane.left, 0, edge);
       if (pane.right !== null && edge < tileWidth) put(pane.right, edge, tileWidth);
       if (pane.right !== null) {
-        context.fillStyle = "#fff";
-        context.fillRect(edge - 1 / sharpness, 0, 2 / sharpness, tileHeight);
+        for (const [fill, half] of [["#0008", 2 * unit], ["#fff", unit]]) {
+          context.fillStyle = fill;
+          context.fillRect(edge - half, 0, 2 * half, tileHeight);
+        }
       }
       if (state.pixel) {
         const [px, py] = state.pixel;
         const x = ((px + 0.5) / data.size[0] * tileWidth - part.x) * state.zoom, y = ((py + 0.5) / data.size[1] * tileHeight - part.y) * state.zoom;
-        context.strokeStyle = "#fff";
-        const unit = tileWidth / 480; // a box of two colours, seen on any ground
         for (const [stroke, width] of [["#000", 2.5 * unit], ["#fff", unit]]) {
           Object.assign(context, { strokeStyle: stroke, lineWidth: width });
           context.strokeRect(x - 5 * unit, y - 5 * unit, 10 * unit, 10 * unit);
@@ -255,7 +256,7 @@
       height: CHART_HEIGHT,
       cursor: { sync: { key: "time" }, drag: { x: false, y: false } },
       scales: { x: { time: false } },
-      axes: [{ ...axis, label: "time [s]", size: 30 }, { ...axis, label: unit, size: 52 }],
+      axes: [{ ...axis, label: "time [s]", size: 30 }, { ...axis, label: unit, size: (_, texts) => 16 + 7 * Math.max(4, ...(texts || []).map((text) => text.length)) }],
       series: [
         { label: "time", value: (_, v) => (v == null ? "–" : seconds(v * data.rate)) },
         ...series.map((one) => ({
@@ -412,7 +413,7 @@
   }
 
   function markdown() {
-    const rows = [...document.querySelectorAll("table tr")].map((row) => [...row.cells].map((cell) => {
+    const rows = [...document.querySelectorAll(".scroll tr")].map((row) => [...row.cells].map((cell) => {
       const text = cell.firstChild ? cell.firstChild.textContent.trim().replace(/[\\|]/g, "\\$&") : "";
       return cell.className === "best" ? `**${text}**` : text;
     }));
@@ -444,6 +445,7 @@
       const width = Math.max(one.element.clientWidth, 200);
       if (width !== one.plot.width) one.plot.setSize({ width, height: CHART_HEIGHT });
     }
+    draw();
   }).observe($("curves"));
   document.documentElement.dataset.ready = "true";
 })();
