@@ -206,11 +206,17 @@ def page_data(measurement: Measurement, recorder: PageRecorder | None) -> dict[s
         pictures=None,
     )
     if recorder and recorder.num_frames:
-        part, grid = recorder.grid.part, recorder.grid
+        grid = recorder.grid
         data["pictures"] = dict(
             mosaic_of(recorder),
             frames=recorder.num_frames,
-            grid=dict(part._asdict(), first=grid.first, pitch=grid.pitch, columns=grid.columns, rows=grid.rows),
+            grid=dict(
+                zip(("x", "y", "width", "height"), grid.part),
+                first=grid.first,
+                pitch=grid.pitch,
+                columns=grid.columns,
+                rows=grid.rows,
+            ),
             pixels=base64.b64encode(recorder.values.tobytes()).decode(),
         )
     return data

@@ -252,6 +252,7 @@ def test_a_region_is_held_whole_or_refused(videos, tmp_path):
     assert left_out(found, None) == []
 
 
+@pytest.mark.slow
 def test_the_input_is_enlarged_or_said_to_be_left_out(videos, tmp_path):
     """What `process_video --report` writes of a super-resolution, and of radiance."""
     write_own = runpy.run_path(str(Path(__file__).parents[2] / "tools" / "process_video.py"))["write_report"]
