@@ -18,7 +18,8 @@ class ResizedFrames(FrameSource):
     """
 
     def __init__(self, source: FrameSource, size: tuple[int, int]) -> None:
-        self.name, self.rate, self.num_frames = source.name, source.rate, source.num_frames
+        super().__init__(source.name)
+        self.rate, self.num_frames, self.notes = source.rate, source.num_frames, source.notes
         self.size, self.source = size, source
 
     def __iter__(self) -> Iterator[Frame]:

@@ -266,12 +266,10 @@
       ],
       plugins: [playhead],
     }, [times, ...series.map((one) => one.values)], element);
-    plot.over.addEventListener("click", () => {
-      const index = plot.cursor.idx;
-      if (index != null) {
-        play(false);
-        seek(Math.round(plot.data[0][index] * data.rate));
-      }
+    plot.over.addEventListener("click", (event) => { // by its own place: the cursor's is old after a scroll, and on phones
+      const index = plot.posToIdx(event.clientX - plot.over.getBoundingClientRect().left);
+      play(false);
+      seek(Math.round(plot.data[0][index] * data.rate));
     });
     legendAtPlayhead(plot);
     return plot;
