@@ -107,7 +107,7 @@ $(DEMO)/clip/%: $(DEMO)/%/epoch_1.pth | $(DEMO)/clip/input
 	$(BIN)/python tools/process_video.py $(DEMO_CLIPS) $< $(DEMO)/clip/input $@ --fps 24 --stops -2 --tone-mapped $@.mp4
 
 $(DEMO)/report.html: $(DEMO)/clip/baseline $(DEMO)/clip/anti_aliased $(DEMO)/clip/finetune $(DEMO)/clip/transinv
-	$(BIN)/python tools/measure_video.py --overwrite $(DEMO)/clip/truth baseline=$(DEMO)/clip/baseline \
+	$(BIN)/python tools/measure_video.py --overwrite "A room=$(DEMO)/clip/truth" baseline=$(DEMO)/clip/baseline \
 	    "anti-aliased=$(DEMO)/clip/anti_aliased" fine-tuned=$(DEMO)/clip/finetune "transform invariance=$(DEMO)/clip/transinv" --fps 24 --stops -2 \
 	    --flow $(DEMO)/clip/flow --report $@
 	$(BIN)/python tools/analysis_tools/compare_videos.py $(DEMO)/split_screen.mp4 --overwrite --layout split-screen --enlarge 4 \

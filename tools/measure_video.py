@@ -5,7 +5,8 @@ Usage: python tools/measure_video.py REFERENCE PROCESSED [PROCESSED ...] [option
 
 Prints a table. First of all flicker F along the motion (1: as steady as the reference, above 1 it flickers), detail K
 (1: as sharp, 0: a blur) and PSNR, which only say something together; then the others, see --metrics. A video is named
-by its path, or as NAME=PATH. All must have the same size, length and frame rate.
+by its path, or as NAME=PATH; the reference's NAME is the title of the report. All must have the same size, length and
+frame rate.
 """
 
 from __future__ import annotations
@@ -99,6 +100,7 @@ def measure(args: argparse.Namespace) -> None:
     outputs = (args.json, args.csv, args.report, args.assets and args.assets / PAGE_VIDEO)
     claim(*outputs, inputs=[args.flow, *(video for _, video in named)], overwrite=args.overwrite)
     options = (args.fps, args.any_order, args.input_color, 0, args.strict)
+    title = None if named[0][0] == named[0][1] or args.no_reference else named[0][0]
     reference = None if args.no_reference else open_frames(named.pop(0)[1], *options)
     processed = {name: open_frames(path, *options) for name, path in distinct(named).items()}
     sources = [*([reference] if reference else []), *processed.values()]
@@ -124,7 +126,7 @@ def measure(args: argparse.Namespace) -> None:
         if args.report:
             from mmtempreg.visualization import Report
 
-            report = stack.enter_context(Report(args.report, sources, args.assets, args.region, args.channels))
+            report = stack.enter_context(Report(args.report, sources, args.assets, args.region, args.channels, title))
             how["watch"] = report.watch
         found = measure_videos(processed, reference, **how)
         results.write(args.json, lambda: write_json(args.json, found))

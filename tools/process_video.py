@@ -23,7 +23,7 @@ import mmtempreg  # noqa: F401, before MMagic is imported
 from mmtempreg.openmmlab.configs import config_hash, read_config, type_name
 from mmtempreg.utils.command_line import COUNT, STOPS, Parser, check_report, claim, run, tell, within
 from mmtempreg.utils.shipped import shipped
-from mmtempreg.video import FrameFiles, FrameSource, open_frames, open_writer
+from mmtempreg.video import FrameFiles, FrameSource, ResizedFrames, open_frames, open_writer
 from mmtempreg.video.color_tags import MATRICES
 from mmtempreg.video.image_files import HDR_SUFFIXES, IMAGE_SUFFIXES
 from mmtempreg.video.writer import files_of, is_folder
@@ -153,17 +153,22 @@ def identity(args: argparse.Namespace, config: str) -> str:
 
 
 def write_report(args: argparse.Namespace, source: FrameSource, outputs: list[Path]) -> None:
-    """Of the output, which has no reference; beside the input, where that is of its size and kind."""
+    """Of the output, which has no reference; beside the input, where that can be compared."""
     from mmtempreg.visualization import report_videos
 
     shown = outputs[-1]  # of radiance what is tone-mapped, if it was asked for
     made = open_frames(shown, None if shown.is_file() else source.rate)
-    videos = (
-        {"input": source, "output": made} if made.size == source.size and not is_radiance(made) else {"output": made}
-    )
+    videos, notes = {"output": made}, []
+    if is_radiance(made):
+        notes = ["The input is left out: its display values do not compare with radiance; --tone-mapped VIDEO helps"]
+    elif made.size == source.size:
+        videos = {"input": source, **videos}
+    else:
+        videos = {"input, resized": ResizedFrames(source, made.size), **videos}
     progress = partial(tqdm, total=source.num_frames, unit="frame", desc="measuring", dynamic_ncols=True, leave=False)
-    found = report_videos(args.report, videos, stops=args.stops, progress=progress)
-    for note in found.notes():
+    title = Path(args.input).resolve().name
+    found = report_videos(args.report, videos, title=title, notes=notes, stops=args.stops, progress=progress)
+    for note in (*notes, *found.notes()):
         print(note)
     print(args.report)
 

@@ -72,8 +72,8 @@ class Moment:
 
     Attributes:
         shown: (3, H, W) display values in [0, 1] of each video.
-        changes: (H, W) change of each along the motion that ends here, in parts of the range of values; None where no
-            motion is known.
+        changes: (H, W) change of each along the motion that ends here, in parts of the range of values, nan where the
+            motion is not known; None where that is so everywhere.
     """
 
     shown: list[Tensor]
@@ -101,6 +101,12 @@ class Measurement:
     positions: np.ndarray
     reference: VideoScores | None
     videos: list[VideoScores]
+
+    @property
+    def peak(self) -> float:
+        """Width of the range of the values that were compared."""
+        domain = DOMAINS[self.domain]
+        return domain.peak(MAX_RADIANCE if domain.radiance else 1.0)
 
     @property
     def measures(self) -> list[type[Meter]]:

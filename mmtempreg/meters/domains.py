@@ -22,7 +22,7 @@ class Domain:
     Attributes:
         convert: (..., 3, H, W) to (..., C, H, W).
         radiance: Whether it is of linear radiance (>= 0), and not of display values in [0, 1].
-        about: One line for people.
+        about: What is compared, for people.
     """
 
     convert: Callable[[Tensor], Tensor]
@@ -59,13 +59,15 @@ def _ab(rgb: Tensor) -> Tensor:
 
 
 DOMAINS = {
-    "linear": Domain(_same, True, "linear radiance as it comes"),
-    "log": Domain(_log, True, "ln(v + 1/255) of radiance, RGB"),
-    "log luminance": Domain(_log_luminance, True, "ln(v + 1/255) of the luminance of radiance"),
-    "gamma": Domain(_gamma, True, "v^(1/2.2) of radiance, RGB"),
-    "rgb": Domain(_same, False, "display values, RGB"),
-    "luminance": Domain(luminance, False, "weighted sum of R, G and B of display values"),
-    "ab": Domain(_ab, False, "a / 110 and b / 110 of CIE Lab, of display values"),
+    "linear": Domain(_same, True, "radiance as it comes, in red, green and blue"),
+    "log": Domain(_log, True, "radiance on a logarithmic scale, ln(v + 1/255), in red, green and blue"),
+    "log luminance": Domain(
+        _log_luminance, True, "brightness on a logarithmic scale, ln(v + 1/255) of the luminance of radiance"
+    ),
+    "gamma": Domain(_gamma, True, "radiance as a display shows it, v^(1/2.2), in red, green and blue"),
+    "rgb": Domain(_same, False, "red, green and blue as displayed"),
+    "luminance": Domain(luminance, False, "brightness as displayed, a weighted sum of red, green and blue"),
+    "ab": Domain(_ab, False, "colour without brightness, a / 110 and b / 110 of CIE Lab"),
 }
 """Name -> domain."""
 

@@ -80,14 +80,14 @@ class WarpErrorMeter(Meter):
         over_time: (frames,) E_warp of the pair that ends with each frame; nan where there is none.
         target_over_time: The same of the target; nan without one.
         last_change: After each `update`: (1 or 2, H, W) change of the clip, and of the target, along the motion that
-            ends with this frame, 0 where none is known; None for the first frames.
+            ends with this frame, nan where none is known; None for the first frames.
     """
 
     last_change: Tensor | None = None
 
     name, metric, title, spec = "warp_error", "WarpError", "E_warp", ".3g"
     reference, needs_motion, lagged = "optional", True, True
-    about = "change along the motion (mean of squares); what the truth itself has stands in its row"
+    about = "change from frame to frame, along the motion (mean of squares)"
 
     def __init__(
         self,
@@ -169,7 +169,7 @@ class WarpErrorMeter(Meter):
         if self.maps:
             squares, weights = self._map or (torch.zeros_like(weight[0]), torch.zeros_like(weight[0]))
             self._map = squares + errors[0], weights + weight[0]
-            self.last_change = torch.stack(errors).sqrt()
+            self.last_change = torch.where(weight[0] > 0, torch.stack(errors).sqrt(), torch.nan)
 
     def finish(self) -> Sums:
         """Sums over pairs: of E_warp, of that of the target (nan without one), of 1, of 1 even if no pixel counts, of

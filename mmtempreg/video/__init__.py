@@ -5,6 +5,7 @@ from .frame_writer import FrameWriter
 from .frames import Frame, FrameSource
 from .image_sequence import FrameFiles
 from .reader import open_frames
+from .resized import ResizedFrames
 from .video_file import VideoFile
 from .video_writer import VideoWriter
 from .writer import open_writer
@@ -15,6 +16,7 @@ __all__ = [
     "FrameFolderWriter",
     "FrameSource",
     "FrameWriter",
+    "ResizedFrames",
     "VideoFile",
     "VideoWriter",
     "open_frames",

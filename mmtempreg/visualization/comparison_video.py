@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from fractions import Fraction
 from pathlib import Path
 
@@ -22,6 +22,7 @@ def write_comparison_video(
     fps: float | Fraction,
     enlarge: int = 2,
     layout: str = "side-by-side",
+    edges: Sequence[float] | None = None,
 ) -> None:
     """Writes a video with labelled panels (H.264, or VP9 for .webm).
 
@@ -31,6 +32,7 @@ def write_comparison_video(
         fps: Frames per second.
         enlarge: Whole factor by which panels are enlarged, without smoothing.
         layout: 'side-by-side', or 'split-screen': one picture in vertical strips, each of another panel.
+        edges: Where the strips of a split screen meet, in parts of the width (`edges_by_change`); None: evenly.
 
     Raises:
         ValueError: If there is no frame, panels differ in size, or the layout is unknown.
@@ -44,20 +46,49 @@ def write_comparison_video(
             if len(sizes) != 1:
                 raise ValueError(f"panels must have one size, got {sorted(sizes)}")
             large = {label: panel.repeat(enlarge, axis=0).repeat(enlarge, axis=1) for label, panel in panels.items()}
-            picture = _side_by_side(large) if layout == "side-by-side" else _split_screen(large)
+            picture = _side_by_side(large) if layout == "side-by-side" else _split_screen(large, edges)
             even = (picture.shape[0] // 2 * 2, picture.shape[1] // 2 * 2)  # what most players need
             writer.write(Frame(np.ascontiguousarray(picture[: even[0], : even[1]]), index / rate))
+
+
+def edges_by_change(frames: Iterable[Mapping[str, np.ndarray]]) -> list[float]:
+    """Where to split the picture so that there is flicker to see, or to miss, in each strip.
+
+    What counts is by how much the panels differ in their changes from frame to frame: motion, which they share, does
+    not. Each strip gets as much of it, but is a fifth of its even share wide at least.
+
+    Args:
+        frames: For every frame, label -> (H, W, 3), as in `write_comparison_video`.
+
+    Returns:
+        Edges between the strips, in parts of the width.
+    """
+    columns, before = np.zeros(1), None
+    number = 1
+    for panels in frames:
+        grey = np.stack([panel.mean(axis=2) for panel in panels.values()])
+        number = len(grey)
+        if before is not None:
+            columns = columns + (grey - before).var(axis=0).sum(axis=0)
+        before = grey
+    even = np.arange(1, number) / number
+    so_far = np.concatenate([[0], np.cumsum(columns)])
+    if so_far[-1] == 0:
+        return even.tolist()
+    balanced = np.interp(even * so_far[-1], so_far, np.linspace(0, 1, len(so_far)))
+    return (0.2 * even + 0.8 * balanced).tolist()
 
 
 def _side_by_side(panels: Mapping[str, np.ndarray]) -> np.ndarray:
     return np.hstack([np.vstack([_label(label, panel.shape[1]), panel]) for label, panel in panels.items()])
 
 
-def _split_screen(panels: Mapping[str, np.ndarray]) -> np.ndarray:
+def _split_screen(panels: Mapping[str, np.ndarray], edges: Sequence[float] | None) -> np.ndarray:
     width = next(iter(panels.values())).shape[1]
-    edges = [round(k * width / len(panels)) for k in range(len(panels) + 1)]
+    inner = np.arange(1, len(panels)) / len(panels) if edges is None else edges
+    columns = [round(edge * width) for edge in (0, *inner, 1)]
     strips = []
-    for (label, panel), left, right in zip(panels.items(), edges, edges[1:]):
+    for (label, panel), left, right in zip(panels.items(), columns, columns[1:]):
         strip = np.vstack([_label(label, right - left), panel[:, left:right]])
         if right < width:
             strip[LABEL_HEIGHT:, -2:] = 255

@@ -13,7 +13,7 @@ import numpy as np
 from ..apis.video_measurement import Measurement, Moment, VideoScores, measure_videos
 from ..utils.atomic_write import replace_when_written
 from ..utils.command_line import REPORTS
-from ..video import FrameSource
+from ..video import FrameFiles, FrameSource
 from .page_recorder import PageRecorder
 from .pixel_plot import Region
 from .report_page import write_page
@@ -52,10 +52,10 @@ def plot_measurement(measurement: Measurement) -> plt.Figure:
         axes.plot(seconds, values, color=f"C{number}", linewidth=1.2)
     floor = reference.values.get("warp_error", np.nan) if reference else np.nan
     if what == ALONG and np.isfinite(floor):
-        axes.axhline(np.sqrt(floor), label="reference", **_style(True))
+        axes.axhline(100 / measurement.peak * np.sqrt(floor), label="reference", **_style(True))
         axes.legend(loc="upper right", fontsize="small", frameon=False)
     axes.set_title(f"{what} (root mean square over the picture)", loc="left", fontsize="medium")
-    axes.set(xlabel="time [s]", ylim=(0, None))
+    axes.set(xlabel="time [s]", ylabel=UNIT, ylim=(0, None))
     axes.margins(x=0)
     brightest = max((float(np.nanquantile(m, 0.995)) for m in maps if np.isfinite(m).any()), default=1.0)
     for column, video in enumerate(videos):
@@ -66,20 +66,22 @@ def plot_measurement(measurement: Measurement) -> plt.Figure:
         axes.set_title(f"{video.name}\n{numbers}" if numbers else video.name, fontsize="medium")
         if column == 0:
             axes.set_ylabel(what)
-    figure.colorbar(picture, ax=axes, shrink=0.8)
+    figure.colorbar(picture, ax=axes, shrink=0.8, label=UNIT)
     return figure
 
 
 ALONG = "change along the motion"
+UNIT = "% of the range of values"
 
 
 def _changes(measurement: Measurement) -> tuple[str, list[np.ndarray], list[np.ndarray]]:
-    """What is shown over time and over the picture, and its values for each video."""
-    videos = measurement.videos
+    """What is shown over time and over the picture, and its values for each video in `UNIT`."""
+    videos, percent = measurement.videos, 100 / measurement.peak
     if all(np.isfinite(video.change_over_time).any() for video in videos):
-        return ALONG, [np.sqrt(video.change_over_time) for video in videos], [video.change_map for video in videos]
+        curves = [percent * np.sqrt(video.change_over_time) for video in videos]
+        return ALONG, curves, [percent * video.change_map for video in videos]
     what = "fast changes of the error" if measurement.reference else "fast changes"
-    return what, [video.flicker_over_time for video in videos], [video.flicker_map for video in videos]
+    return what, [percent * v.flicker_over_time for v in videos], [percent * v.flicker_map for v in videos]
 
 
 def _style(is_reference: bool) -> dict:
@@ -105,13 +107,20 @@ def _restless(measurement: Measurement) -> list[int]:
     return chosen
 
 
-def write_report(path: str | Path, measurement: Measurement, recorder: PageRecorder | None = None) -> None:
+def write_report(
+    path: str | Path,
+    measurement: Measurement,
+    recorder: PageRecorder | None = None,
+    title: str = "",
+    notes: Sequence[str] = (),
+) -> None:
     """Writes the picture (.png, .pdf, .svg), or a page (.html) that needs no other file.
 
     Args:
         path: The file.
         measurement: What was measured.
         recorder: For a page: what has watched it (`report_videos`); None: the page has no videos.
+        title, notes: For a page: what the clip is called, and what else is to be said, without full stops.
 
     Raises:
         ValueError: If the name ends otherwise.
@@ -120,7 +129,7 @@ def write_report(path: str | Path, measurement: Measurement, recorder: PageRecor
     if suffix not in REPORTS:
         raise ValueError(f"{path}: a report ends in .html, .png, .pdf or .svg")
     if suffix == ".html":
-        write_page(path, measurement, recorder)
+        write_page(path, measurement, recorder, title, notes)
         return
     with matplotlib.rc_context({"text.parse_math": False}):  # names of videos may hold a $
         figure = plot_measurement(measurement)
@@ -139,6 +148,7 @@ class Report:
         sources: The videos in the order of the measurement, the reference first if there is one.
         assets, region: As in `report_videos`.
         channels: As in `measure_videos`.
+        title, notes: As in `report_videos`.
     """
 
     def __init__(
@@ -148,8 +158,11 @@ class Report:
         assets: str | Path | None = None,
         region: Region | None = None,
         channels: str = "luminance",
+        title: str | None = None,
+        notes: Sequence[str] = (),
     ) -> None:
-        self.path = path
+        self.path, self.notes = path, notes
+        self.title = _name(sources[0]) if title is None else title
         self._error: Exception | None = None
         self._recorder: PageRecorder | None = None
         if Path(path).suffix.lower() == ".html":
@@ -179,7 +192,7 @@ class Report:
         if self._error is not None:
             raise self._error
         self._recording.close()  # ends the video of the page
-        write_report(self.path, measurement, self._recorder)
+        write_report(self.path, measurement, self._recorder, self.title, self.notes)
 
     def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, trace: Any) -> None:
         """Removes what is temporary, and if it was not written the video too."""
@@ -195,6 +208,8 @@ def report_videos(
     reference: FrameSource | None = None,
     assets: str | Path | None = None,
     region: Region | None = None,
+    title: str | None = None,
+    notes: Sequence[str] = (),
     **options: Any,
 ) -> Measurement:
     """Measures videos and writes the report in the same pass.
@@ -204,12 +219,19 @@ def report_videos(
         processed, reference, options: Arguments of `measure_videos`.
         assets: For a page: folder for its video; None: the page holds it, reduced, and of long videos the begin.
         region: For a page: all pixels of this part are kept over time; None: a grid over all of it.
+        title: For a page: what the clip is called; None: the name of the first file or folder.
+        notes: As in `write_report`.
 
     Raises:
         ValueError, OSError: As `measure_videos` and `Report` do; no report is left then.
     """
     sources = [*([reference] if reference else []), *processed.values()]
-    with Report(path, sources, assets, region, options.get("channels", "luminance")) as report:
+    with Report(path, sources, assets, region, options.get("channels", "luminance"), title, notes) as report:
         measurement = measure_videos(processed, reference, watch=report.watch, **options)
         report.write(measurement)
     return measurement
+
+
+def _name(source: FrameSource) -> str:
+    path = source.files[0].parent if isinstance(source, FrameFiles) else Path(source.name)
+    return path.resolve().name

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -43,6 +44,9 @@ REGION_PIXELS = 96 * 96
 FULL_CHANGE = 0.1
 """Change along the motion, in parts of the range of values, that is shown as brightest."""
 
+NOT_MEASURED = (60, 90, 130)
+"""Colour of the heat map where the motion is not known: not one of its scale, and no grey of its ground."""
+
 
 class Part(NamedTuple):
     """A part of the picture in pixels."""
@@ -54,16 +58,31 @@ class Part(NamedTuple):
 
 
 class PixelGrid(NamedTuple):
-    """The pixels whose values are held: `columns` x `rows`, evenly over a part of the picture."""
+    """The pixels whose values are held: every `pitch`-th of a part of the picture, along x and y."""
 
     part: Part
-    columns: int
-    rows: int
+    pitch: int
+
+    @property
+    def columns(self) -> int:
+        """Pixels along x."""
+        return max(1, self.part.width // self.pitch)
+
+    @property
+    def rows(self) -> int:
+        """Pixels along y."""
+        return max(1, self.part.height // self.pitch)
+
+    @property
+    def first(self) -> tuple[int, int]:
+        """(x, y) of the first, so that they lie in the middle of the part."""
+        left = (self.part.width - 1 - self.pitch * (self.columns - 1)) // 2
+        top = (self.part.height - 1 - self.pitch * (self.rows - 1)) // 2
+        return self.part.x + left, self.part.y + top
 
     def indices(self, picture_width: int) -> np.ndarray:
-        """(rows * columns,) of the flattened picture: the middle of each cell."""
-        x = self.part.x + ((np.arange(self.columns) + 0.5) * self.part.width / self.columns).astype(int)
-        y = self.part.y + ((np.arange(self.rows) + 0.5) * self.part.height / self.rows).astype(int)
+        """(rows * columns,) of the flattened picture."""
+        x, y = (start + self.pitch * np.arange(n) for start, n in zip(self.first, (self.columns, self.rows)))
         return (y[:, None] * picture_width + x[None, :]).ravel()
 
 
@@ -101,8 +120,6 @@ class PageRecorder:
         self.grid = _grid(self.size, self.max_frames * self.num_videos, region)
         self._indices = self.grid.indices(self.size[1])
         self._values: list[np.ndarray] = []
-        self._colours = np.array([matplotlib.colormaps["inferno"](i)[:3] for i in range(256)])
-        self._colours = np.round(255 * self._colours).astype(np.uint8)
         self._temporary: tempfile.TemporaryDirectory | None = None
 
     @property
@@ -149,7 +166,9 @@ class PageRecorder:
         if index >= self.max_frames:
             return
         shown, changes = moment.shown[: self.num_videos], moment.changes[: self.num_videos]
-        tiles = [self._reduced(to_pixels(picture)) for picture in shown] + [self._heat(change) for change in changes]
+        pictures = [to_pixels(picture) for picture in shown]
+        heat_maps = [heat_map(picture, change) for picture, change in zip(pictures, changes)]
+        tiles = [self._reduced(picture) for picture in (*pictures, *heat_maps)]
         height, width = self.tile
         mosaic = np.zeros((-(-len(tiles) // self.columns) * height, self.columns * width, 3), np.uint8)
         for number, tile in enumerate(tiles):
@@ -189,11 +208,38 @@ class PageRecorder:
             return np.pad(picture, ((0, height - picture.shape[0]), (0, width - picture.shape[1]), (0, 0)), "edge")
         return cv2.resize(picture, (width, height), interpolation=cv2.INTER_AREA)
 
-    def _heat(self, change: Tensor | None) -> np.ndarray:
-        if change is None:
-            return np.zeros((*self.tile, 3), np.uint8)
-        share = (change / FULL_CHANGE).clamp(0, 1).sqrt()
-        return self._reduced(self._colours[(share * 255).round().byte().numpy()])
+
+def heat_map(picture: np.ndarray, change: Tensor | None) -> np.ndarray:
+    """Where it changes, in perceptually even colours, over the picture in dark grey.
+
+    Args:
+        picture: (H, W, 3) uint8 RGB.
+        change: (H, W) in parts of the range of values, as in `Moment`.
+
+    Returns:
+        (H, W, 3) uint8 RGB.
+    """
+    if change is None:
+        return np.full_like(picture, NOT_MEASURED)
+    share = (change / FULL_CHANGE).clamp(0, 1).sqrt().numpy()
+    colours = heat_colours(np.nan_to_num(share), cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY))
+    colours[np.isnan(share)] = NOT_MEASURED
+    return colours
+
+
+def heat_colours(share: np.ndarray, grey: np.ndarray) -> np.ndarray:
+    """Colours (..., 3) uint8 of the heat map.
+
+    Args:
+        share: Square root of the change over `FULL_CHANGE`; from 0, the ground alone, to 1.
+        grey: The ground, 0 to 255, which is darkened so that it is not taken for a change.
+    """
+    cover = np.clip(4 * share, 0, 1)[..., None]
+    ground = 25 + 0.25 * grey[..., None]
+    return np.round((1 - cover) * ground + cover * _COLOURS[np.round(255 * share).astype(int)]).astype(np.uint8)
+
+
+_COLOURS = matplotlib.colormaps["inferno"](np.linspace(0.25, 1, 256), bytes=True)[:, :3]
 
 
 def _tile(size: tuple[int, int], edge: int, number: int) -> tuple[int, int]:
@@ -211,8 +257,7 @@ def _grid(size: tuple[int, int], pictures: int, region: Region | None) -> PixelG
     height, width = size
     if region is None:
         cells = max(1, STORED_VALUES // max(pictures, 1))
-        scale = min(1.0, (cells / (height * width)) ** 0.5)
-        return PixelGrid(Part(0, 0, width, height), max(1, int(width * scale)), max(1, int(height * scale)))
+        return PixelGrid(Part(0, 0, width, height), math.ceil((height * width / cells) ** 0.5))
     *_, w, h = region
     if not lies_inside(region, size):
         raise ValueError(
@@ -220,7 +265,7 @@ def _grid(size: tuple[int, int], pictures: int, region: Region | None) -> PixelG
         )
     if w * h > REGION_PIXELS:
         raise ValueError(f"a region has {REGION_PIXELS} pixels at most, {w}x{h} are {w * h}")
-    return PixelGrid(Part(*region), w, h)
+    return PixelGrid(Part(*region), 1)
 
 
 def mosaic_of(recorder: PageRecorder) -> dict[str, Any]:

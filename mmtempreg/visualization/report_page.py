@@ -6,6 +6,7 @@ import base64
 import hashlib
 import json
 import math
+from collections.abc import Callable, Mapping, Sequence
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from jinja2 import Environment
 from ..apis.video_measurement import Measurement, VideoScores
 from ..meters import DOMAINS, Meter
 from ..utils.atomic_write import replace_when_written
-from .page_recorder import FULL_CHANGE, PageRecorder, mosaic_of
+from .page_recorder import FULL_CHANGE, NOT_MEASURED, PageRecorder, heat_colours, mosaic_of
 
 MAX_POINTS = 10_000
 """Points of a curve; of longer videos the largest of several frames is drawn."""
@@ -24,17 +25,30 @@ MAX_POINTS = 10_000
 MAX_ROWS = 200
 """Videos in the table and the charts."""
 
+MAX_NAMED = 6
+"""Videos that the sentences at the top name."""
+
+PERCENT = "\N{NO-BREAK SPACE}%"
+
 WORST = 3
 """Moments that are listed of each video."""
 
 
-def write_page(path: str | Path, measurement: Measurement, recorder: PageRecorder | None = None) -> None:
+def write_page(
+    path: str | Path,
+    measurement: Measurement,
+    recorder: PageRecorder | None = None,
+    title: str = "",
+    notes: Sequence[str] = (),
+) -> None:
     """Writes the page, which asks no other host for anything (its Content-Security-Policy forbids it).
 
     Args:
         path: The .html file.
         measurement: What was measured.
         recorder: What has watched it; None: the page has no pictures.
+        title: What the clip is called.
+        notes: What else is to be said under the table, without full stops.
     """
     parts = files("mmtempreg.visualization") / "page"
     text = {name: (parts / name).read_text(encoding="utf-8") for name in _PARTS}
@@ -63,11 +77,13 @@ def write_page(path: str | Path, measurement: Measurement, recorder: PageRecorde
         # no "<" may end the element; JSON can write it otherwise
         data=json.dumps(data, allow_nan=False, separators=(",", ":")).replace("<", "\\u003c"),
         video=base64.b64encode(recorder.video.read_bytes()).decode() if embedded and recorder else "",
+        title=title,
+        verdict=verdict(measurement),
         about=_about(measurement),
-        full_change=f"{100 * FULL_CHANGE:g}",
+        scale=_heat_scale(),
         headings=_headings(measurement, headings),
         rows=_rows(measurement, rows[:MAX_ROWS]),
-        notes=[*measurement.notes(), *left_out(measurement, recorder)],
+        notes=[*notes, *measurement.notes(), *left_out(measurement, recorder)],
         measures=measurement.measures,
     )
     with replace_when_written(path) as partial:
@@ -93,7 +109,55 @@ def _about(measurement: Measurement) -> str:
     height, width = measurement.size
     rate, domain = float(measurement.rate), DOMAINS[measurement.domain].about
     frames = f"{measurement.num_frames} frames" if measurement.num_frames != 1 else "One frame"
-    return f"{frames} of {width}x{height} at {rate:.4g} per second, compared as {domain}."
+    return f"{frames} of {width}x{height} pixels, {rate:.4g} per second. What is compared: {domain}."
+
+
+def verdict(measurement: Measurement) -> list[str]:
+    """Who flickers how much, and who keeps how much detail: a sentence each, the best first."""
+
+    def values(name: str) -> dict[str, float]:
+        found = {video.name: video.values.get(name, math.nan) for video in measurement.videos}
+        return {name: value for name, value in found.items() if math.isfinite(value)}
+
+    percent = 100 / measurement.peak
+    change = {name: percent * math.sqrt(value) for name, value in values("warp_error").items()}
+    fast = {name: percent * value for name, value in values("fast_changes").items()}
+    detail = {name: 100 * value for name, value in values("K").items()}
+    sentences = [
+        _ranked(values("F"), "{:.2f}", "{} flickers {} times as much as the reference")
+        or _ranked(
+            change,
+            "{:.2g}" + PERCENT,
+            "{} changes by {} of the range of values from frame to frame, along the motion",
+        )
+        or _ranked(fast, "{:.2g}" + PERCENT, "{} has fast changes of {} of the range of values"),
+        _ranked(detail, "{:.0f}" + PERCENT, "{} keeps {} of the reference's fine detail", most_first=True),
+    ]
+    return [sentence for sentence in sentences if sentence]
+
+
+def _ranked(values: Mapping[str, float], form: str, words: str, most_first: bool = False) -> str:
+    """What `words` say of the first, and the values of the others; empty if there is none."""
+    names = sorted(values, key=lambda name: values[name], reverse=most_first)
+    if not names:
+        return ""
+    others = [f", {name} {form.format(values[name])}" for name in names[1:MAX_NAMED]]
+    more = f", and {len(names) - MAX_NAMED} more" if len(names) > MAX_NAMED else ""
+    return words.format(names[0], form.format(values[names[0]])) + "".join(others) + more + "."
+
+
+def _heat_scale() -> dict[str, Any]:
+    """What the legend of the heat map is drawn from: parts of its width, and what stands there."""
+
+    def rgb(colour: Sequence[int]) -> str:
+        return "#{:02x}{:02x}{:02x}".format(*colour)
+
+    shares = np.linspace(0, 1, 17)
+    return dict(
+        stops=[(share, rgb(colour)) for share, colour in zip(shares, heat_colours(shares, np.full(len(shares), 128)))],
+        ticks=[(math.sqrt(part), f"{100 * part * FULL_CHANGE:g}") for part in (0, 0.1, 0.25, 0.5, 1)],
+        not_measured=rgb(NOT_MEASURED),
+    )
 
 
 def left_out(measurement: Measurement, recorder: PageRecorder | None) -> list[str]:
@@ -142,11 +206,17 @@ def page_data(measurement: Measurement, recorder: PageRecorder | None) -> dict[s
         pictures=None,
     )
     if recorder and recorder.num_frames:
-        part, columns, rows = recorder.grid
+        grid = recorder.grid
         data["pictures"] = dict(
             mosaic_of(recorder),
             frames=recorder.num_frames,
-            grid=dict(x=part.x, y=part.y, width=part.width, height=part.height, columns=columns, rows=rows),
+            grid=dict(
+                zip(("x", "y", "width", "height"), grid.part),
+                first=grid.first,
+                pitch=grid.pitch,
+                columns=grid.columns,
+                rows=grid.rows,
+            ),
             pixels=base64.b64encode(recorder.values.tobytes()).decode(),
         )
     return data
@@ -155,36 +225,60 @@ def page_data(measurement: Measurement, recorder: PageRecorder | None) -> dict[s
 def charts(measurement: Measurement) -> list[dict[str, Any]]:
     """The curves over time, those that there is anything of."""
     videos, reference = measurement.videos[:MAX_ROWS], measurement.reference
-    error = "of the error" if reference else "of the video"
-    number, step = measurement.num_frames, _step(measurement)
-    floor = reference.change_over_time if reference else np.zeros(0)
-    wanted = [
-        ("F", "Flicker F along the motion", "1: as steady as the reference", "flicker_along", None),
-        ("change", "Change along the motion", "root of E_warp; the reference's own is the floor", "change", floor),
-        ("R", f"Fast changes {error}", "at a fixed pixel, what R sums up", "flicker_over_time", None),
-        ("K", "Detail K", "1: as sharp as the reference, 0: a blur", "detail_over_time", None),
+    number, step, percent = measurement.num_frames, _step(measurement), 100 / measurement.peak
+    along = "Each point of the scene is followed from frame to frame: how much does it change"
+    floor = " Dashed: the reference itself." if reference else ""
+    error = "the error changes" if reference else "it changes"
+    mean = "Root mean square over the picture."
+    wanted: list[tuple[str, str, str, str, Callable[[VideoScores], np.ndarray]]] = [
+        (
+            "F",
+            "Flicker F",
+            "times the reference",
+            f"{along}, over the reference? 1: as steady.",
+            lambda v: v.flicker_along,
+        ),
+        (
+            "change",
+            "Change from frame to frame, along the motion",
+            "% of the range",
+            f"{along}, in % of the range of values? {mean}{floor}",
+            lambda v: percent * np.sqrt(v.change_over_time),
+        ),
+        (
+            "R",
+            "Fast changes of the error" if reference else "Fast changes",
+            "% of the range",
+            f"How much {error} quickly at a fixed pixel, in % of the range of values. {mean}",
+            lambda v: percent * v.flicker_over_time,
+        ),
+        (
+            "K",
+            "Detail K",
+            "of the reference's",
+            "Fine detail kept. 1: as sharp as the reference, 0: a blur.",
+            lambda v: v.detail_over_time,
+        ),
     ]
     found = []
-    for name, title, about, what, own in wanted:
-        curves = [np.sqrt(v.change_over_time) if what == "change" else getattr(v, what) for v in videos]
+    for name, title, unit, about, curve_of in wanted:
+        curves = [curve_of(video) for video in videos]
         if all(len(curve) == number for curve in curves) and any(np.isfinite(curve).any() for curve in curves):
             series: list[dict[str, Any]] = [dict(name=v.name, values=_thinned(c, step)) for v, c in zip(videos, curves)]
-            if own is not None and len(own) == number and np.isfinite(own).any():
-                series.append(dict(name="reference", values=_thinned(np.sqrt(own), step), floor=True))
-            found.append(dict(id=name, title=title, about=about, series=series, text=_in_words(measurement, curves)))
+            if name == "change" and reference and np.isfinite(own := curve_of(reference)).any():
+                series.append(dict(name="reference", values=_thinned(own, step), floor=True))
+            words = [
+                _in_words(video.name, curve) for video, curve in zip(videos[:20], curves) if np.isfinite(curve).any()
+            ]
+            found.append(dict(id=name, title=title, unit=unit, about=about, series=series, words=words))
     return found
 
 
-def _in_words(measurement: Measurement, curves: list[np.ndarray]) -> str:
-    """A chart for those who do not see it."""
-    parts = []
-    for video, curve in list(zip(measurement.videos, curves))[:20]:
-        if np.isfinite(curve).any():
-            peak = int(np.nanargmax(np.where(np.isfinite(curve), curve, -np.inf)))
-            mean = float(np.nanmean(np.where(np.isfinite(curve), curve, np.nan)))
-            at = peak / float(measurement.rate)
-            parts.append(f"{video.name}: mean {mean:.3g}, highest {curve[peak]:.3g} at {at:.2f} s")
-    return "; ".join(parts)
+def _in_words(name: str, curve: np.ndarray) -> dict[str, Any]:
+    """A curve for those who do not see it."""
+    finite = np.where(np.isfinite(curve), curve, np.nan)
+    peak = int(np.nanargmax(finite))
+    return dict(name=name, mean=f"{np.nanmean(finite):.3g}", highest=f"{finite[peak]:.3g}", frame=peak)
 
 
 def _thinned(values: np.ndarray, step: int) -> list[float | None]:
@@ -198,18 +292,18 @@ def _thinned(values: np.ndarray, step: int) -> list[float | None]:
 def worst_moments(measurement: Measurement) -> list[dict[str, Any]]:
     """Of each video the frames where it flickers most, half a second apart."""
     found = []
-    apart = max(1, round(float(measurement.rate) / 2))
+    apart, percent = max(1, round(float(measurement.rate) / 2)), 100 / measurement.peak
     for video in measurement.videos[:MAX_ROWS]:
-        curve, what = video.flicker_along, "F"
+        curve, words = video.flicker_along, "F {:.3g}"
         if not np.isfinite(curve).any():
-            curve, what = np.sqrt(video.change_over_time), "change"
+            curve, words = percent * np.sqrt(video.change_over_time), "changes by {:.3g} %"
         if not np.isfinite(curve).any():
-            curve, what = video.flicker_over_time, "fast change"
+            curve, words = percent * video.flicker_over_time, "fast changes of {:.3g} %"
         left = np.where(np.isfinite(curve), curve, -np.inf)
         moments: list[dict[str, Any]] = []
         while len(moments) < WORST and len(left) and np.isfinite(left.max()):
             frame = int(left.argmax())
-            moments.append(dict(frame=frame, value=f"{what} {curve[frame]:.3g}"))
+            moments.append(dict(frame=frame, value=words.format(curve[frame])))
             left[max(0, frame - apart) : frame + apart + 1] = -np.inf
         found.append(dict(name=video.name, moments=moments))
     return found
@@ -229,19 +323,15 @@ def _cost(meter: type[Meter], value: float) -> float:
 
 
 def _rows(measurement: Measurement, rows: list[list[str]]) -> list[dict[str, Any]]:
-    """Rows of the table, with the best of each measure marked among the videos, if there are several."""
-    videos = measurement.videos
-    best: list[float] = []
+    """Rows of the table, with the best of each measure marked among the videos: all that are written as it is."""
+    best = [""]  # of the names
     for meter in measurement.measures:
-        costs = [_cost(meter, video.values[meter.name]) for video in videos]
-        finite = [cost for cost in costs if not math.isnan(cost)]
-        best.append(min(finite) if len(videos) > 1 and len(set(finite)) > 1 else math.nan)
+        values = [video.values[meter.name] for video in measurement.videos]
+        written = {meter.format(v): _cost(meter, v) for v in values if not math.isnan(v)}
+        best.append(min(written, key=lambda text: written[text]) if len(written) > 1 else "")
     made = []
     for number, row in enumerate(rows):
         is_reference = measurement.reference is not None and number == 0
-        cells = [dict(text=row[0], best=False)]
-        for meter, lowest, text in zip(measurement.measures, best, row[1:]):
-            scores = _all(measurement)[number]
-            cells.append(dict(text=text, best=not is_reference and _cost(meter, scores.values[meter.name]) == lowest))
+        cells = [dict(text=text, best=not is_reference and text != "" and text == top) for text, top in zip(row, best)]
         made.append(dict(cells=cells, reference=is_reference))
     return made

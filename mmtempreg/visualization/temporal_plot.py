@@ -68,7 +68,7 @@ def plot_temporal_comparison(
     for name, values in zip(videos, series):
         style = dict(color="black", linewidth=2.2, alpha=0.5) if name == "truth" else dict(linewidth=1.2)
         axes.plot(seconds, values[:, point], label=name, **style)
-    axes.set(xlabel="time [s]", ylabel="log luminance")
+    axes.set(xlabel="time [s]", ylabel="luminance [ln]")
     axes.set_title("a point of the scene, followed", loc="left", fontsize="medium")
     axes.margins(x=0)
     axes.legend(loc="lower right", bbox_to_anchor=(1, 1), ncols=len(videos), fontsize="small", frameon=False)
@@ -83,7 +83,7 @@ def plot_temporal_comparison(
         row.append(axes)
         if column == 0:
             axes.set_ylabel("change along\nthe motion")
-    figure.colorbar(picture, ax=row, shrink=0.8, pad=0.01)
+    figure.colorbar(picture, ax=row, shrink=0.8, pad=0.01, label="rms change of ln(radiance)")
     with replace_when_written(path) as partial:
         figure.savefig(partial, dpi=110)
     plt.close(figure)

@@ -175,8 +175,13 @@ def test_the_map_shows_where_and_the_series_when():
     meter = WarpErrorMeter(maps=True)
     for t, (frame, other) in enumerate(zip(spoilt, truth)):
         meter.update(frame, other, motion=motion(t) if t else None)
+        assert (meter.last_change is None) == (t == 0)
+    last = meter.last_change
     sums = meter.finish()
     assert np.isnan(meter.over_time[0])
+    assert last.shape == (2, SIZE, SIZE)
+    assert bool(last[:, 0].isnan().all())  # what comes in at the border was not seen before
+    assert float(last[:, 40:56, 40:56].max()) < 0.01
     assert list(np.flatnonzero(meter.over_time > 1e-4)) == [3, 4]
     assert np.nanmean(meter.over_time) == pytest.approx(sums[0] / sums[2])
     assert meter.change_map[44:52, 44:52].min() > 0.05

@@ -4,8 +4,10 @@ import base64
 import errno
 import json
 import re
+import runpy
 import shutil
 import tempfile
+from argparse import Namespace
 from fractions import Fraction
 from pathlib import Path
 
@@ -13,13 +15,16 @@ import cv2
 import numpy as np
 import pytest
 import torch
+from skimage.color import deltaE_cie76, rgb2lab
 
 from mmtempreg.apis import measure_videos
+from mmtempreg.apis.video_measurement import Measurement, VideoScores
 from mmtempreg.functional import luminance
-from mmtempreg.video import Frame, VideoWriter, open_frames, open_writer
-from mmtempreg.visualization import PageRecorder, report_videos
+from mmtempreg.video import Frame, ResizedFrames, VideoWriter, open_frames, open_writer
+from mmtempreg.video.image_files import write_image
+from mmtempreg.visualization import PageRecorder, report_videos, write_report
 from mmtempreg.visualization import page_recorder as recorder_module
-from mmtempreg.visualization.report_page import left_out, page_data
+from mmtempreg.visualization.report_page import left_out, page_data, verdict
 
 FRAMES, HEIGHT, WIDTH = 30, 48, 64
 NAMES = ["flickers", '</script><b>steady & "quoted"</b>']
@@ -70,9 +75,9 @@ def test_curves_are_what_was_measured(page, videos):
     curves = {chart["id"]: chart["series"] for chart in data["charts"]}
     assert list(curves) == ["F", "change", "R", "K"]
     for number, video in enumerate(found.videos):
-        change = np.array(curves["change"][number]["values"][1:], float)
+        change = np.array(curves["change"][number]["values"][1:], float) / 100  # of a range that is 1 wide
         assert np.mean(change**2) == pytest.approx(video.values["warp_error"], rel=1e-3)
-        floor = np.array(curves["change"][2]["values"][1:], float)
+        floor = np.array(curves["change"][2]["values"][1:], float) / 100
         noise = (1 / 255) ** 2 / 6
         expected = np.sqrt((change**2 + noise) / (floor**2 + noise))
         np.testing.assert_allclose(np.array(curves["F"][number]["values"][1:], float), expected, rtol=2e-3)
@@ -105,10 +110,27 @@ def test_the_videos_are_in_step_in_one(page, videos, tmp_path):
         for frame, own in zip(mosaic, open_frames(video)):
             tile = frame.image[row * height : (row + 1) * height, column * width : (column + 1) * width]
             assert np.abs(tile.astype(int) - own.image).mean() < 4
-    # the change along the motion: bright where it flickers, dark where it does not
-    heat = [divmod(3 + number, pictures["columns"]) for number in range(3)]
-    means = [mosaic[17].image[r * height : (r + 1) * height, c * width : (c + 1) * width].mean() for r, c in heat]
-    assert means[1] > 100 > 40 > max(means[0], means[2])
+    # the heat map: bright where it flickers, dark where it does not
+    lightness = []
+    for row, column in [divmod(3 + number, pictures["columns"]) for number in range(3)]:
+        tile = mosaic[17].image[row * height : (row + 1) * height, column * width : (column + 1) * width]
+        lightness.append(rgb2lab(tile[10:-10, 10:-10])[..., 0].mean())
+    assert lightness[1] > 70 > 40 > max(lightness[0], lightness[2])
+
+
+def test_the_heat_map_is_even_and_tells_steady_from_unknown():
+    """Against CIE Lab: the steps of its scale look alike, brighter is more, what is steady is grey however bright."""
+    share = np.linspace(0, 1, 17)
+    lab = rgb2lab(recorder_module.heat_colours(share, np.full(17, 128)))
+    steps = deltaE_cie76(lab[1:], lab[:-1])
+    assert steps.max() < 2 * steps.min()
+    assert (np.diff(lab[:, 0]) > -1).all()
+    picture = np.repeat(np.array([[0, 130, 255, 255]], np.uint8)[..., None], 3, axis=2)
+    shown = recorder_module.heat_map(picture, torch.tensor([[0.0, 0.0, 0.0, float("nan")]]))
+    assert (shown[0, :3] == shown[0, :3, :1]).all()
+    assert tuple(shown[0, 3]) == recorder_module.NOT_MEASURED
+    assert np.abs(rgb2lab(shown[0, 3]) - rgb2lab(shown[0, 2])).max() > 15
+    assert (recorder_module.heat_map(picture, None) == recorder_module.NOT_MEASURED).all()
 
 
 def test_markup_in_names_is_text(page):
@@ -134,6 +156,46 @@ def test_the_best_is_marked(page):
     assert 'class="best"' in steady
     assert flickers.count("★") < steady.count("★")
     assert "★" not in rows[1]  # the reference is no rival
+
+
+def measured(values, rate=10, **curves):
+    """A measurement without pictures: name -> values of measures, and curves of all."""
+    curves = {name: np.array(curve, float) for name, curve in curves.items()}
+    count = max(map(len, curves.values()), default=1)
+    videos = [VideoScores(name, dict(own), **curves) for name, own in values.items()]
+    return Measurement(Fraction(rate), (4, 6), count, "luminance", np.zeros((0, 2)), VideoScores("reference"), videos)
+
+
+def test_what_is_written_alike_is_marked_alike(tmp_path):
+    scores = dict(a=dict(S=0.3409), b=dict(S=0.3414), c=dict(S=0.1))
+    for name in scores:
+        scores[name] |= dict(F=1.001 + 0.001 * len(scores), psnr=30)
+    write_report(tmp_path / "r.html", measured(scores))
+    rows = re.findall(r"<tr>.*?</tr>", (tmp_path / "r.html").read_text(), re.S)[1:]
+    assert [re.findall(r"\b0\.\d+", row) for row in rows[:3]] == [["0.341"], ["0.341"], ["0.100"]]
+    assert [row.count("★") for row in rows[:3]] == [1, 1, 0]
+
+
+def test_it_says_first_who_flickers_and_who_is_sharp():
+    both = measured(dict(a=dict(F=2.35, K=0.5, warp_error=1e-4), b=dict(F=1.5, K=0.9), c=dict(F=float("nan"), K=0.7)))
+    assert verdict(both) == [
+        "b flickers 1.50 times as much as the reference, a 2.35.",
+        "b keeps 90\xa0% of the reference's fine detail, c 70\xa0%, a 50\xa0%.",
+    ]
+    along = "of the range of values from frame to frame, along the motion"
+    assert verdict(measured(dict(a=dict(warp_error=1e-4)))) == [f"a changes by 1\xa0% {along}."]
+    many = verdict(measured({f"v{n}": dict(F=1 + n) for n in range(9)}))
+    assert many[0].endswith("v5 6.00, and 3 more.")
+    assert verdict(measured(dict(a=dict(F=float("nan"))))) == []
+
+
+def test_without_a_reference_it_speaks_of_none(videos, tmp_path):
+    report_videos(tmp_path / "r.html", {"a": open_frames(videos[1]), "b": open_frames(videos[2])})
+    text = re.sub(r"<(script|style).*?</\1>", "", (tmp_path / "r.html").read_text(), flags=re.S)
+    words = text + json.dumps(data_of(tmp_path / "r.html")["charts"])
+    assert not re.search("reference|truth", words)
+    assert "<h1>1.mp4: how much it flickers</h1>" in text
+    assert re.search("b changes by .*, a", text)
 
 
 # ---------------------------------------------------------------- what is left out, and said
@@ -181,11 +243,32 @@ def test_a_region_is_held_whole_or_refused(videos, tmp_path):
     found = report_videos(tmp_path / "r.html", {"a": open_frames(videos[0])}, region=(10, 20, 7, 5))
     grid = page_data(found, None)
     assert grid["pictures"] is None
-    assert data_of(tmp_path / "r.html")["pictures"]["grid"] == dict(x=10, y=20, width=7, height=5, columns=7, rows=5)
+    assert data_of(tmp_path / "r.html")["pictures"]["grid"] == dict(
+        x=10, y=20, width=7, height=5, first=[10, 20], pitch=1, columns=7, rows=5
+    )
     for region, said in (((60, 0, 9, 9), "is not in 64x48"), ((0, 0, 0, 1), "is not in")):
         with pytest.raises(ValueError, match=said):
             PageRecorder([open_frames(videos[0])], region=region)
     assert left_out(found, None) == []
+
+
+@pytest.mark.slow
+def test_the_input_is_enlarged_or_said_to_be_left_out(videos, tmp_path):
+    """What `process_video --report` writes of a super-resolution, and of radiance."""
+    write_own = runpy.run_path(str(Path(__file__).parents[2] / "tools" / "process_video.py"))["write_report"]
+    source, args = open_frames(videos[1]), Namespace(report=tmp_path / "r.html", input=str(videos[1]), stops=0.0)
+    with VideoWriter(tmp_path / "large.mp4", 10) as writer:
+        for frame in ResizedFrames(source, (2 * HEIGHT, 2 * WIDTH)):
+            writer.write(frame)
+    write_own(args, source, [tmp_path / "large.mp4"])
+    data = data_of(args.report)
+    assert (data["names"], data["size"]) == (["input, resized", "output"], [2 * WIDTH, 2 * HEIGHT])
+    assert "<title>1.mp4: how" in args.report.read_text()
+    for t in range(3):
+        write_image(tmp_path / "radiance" / f"{t}.exr", np.full((HEIGHT, WIDTH, 3), 0.5 + t, np.float32))
+    write_own(args, source, [tmp_path / "radiance"])
+    assert data_of(args.report)["names"] == ["output"]
+    assert "The input is left out" in args.report.read_text()
 
 
 @pytest.mark.parametrize("size", [(2160, 3840), (7, 4000), (4000, 7), (128, 128)])
@@ -253,6 +336,7 @@ def browser():
 def opened(browser, page):
     """The page in a window without network; what went wrong is told at the end."""
     context = browser.new_context(viewport=dict(width=1280, height=900), offline=True)
+    context.grant_permissions(["clipboard-read", "clipboard-write"])
     tab, wrong = context.new_page(), []
     # but for what it thinks of `pixel` below
     tab.on(
@@ -354,6 +438,15 @@ def test_the_slider_splits_the_picture(opened):
     opened.mouse.up()
     assert abs(int(opened.locator("#split").input_value()) - 700) < 15
     assert pixel(opened, *place) == bright
+    # above the knob, the line itself; also of an enlarged picture, which does not move then
+    opened.get_by_role("button", name="Zoom in").click()
+    before = pixel(opened, 0.9, 0.9)
+    opened.mouse.move(box["x"] + 0.7 * box["width"], box["y"] + 0.2 * box["height"])
+    opened.mouse.down()
+    opened.mouse.move(box["x"] + 0.5 * box["width"], box["y"] + 0.3 * box["height"], steps=5)
+    opened.mouse.up()
+    assert abs(int(opened.locator("#split").input_value()) - 500) < 15
+    assert pixel(opened, 0.9, 0.9) == before
 
 
 def test_side_by_side_with_the_reference_and_the_heat_map(opened):
@@ -362,10 +455,10 @@ def test_side_by_side_with_the_reference_and_the_heat_map(opened):
     opened.get_by_label("reference", exact=True).uncheck()
     assert opened.locator("#panes canvas").count() == 2
     before = pixel(opened, 0.5, 0.5)
-    opened.get_by_role("checkbox", name="change along the motion").check()
+    opened.get_by_role("checkbox", name="heat map").check()
     assert pixel(opened, 0.5, 0.5) != before
     assert opened.locator("#heat-scale").is_visible()
-    assert "change along the motion" in opened.locator("#panes canvas").first.get_attribute("aria-label")
+    assert "heat map" in opened.locator("#panes canvas").first.get_attribute("aria-label")
     opened.get_by_role("button", name="Zoom in").click()
     assert "enlarged" in opened.locator("#panes canvas").first.get_attribute("class")
 
@@ -419,9 +512,146 @@ def test_everything_has_a_name(opened):
             .map((e) => e.outerHTML)"""
     )
     assert nameless == []
-    assert (
-        opened.locator("#chart-F").get_attribute("aria-label").startswith("Flicker F along the motion. flickers: mean")
+    assert opened.locator("#chart-F").get_attribute("aria-label").startswith("Flicker F. flickers: mean")
+
+
+def box_of(tab, selector):
+    """(left, top, right, bottom) in the window."""
+    box = tab.locator(selector).first.bounding_box()
+    return box["x"], box["y"], box["x"] + box["width"], box["y"] + box["height"]
+
+
+@pytest.mark.parametrize(("width", "height"), [(1280, 900), (390, 844)])
+def test_the_picture_is_in_view_beside_every_curve(opened, width, height):
+    opened.set_viewport_size(dict(width=width, height=height))
+    if width > 1000:
+        assert box_of(opened, "#seek")[3] < height  # above the fold
+        assert box_of(opened, "#panes canvas")[2] <= box_of(opened, "#chart-F")[0]
+    opened.evaluate("document.getElementById('chart-K').scrollIntoView({ block: 'end' })")
+    chart, picture = box_of(opened, "#chart-K .u-over"), box_of(opened, "#panes canvas")
+    assert 0 <= picture[1] < picture[3] <= height
+    opened.mouse.click((chart[0] + chart[2]) / 2, chart[3] - 20)
+    assert frame_shown(opened) in (14, 15)
+    # the knob lies on the line
+    opened.locator("#split").fill("250")
+    knob, picture = box_of(opened, "#split"), box_of(opened, "#panes canvas")
+    assert knob[0] + 16 + (knob[2] - knob[0] - 32) / 4 == pytest.approx(
+        picture[0] + (picture[2] - picture[0]) / 4, abs=1
     )
+
+
+def drawn(tab):
+    """What is written into canvases from here on: (text, x, y) each, and the charts are drawn again."""
+    tab.evaluate(
+        """() => {
+            window.drawn = [];
+            const prototype = CanvasRenderingContext2D.prototype, fillText = prototype.fillText;
+            prototype.fillText = function (text, x, y) {
+                const at = this.getTransform();
+                window.drawn.push([text, at.a * x + at.e, at.d * y + at.f]);
+                fillText.call(this, text, x, y);
+            };
+        }"""
+    )
+    tab.emulate_media(color_scheme="dark")  # charts follow
+    until(tab, "window.drawn.length > 10")
+    return tab.evaluate("window.drawn")
+
+
+@pytest.mark.parametrize("top", [0.0076, 3e-5, 2.6, 0.51, 1234.0])
+def test_numbers_of_axes_stand_where_they_belong(browser, tmp_path, top):
+    """Their places are proportional to what they say, whatever the range; axes have units."""
+    found = measured(dict(a={}), rate=8, detail_over_time=np.linspace(0, top, 30))
+    write_report(tmp_path / "r.html", found)
+    tab = browser.new_page()
+    tab.goto((tmp_path / "r.html").as_uri())
+    texts = drawn(tab)
+    tab.close()
+    assert {"time [s]", "of the reference's"} <= {text for text, _, _ in texts}
+    columns = {}
+    for text, x, y in texts:
+        if re.fullmatch(r"[\d.]+", text):
+            columns.setdefault(x, []).append((float(text), y))
+    places = np.array(max(columns.values(), key=len))
+    assert len(places) >= 3
+    assert places[:, 0].max() > 0.5 * top
+    slope, offset = np.polyfit(places[:, 1], places[:, 0], 1)
+    np.testing.assert_allclose(slope * places[:, 1] + offset, places[:, 0], atol=0.02 * top)
+
+
+def test_times_and_values_are_written_in_one_way(browser, tmp_path):
+    """Frame 13 at 8 per second is 1.625 s: rounded alike everywhere."""
+    found = measured(dict(a={}), rate=8, flicker_along=1.0 + (np.arange(20) == 13))
+    write_report(tmp_path / "r.html", found)
+    tab = browser.new_page()
+    tab.goto((tmp_path / "r.html").as_uri())
+    button, label = tab.locator("#worst button").first.inner_text(), tab.locator("#chart-F").get_attribute("aria-label")
+    assert re.search(r"at ([\d.]+ s)", label)[1] == button.split(" (")[0]
+    assert tab.locator("#chart-F .u-value").all_inner_texts() == ["0.00 s", "1"]  # without a pointer: at the playhead
+    tab.locator("#worst button").first.click()
+    assert tab.locator("#chart-F .u-value").all_inner_texts() == [button.split(" (")[0], "2"]
+    tab.close()
+
+
+def test_the_pixel_that_is_named_is_the_one_that_is_drawn(browser, videos, tmp_path, monkeypatch):
+    """Of a coarse grid, clicked, stepped or typed."""
+    monkeypatch.setattr(recorder_module, "STORED_VALUES", 2 * FRAMES * 200)
+    report_videos(tmp_path / "r.html", {"a": open_frames(videos[1])}, open_frames(videos[0]))
+    tab = browser.new_page(viewport=dict(width=1280, height=900))
+    tab.goto((tmp_path / "r.html").as_uri())
+    until(tab, "document.querySelector('#panes canvas').dataset.frame === '0'")
+    box = tab.locator("#panes canvas").bounding_box()
+
+    def named():
+        fields = tuple(int(tab.locator(f"#pixel-{axis}").input_value()) for axis in "xy")
+        label = tab.locator("#pixel-chart").get_attribute("aria-label")
+        assert tuple(map(int, re.search(r"\((\d+), (\d+)\)", label).groups())) == fields
+        low, high = map(float, re.search(r"reference from ([\d.]+) to ([\d.]+)", label).groups())
+        values = [frame.image[fields[1], fields[0]].mean() / 255 for frame in open_frames(videos[0])]
+        assert (low, high) == pytest.approx((min(values), max(values)), abs=0.02)
+        return fields
+
+    tab.mouse.click(box["x"] + 20.5 / WIDTH * box["width"], box["y"] + 30.5 / HEIGHT * box["height"])
+    first = named()
+    assert 0 < max(abs(first[0] - 20), abs(first[1] - 30)) <= 2
+    tab.locator("#pixel-x").press("ArrowUp")
+    assert named() == (first[0] + 4, first[1])
+    tab.locator("#pixel-y").fill("7")
+    tab.locator("#pixel-y").press("Enter")
+    assert abs(named()[1] - 7) <= 2
+    tab.close()
+
+
+def test_the_table_is_copied_as_markdown(opened, page):
+    opened.get_by_role("button", name="Copy the table").click()
+    until(opened, "document.getElementById('copy-said').textContent === 'copied'")
+    head, rule, *rows = opened.evaluate("navigator.clipboard.readText()").strip().split("\n")
+    headings, cells = page[1].table()
+    assert head == f"| {' | '.join(headings)} |"
+    assert rule == f"| --- | {' | '.join(['--:'] * (len(headings) - 1))} |"
+    assert [row.replace("**", "") for row in rows] == [f"| {' | '.join(row)} |" for row in cells]
+    assert "**" in rows[2]
+    assert "**" not in rows[0]
+
+
+def test_a_link_leads_to_the_moment_and_the_pixel(opened):
+    opened.goto(opened.url + "#t=1.6&pixel=38,30")
+    until(opened, "document.querySelector('#panes canvas').dataset.frame === '16'")
+    assert [opened.locator(f"#pixel-{axis}").input_value() for axis in "xy"] == ["38", "30"]
+    opened.get_by_role("button", name="Next frame").click()
+    opened.get_by_role("button", name="Copy link").click()
+    until(opened, "document.getElementById('link-said').textContent === 'copied'")
+    link = opened.evaluate("navigator.clipboard.readText()")
+    assert link == opened.url
+    assert link.endswith("#t=1.7&pixel=38,30")
+    opened.goto("about:blank")
+    opened.goto(link)
+    until(opened, "document.querySelector('#panes canvas').dataset.frame === '17'")
+    assert opened.locator("#pixel-x").input_value() == "38"
+    for nonsense in ("#t=&pixel=", "#t=-5&pixel=9999,-3", "#t=x&pixel=1", "#%"):
+        opened.goto("about:blank")
+        opened.goto(link.split("#")[0] + nonsense)
+        until(opened, "document.querySelector('#panes canvas').dataset.frame === '0'")
 
 
 @pytest.mark.parametrize("width", [390, 1280])
@@ -437,7 +667,21 @@ def test_it_fits_phones_and_the_dark(browser, page, width, scheme):
     )
     light = [sum(map(int, re.findall(r"\d+", colour)[:3])) for colour in (ink, paper)]
     assert (light[0] < light[1]) == (scheme == "light")
+    for _ in range(2):
+        assert accessible(tab)
+        tab.locator("#heat").check()
+        tab.locator("#mode").select_option("side")
+        tab.evaluate("location.hash = 'pixel=20,20'")
+        until(tab, "!document.getElementById('pixel').hidden")
     context.close()
+
+
+def accessible(tab):
+    """By axe-core."""
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="axe is not installed")
+    found = axe.Axe().run(tab)
+    assert found.violations_count == 0, found.generate_report()
+    return True
 
 
 def test_the_folder_beside_the_page_plays_too(browser, videos, tmp_path):

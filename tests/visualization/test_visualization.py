@@ -6,9 +6,10 @@ import torch
 from skimage.color import rgb2lab
 
 from mmtempreg.functional import Motion
-from mmtempreg.video import open_frames
+from mmtempreg.video import ResizedFrames, open_frames
 from mmtempreg.video.image_files import write_image
 from mmtempreg.visualization import plot_temporal_comparison, tone_map, write_comparison_video
+from mmtempreg.visualization.comparison_video import edges_by_change
 from mmtempreg.visualization.pixel_plot import _read, plot_pixels
 from mmtempreg.visualization.temporal_plot import follow
 
@@ -43,6 +44,42 @@ def test_split_screen_shows_a_strip_of_each(tmp_path):
         np.testing.assert_allclose(frame[28:, left : left + 15], value, atol=6)
     with pytest.raises(ValueError, match="layout"):
         write_comparison_video(tmp_path / "v.mp4", [panels], 24, layout="stacked")
+
+
+def test_the_screen_is_split_where_the_panels_change_differently(tmp_path):
+    """A band flickers in one of two videos that both move: half of it on either side; three have a third each."""
+    pattern = np.random.default_rng(0).integers(60, 180, (20, 400, 3))
+    steady = [pattern[:, t : t + 200].astype(np.uint8) for t in range(8)]
+    flickering = [frame.copy() for frame in steady]
+    for t, frame in enumerate(flickering):
+        frame[:, 20:60] += np.uint8(40 * (t % 2))
+    for number in (2, 3):
+        frames = [dict(zip("abc"[:number], (other, frame, frame))) for frame, other in zip(steady, flickering)]
+        edges = edges_by_change(frames)
+        for k, edge in enumerate(edges, start=1):
+            assert edge == pytest.approx(0.2 * k / number + 0.8 * (20 + 40 * k / number) / 200, abs=0.005)
+    assert edges_by_change([dict(a=frame, b=frame) for frame in steady]) == [0.5]
+    panels = dict(a=np.zeros((20, 100, 3), np.uint8), b=np.full((20, 100, 3), 200, np.uint8))
+    write_comparison_video(tmp_path / "v.mp4", [panels], fps=24, enlarge=1, layout="split-screen", edges=[0.3])
+    with av.open(str(tmp_path / "v.mp4")) as container:
+        frame = next(container.decode(video=0)).to_ndarray(format="rgb24")
+    assert frame[30:, :24].max() < 40 < 150 < frame[30:, 34:].min()
+
+
+def test_frames_are_resized(tmp_path):
+    ramp = np.repeat(np.arange(16, dtype=np.uint8)[None, :, None] * 10, 12, axis=0).repeat(3, axis=2)
+    for t in range(3):
+        write_image(tmp_path / "in" / f"{t}.png", ramp + np.uint8(t))
+    source = open_frames(tmp_path / "in", rate=25)
+    for factor in (2, 0.5):
+        resized = ResizedFrames(source, (int(12 * factor), int(16 * factor)))
+        assert (resized.rate, resized.count()) == (25, 3)
+        for frame, own in zip(resized, source):
+            assert frame.image.shape == (*resized.size, 3)
+            assert frame.time == own.time
+            x = (np.arange(int(16 * factor)) + 0.5) / factor - 0.5  # pixels' middles keep their place
+            inner = slice(3, -3) if factor > 1 else slice(None)
+            np.testing.assert_allclose(frame.image[4, inner, 0], (10 * x + own.image[0, 0, 0])[inner], atol=1)
 
 
 def test_nothing_to_show(tmp_path):

@@ -3,10 +3,12 @@
 Usage: python tools/analysis_tools/compare_videos.py OUTPUT NAME=VIDEO [NAME=VIDEO ...] [--layout split-screen]
        [--overwrite]
 
-A VIDEO is a file, a folder of frames, or a quoted pattern. All must have the same size and length.
+A VIDEO is a file, a folder of frames, or a quoted pattern. All must have the same size and length. A split screen is
+split where there is as much to see on either side: videos are read twice for it.
 """
 
 import argparse
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +18,7 @@ from mmtempreg.apis.video_measurement import together
 from mmtempreg.utils.command_line import Parser, claim, distinct, named, run, within
 from mmtempreg.video import open_frames
 from mmtempreg.video.video_writer import SUFFIXES
-from mmtempreg.visualization.comparison_video import LAYOUTS, write_comparison_video
+from mmtempreg.visualization.comparison_video import LAYOUTS, edges_by_change, write_comparison_video
 
 
 def main() -> None:
@@ -39,11 +41,13 @@ def compare(args: argparse.Namespace) -> None:
         raise ValueError(f"{args.output}: videos end in {', '.join(SUFFIXES)}")
     sources = {name: open_frames(path, args.fps) for name, path in videos.items()}
     first = next(iter(sources.values()))
-    panels = (
-        {name: _eight_bits(frame.image) for name, frame in zip(sources, frames)}
-        for frames in tqdm(together(list(sources.values())), total=first.num_frames, unit="frame")
-    )
-    write_comparison_video(args.output, panels, first.rate, args.enlarge, args.layout)
+
+    def panels(doing: str) -> Iterator[dict[str, np.ndarray]]:
+        for frames in tqdm(together(list(sources.values())), doing, first.num_frames, unit="frame"):
+            yield {name: _eight_bits(frame.image) for name, frame in zip(sources, frames)}
+
+    edges = edges_by_change(panels("looking")) if args.layout == "split-screen" else None
+    write_comparison_video(args.output, panels("writing"), first.rate, args.enlarge, args.layout, edges)
     print(args.output)
 
 

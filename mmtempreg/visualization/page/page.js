@@ -11,6 +11,7 @@
   };
   const decoded = (text) => Uint8Array.from(atob(text), (c) => c.charCodeAt(0));
   const clamp = (value, low, high) => Math.min(Math.max(value, low), high);
+  const seconds = (frame) => `${(frame / data.rate).toFixed(2)} s`;
   const isDark = matchMedia("(prefers-color-scheme: dark)");
   const CHART_HEIGHT = 210;
   const COLOURS = ["#1f77b4", "#ff7f0e", "#2ca02c", "#d62728", "#9467bd", "#8c564b", "#e377c2", "#7f7f7f", "#bcbd22", "#17becf"];
@@ -53,7 +54,7 @@
       video.pause();
       seek(state.frame);
     }
-    $("play").textContent = on ? "❚❚" : "▶";
+    $("play").textContent = on ? "❚❚" : "▶\uFE0E";
     $("play").setAttribute("aria-label", on ? "Pause" : "Play");
   }
 
@@ -78,16 +79,20 @@
   function told() {
     if (pictures) {
       $("seek").value = state.frame;
-      const text = `frame ${state.frame} of ${data.frames}, ${(state.frame / data.rate).toFixed(2)} s`;
+      const text = `${seconds(state.frame)}, frame ${state.frame} of 0–${data.frames - 1}`;
       $("time").textContent = text;
       $("seek").setAttribute("aria-valuetext", text);
     }
-    for (const chart of charts) chart.plot.redraw(false);
+    for (const { plot } of charts) {
+      plot.redraw(false);
+      legendAtPlayhead(plot);
+    }
   }
 
   // ------------------------------------------------------------ pictures
 
   const panes = [];
+  const splitLine = $("split"); // lies over the picture
   // drawn at 960 pixels at least: lines stay thin on small pictures
   const sharpness = pictures ? Math.max(1, Math.ceil(960 / pictures.tileWidth)) : 1;
 
@@ -98,20 +103,23 @@
 
   function layOut() {
     const split = $("mode").value === "split";
-    $("split-choice").hidden = $("split-label").hidden = !split;
-    $("side-choice").hidden = split;
+    $("split-choice").hidden = !split;
+    $("side-choice").hidden = split || pictures.videos === 1;
     panes.length = 0;
     if (split) {
       panes.push({ left: Number($("left").value), right: Number($("right").value) });
     } else {
       for (const box of $("side-choice").querySelectorAll("input:checked")) panes.push({ left: Number(box.value), right: null });
     }
+    const columns = Math.ceil(Math.sqrt(panes.length)) || 1, rows = Math.ceil(panes.length / columns);
+    $("panes").style.setProperty("--columns", columns);
+    $("stage").style.setProperty("--shape", pictures.tileWidth / pictures.tileHeight * columns / rows);
     $("panes").replaceChildren(...panes.map((pane) => {
       pane.canvas = make("canvas", { role: "img", width: sharpness * pictures.tileWidth, height: sharpness * pictures.tileHeight });
-      pane.canvas.style.maxWidth = `calc(75vh * ${pictures.tileWidth / pictures.tileHeight})`;
       listen(pane);
       const names = pane.right === null ? data.names[pane.left] : `${data.names[pane.left]} | ${data.names[pane.right]}`;
-      return make("figure", {}, pane.canvas, make("figcaption", {}, names));
+      const picture = make("div", { class: "picture" }, pane.canvas, ...(split ? [splitLine] : []));
+      return make("figure", {}, picture, make("figcaption", {}, names));
     }));
     draw();
   }
@@ -125,75 +133,68 @@
   function draw() {
     if (!video || video.readyState < 2) return;
     const { tileWidth, tileHeight } = pictures;
-    const part = visible();
-    $("heat-scale").hidden = !$("heat").checked;
+    const part = visible(), heat = $("heat").checked;
+    $("heat-scale").hidden = !heat;
     for (const pane of panes) {
       const canvas = pane.canvas, context = canvas.getContext("2d");
+      const unit = tileWidth / (canvas.clientWidth || tileWidth); // of the page; marks have two colours, seen on any ground
       canvas.classList.toggle("enlarged", state.zoom > 1);
       context.setTransform(sharpness, 0, 0, sharpness, 0, 0);
       context.imageSmoothingEnabled = state.zoom <= 1;
       const put = (number, from, to) => { // columns from .. to of the canvas
-        const [x, y] = tileOf(number), scale = part.width / tileWidth;
+        const [x, y] = tileOf(number + (heat ? pictures.videos : 0)), scale = part.width / tileWidth;
         context.drawImage(video, x + part.x + from * scale, y + part.y, (to - from) * scale, part.height, from, 0, to - from, tileHeight);
       };
-      const edge = pane.right === null ? tileWidth : Math.round(tileWidth * $("split").value / 1000);
-      const both = (offset) => {
-        if (edge > 0) put(pane.left + offset, 0, edge);
-        if (pane.right !== null && edge < tileWidth) put(pane.right + offset, edge, tileWidth);
-      };
-      context.globalCompositeOperation = "copy";
-      context.fillStyle = "#000";
-      context.fillRect(0, 0, tileWidth, tileHeight);
-      context.globalCompositeOperation = "source-over";
-      both(0);
-      if ($("heat").checked) {
-        context.fillStyle = "rgba(0, 0, 0, .45)";
-        context.fillRect(0, 0, tileWidth, tileHeight);
-        context.globalCompositeOperation = "lighter";
-        both(pictures.videos);
-        context.globalCompositeOperation = "source-over";
-      }
+      const edge = pane.right === null ? tileWidth : Math.round(sharpness * tileWidth * splitLine.value / 1000) / sharpness;
+      if (edge > 0) put(pane.left, 0, edge);
+      if (pane.right !== null && edge < tileWidth) put(pane.right, edge, tileWidth);
       if (pane.right !== null) {
-        context.fillStyle = "#fff";
-        context.fillRect(edge - 1 / sharpness, 0, 2 / sharpness, tileHeight);
+        for (const [fill, half] of [["#0008", 2 * unit], ["#fff", unit]]) {
+          context.fillStyle = fill;
+          context.fillRect(edge - half, 0, 2 * half, tileHeight);
+        }
       }
       if (state.pixel) {
         const [px, py] = state.pixel;
         const x = ((px + 0.5) / data.size[0] * tileWidth - part.x) * state.zoom, y = ((py + 0.5) / data.size[1] * tileHeight - part.y) * state.zoom;
-        context.strokeStyle = "#fff";
-        const unit = tileWidth / 480; // a box of two colours, seen on any ground
         for (const [stroke, width] of [["#000", 2.5 * unit], ["#fff", unit]]) {
           Object.assign(context, { strokeStyle: stroke, lineWidth: width });
           context.strokeRect(x - 5 * unit, y - 5 * unit, 10 * unit, 10 * unit);
         }
       }
       const what = pane.right === null ? data.names[pane.left] : `${data.names[pane.left]} left, ${data.names[pane.right]} right`;
-      canvas.setAttribute("aria-label", `${what}, frame ${state.frame}${$("heat").checked ? ", with the change along the motion" : ""}`);
+      canvas.setAttribute("aria-label", `${what}, frame ${state.frame}${heat ? ", heat map" : ""}`);
       canvas.dataset.frame = state.frame;
     }
   }
 
   function listen(pane) {
-    let from = null, moved = false;
+    let from = null, moved = false, onLine = false;
     const at = (event) => {
       const box = pane.canvas.getBoundingClientRect();
       return [(event.clientX - box.left) / box.width, (event.clientY - box.top) / box.height];
     };
+    const near = (event) => pane.right !== null && Math.abs(at(event)[0] - splitLine.value / 1000) * pane.canvas.clientWidth < 12;
     pane.canvas.addEventListener("pointerdown", (event) => {
       pane.canvas.setPointerCapture(event.pointerId);
       from = at(event);
       moved = false;
+      onLine = near(event) || pane.right !== null && state.zoom === 1;
     });
     pane.canvas.addEventListener("pointermove", (event) => {
-      if (!from) return;
+      if (!from) {
+        pane.canvas.classList.toggle("on-line", near(event));
+        return;
+      }
       const now = at(event);
       if (Math.hypot(now[0] - from[0], now[1] - from[1]) > 0.01) moved = true;
       if (!moved) return;
-      if (state.zoom > 1) {
+      if (onLine) splitLine.value = Math.round(1000 * now[0]);
+      else if (state.zoom > 1) {
         state.x = clamp(state.x - (now[0] - from[0]) / state.zoom, 0, 1);
         state.y = clamp(state.y - (now[1] - from[1]) / state.zoom, 0, 1);
         from = now;
-      } else if (pane.right !== null) $("split").value = Math.round(1000 * now[0]);
+      }
       draw();
     });
     pane.canvas.addEventListener("pointerup", (event) => {
@@ -222,6 +223,7 @@
 
   const playhead = {
     hooks: {
+      setCursor: legendAtPlayhead,
       draw: (plot) => {
         const x = plot.valToPos(state.frame / data.rate, "x", true);
         plot.ctx.save();
@@ -232,9 +234,20 @@
     },
   };
 
-  function chart(element, times, series, label) {
+  /** Numbers of an axis with as many decimals as they need, and no fewer. */
+  function evenly(plot, numbers) {
+    const rounded = numbers.map((number) => Number(number.toPrecision(8)));
+    const decimals = Math.max(...rounded.map((number) => (number.toString().split(".")[1] || "").length));
+    return rounded.map((number) => number.toFixed(decimals));
+  }
+
+  function legendAtPlayhead(plot) {
+    if (plot.cursor.idx == null) plot.setLegend({ idx: plot.valToIdx(state.frame / data.rate) });
+  }
+
+  function chart(element, times, series, unit, label) {
     const ink = themed("--soft"), line = themed("--line");
-    const axis = { stroke: ink, grid: { stroke: line, width: 1 }, ticks: { stroke: line, width: 1 } };
+    const axis = { stroke: ink, values: evenly, labelSize: 20, labelFont: "12px system-ui", grid: { stroke: line, width: 1 }, ticks: { stroke: line, width: 1 } };
     element.replaceChildren();
     element.setAttribute("role", "img");
     element.setAttribute("aria-label", label);
@@ -243,23 +256,22 @@
       height: CHART_HEIGHT,
       cursor: { sync: { key: "time" }, drag: { x: false, y: false } },
       scales: { x: { time: false } },
-      axes: [{ ...axis, label: "time [s]", labelSize: 20 }, { ...axis, size: 56 }],
+      axes: [{ ...axis, label: "time [s]", size: 30 }, { ...axis, label: unit, size: (_, texts) => 16 + 7 * Math.max(4, ...(texts || []).map((text) => text.length)) }],
       series: [
-        { label: "time [s]", value: (_, v) => (v == null ? "–" : v.toFixed(2)) },
+        { label: "time", value: (_, v) => (v == null ? "–" : seconds(v * data.rate)) },
         ...series.map((one) => ({
           label: one.name, stroke: colour(one.name), width: one.floor ? 2 : 1.3, dash: one.floor ? [6, 4] : undefined,
-          value: (_, v) => (v == null ? "–" : Number(v.toPrecision(4)).toString()),
+          value: (_, v) => (v == null ? "–" : Number(v.toPrecision(3)).toString()),
         })),
       ],
       plugins: [playhead],
     }, [times, ...series.map((one) => one.values)], element);
-    plot.over.addEventListener("click", () => {
-      const index = plot.cursor.idx;
-      if (index != null) {
-        play(false);
-        seek(Math.round(plot.data[0][index] * data.rate));
-      }
+    plot.over.addEventListener("click", (event) => { // by its own place: the cursor's is old after a scroll, and on phones
+      const index = plot.posToIdx(event.clientX - plot.over.getBoundingClientRect().left);
+      play(false);
+      seek(Math.round(plot.data[0][index] * data.rate));
     });
+    legendAtPlayhead(plot);
     return plot;
   }
 
@@ -272,8 +284,9 @@
     section.hidden = data.charts.length === 0;
     for (const one of data.charts) {
       const element = make("div", { id: `chart-${one.id}` });
-      section.append(make("figure", { class: "chart" }, make("h3", {}, one.title), element, make("figcaption", {}, `${one.about}. ${one.text}.`)));
-      charts.push({ element, plot: chart(element, times, one.series, `${one.title}. ${one.text}`) });
+      section.append(make("figure", { class: "chart" }, make("h2", {}, one.title), element, make("figcaption", {}, one.about)));
+      const words = one.words.map(({ name, mean, highest, frame }) => `${name}: mean ${mean}, highest ${highest} at ${seconds(frame)}`);
+      charts.push({ element, plot: chart(element, times, one.series, one.unit, `${one.title}. ${words.join("; ")}`) });
     }
     if (state.pixel) drawPixel();
   }
@@ -281,35 +294,42 @@
   // ------------------------------------------------------------ pixels
 
   const pixels = pictures ? decoded(pictures.pixels) : null;
+  const grid = pictures ? pictures.grid : null;
+
+  /** The nearest pixel that values are held of, along x (0) or y (1); outside of their part the pixel itself. */
+  function held(value, axis) {
+    const [from, span, cells] = axis ? [grid.y, grid.height, grid.rows] : [grid.x, grid.width, grid.columns];
+    const pixel = clamp(Math.floor(value), 0, data.size[axis] - 1);
+    if (pixel < from || pixel >= from + span) return pixel;
+    return grid.first[axis] + grid.pitch * clamp(Math.round((pixel - grid.first[axis]) / grid.pitch), 0, cells - 1);
+  }
 
   function choosePixel(x, y) {
-    state.pixel = [clamp(Math.floor(x), 0, data.size[0] - 1), clamp(Math.floor(y), 0, data.size[1] - 1)];
+    state.pixel = [held(x, 0), held(y, 1)];
     $("pixel").hidden = false;
     drawPixel();
     draw();
   }
 
   function drawPixel() {
-    const grid = pictures.grid, [x, y] = state.pixel;
+    const [x, y] = state.pixel;
     $("pixel-x").value = x;
     $("pixel-y").value = y;
-    const column = Math.floor((x - grid.x) * grid.columns / grid.width), row = Math.floor((y - grid.y) * grid.rows / grid.height);
     const old = charts.findIndex((one) => one.isPixel);
     if (old >= 0) charts.splice(old, 1);
-    if (column < 0 || row < 0 || column >= grid.columns || row >= grid.rows) {
+    if (x < grid.x || y < grid.y || x >= grid.x + grid.width || y >= grid.y + grid.height) {
       $("pixel-chart").replaceChildren(`Values are held of ${grid.width}x${grid.height} pixels from (${grid.x}, ${grid.y}): choose one of them.`);
       return;
     }
+    const column = (x - grid.first[0]) / grid.pitch, row = (y - grid.first[1]) / grid.pitch;
     const cell = row * grid.columns + column, cells = grid.columns * grid.rows;
     const series = Array.from({ length: pictures.videos }, (_, number) => {
       const start = (number * cells + cell) * shownFrames;
       return { name: data.names[number], values: Array.from(pixels.subarray(start, start + shownFrames), (v) => pictures.values.offset + pictures.values.scale * v), floor: data.hasReference && number === 0 };
     });
-    const nearX = grid.x + Math.floor((column + 0.5) * grid.width / grid.columns), nearY = grid.y + Math.floor((row + 0.5) * grid.height / grid.rows);
     const span = series.map((one) => `${one.name} from ${Math.min(...one.values).toFixed(2)} to ${Math.max(...one.values).toFixed(2)}`).join(", ");
-    const label = `${pictures.values.what} of pixel (${nearX}, ${nearY}): ${span}`;
-    charts.push({ isPixel: true, element: $("pixel-chart"), plot: chart($("pixel-chart"), Array.from({ length: shownFrames }, (_, i) => i / data.rate), series, label) });
-    $("pixel-chart").append(make("p", { class: "hint" }, label + "."));
+    const label = `${pictures.values.what} of pixel (${x}, ${y}): ${span}`;
+    charts.push({ isPixel: true, element: $("pixel-chart"), plot: chart($("pixel-chart"), Array.from({ length: shownFrames }, (_, i) => i / data.rate), series, pictures.values.what, label) });
   }
 
   // ------------------------------------------------------------ all together
@@ -318,13 +338,13 @@
     $("viewer").hidden = false;
     const names = data.names.slice(0, pictures.videos);
     for (const id of ["left", "right"]) $(id).append(...names.map((name, i) => make("option", { value: i }, name)));
-    const first = data.hasReference && names.length > 1 ? 1 : 0;
-    $("left").value = first;
+    for (const one of document.querySelectorAll(".several")) one.hidden = names.length === 1;
+    if (names.length === 1) $("mode").value = "side";
+    $("left").value = data.hasReference && names.length > 2 ? 1 : 0;
     $("right").value = names.length - 1;
     $("side-choice").append(...names.map((name, i) => make("label", {}, Object.assign(make("input", { type: "checkbox", value: i }), { checked: true }), ` ${name} `)));
     $("seek").max = lastFrame;
-    $("pixel-x").max = data.size[0] - 1;
-    $("pixel-y").max = data.size[1] - 1;
+    for (const [axis, id] of ["pixel-x", "pixel-y"].entries()) Object.assign($(id), { min: grid.first[axis] % grid.pitch, max: data.size[axis] - 1, step: grid.pitch });
     video = make("video", { muted: "", playsinline: "", preload: "auto" });
     video.muted = true;
     video.src = data.videoFile || URL.createObjectURL(new Blob([decoded($("video").textContent)], { type: "video/mp4" }));
@@ -347,7 +367,12 @@
     on("loop", "change", () => { state.loopFrom = $("loop").checked ? Math.max(0, Math.min(state.frame, lastFrame - loopLength() + 1)) : null; });
     on("seek", "input", () => { play(false); seek(Number($("seek").value)); });
     for (const id of ["mode", "left", "right", "side-choice"]) on(id, "change", layOut);
-    on("split", "input", draw);
+    splitLine.addEventListener("input", draw);
+    on("link", "click", () => {
+      location.hash = `t=${Number((state.frame / data.rate).toFixed(3))}${state.pixel ? `&pixel=${state.pixel}` : ""}`;
+      copy(location.href, "link-said");
+    });
+    addEventListener("hashchange", followLink);
     on("heat", "change", draw);
     on("zoom-in", "click", () => zoom(1.5));
     on("zoom-out", "click", () => zoom(1 / 1.5));
@@ -368,6 +393,30 @@
     });
     layOut();
     seek(0);
+    followLink();
+  }
+
+  /** Goes to the moment and the pixel that the address names: #t=1.6&pixel=38,76. */
+  function followLink() {
+    const asked = new URLSearchParams(location.hash.slice(1));
+    const time = parseFloat(asked.get("t")), [x, y] = (asked.get("pixel") || "").split(",").map(parseFloat);
+    if (isFinite(time)) seek(time * data.rate);
+    if (isFinite(x) && isFinite(y)) choosePixel(x, y);
+  }
+
+  function copy(text, place) {
+    const said = (words) => { $(place).textContent = words; };
+    if (navigator.clipboard) navigator.clipboard.writeText(text).then(() => said("copied"), () => said("the browser does not let it be copied"));
+    else said("the browser does not let it be copied");
+  }
+
+  function markdown() {
+    const rows = [...document.querySelectorAll(".scroll tr")].map((row) => [...row.cells].map((cell) => {
+      const text = cell.firstChild ? cell.firstChild.textContent.trim().replace(/[\\|]/g, "\\$&") : "";
+      return cell.className === "best" ? `**${text}**` : text;
+    }));
+    rows.splice(1, 0, rows[0].map((_, column) => (column ? "--:" : "---")));
+    return rows.map((row) => `| ${row.join(" | ")} |\n`).join("");
   }
 
   function listWorst() {
@@ -376,23 +425,25 @@
     $("worst").querySelector("ul").append(...there.map((one) => {
       const item = make("li", {}, `${one.name}: `);
       for (const { frame, value } of one.moments) {
-        const button = make("button", { "data-frame": frame }, `${(frame / data.rate).toFixed(2)} s (${value})`);
-        button.addEventListener("click", () => { play(false); seek(frame); $("viewer").scrollIntoView({ block: "nearest" }); });
-        item.append(button, " ");
+        const button = make("button", { "data-frame": frame }, `${seconds(frame)} (${value})`);
+        button.addEventListener("click", () => { play(false); seek(frame); });
+        item.append(button);
       }
       return item;
     }));
   }
 
-  if (pictures) startPictures();
   listWorst();
   drawCharts();
+  if (pictures) startPictures();
+  $("copy").addEventListener("click", () => copy(markdown(), "copy-said"));
   isDark.addEventListener("change", drawCharts);
   new ResizeObserver(() => {
     for (const one of charts) {
       const width = Math.max(one.element.clientWidth, 200);
       if (width !== one.plot.width) one.plot.setSize({ width, height: CHART_HEIGHT });
     }
-  }).observe(document.querySelector("main"));
+    draw();
+  }).observe($("curves"));
   document.documentElement.dataset.ready = "true";
 })();
