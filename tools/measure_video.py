@@ -1,12 +1,15 @@
 """Measures how much videos flicker: video files, folders of frames, or quoted patterns.
 
 Usage: python tools/measure_video.py REFERENCE PROCESSED [PROCESSED ...] [options]
-       python tools/measure_video.py --no-reference PROCESSED [PROCESSED ...] [options]
+       python tools/measure_video.py --no-reference [--source VIDEO] PROCESSED [PROCESSED ...] [options]
 
 Prints a table. First of all flicker F along the motion (1: as steady as the reference, above 1 it flickers), detail K
 (1: as sharp, 0: a blur) and PSNR, which only say something together; then the others, see --metrics. A video is named
 by its path, or as NAME=PATH; the reference's NAME is the title of the report. All must have the same size, length and
 frame rate.
+
+Without a reference the motion is that of --source, what the videos were made of (smaller by a whole factor if they were
+enlarged), or else of the first video; K is detail compared with it: a blur is no better for changing less.
 """
 
 from __future__ import annotations
@@ -50,6 +53,7 @@ def main() -> None:
     parser = Parser(__doc__, overwrite=True, epilog=f"metrics:\n{known}")
     parser.add_argument("videos", nargs="+", metavar="VIDEO", help="the reference, then what is to be measured")
     parser.add_argument("--no-reference", action="store_true", help="all videos are to be measured")
+    parser.add_argument("--source", metavar="VIDEO", help="without a reference: what the videos were made of")
     parser.add_argument("--metrics", nargs="+", metavar="NAME", help="see below (default: all that need no asking)")
     parser.add_argument(
         "--channels", choices=CHANNELS, default="luminance", help="what is compared (default: luminance)"
@@ -94,11 +98,13 @@ def measure(args: argparse.Namespace) -> None:
     if len(args.videos) < 2 and not args.no_reference:
         raise ValueError("there must be a reference and a processed video, or --no-reference")
     named = [(v, v) if "=" not in v or Path(v).exists() else tuple(v.split("=", 1)) for v in args.videos]
+    if args.source and not args.no_reference:
+        raise ValueError("--source is for videos without a reference: give --no-reference too")
     check_report(args.report)
     if (args.assets or args.region) and (args.report is None or args.report.suffix.lower() != ".html"):
         raise ValueError("--assets and --region are of a page: give --report NAME.html")
     outputs = (args.json, args.csv, args.report, args.assets and args.assets / PAGE_VIDEO)
-    claim(*outputs, inputs=[args.flow, *(video for _, video in named)], overwrite=args.overwrite)
+    claim(*outputs, inputs=[args.flow, args.source, *(video for _, video in named)], overwrite=args.overwrite)
     options = (args.fps, args.any_order, args.input_color, 0, args.strict)
     title = None if named[0][0] == named[0][1] or args.no_reference else named[0][0]
     reference = None if args.no_reference else open_frames(named.pop(0)[1], *options)
@@ -120,6 +126,7 @@ def measure(args: argparse.Namespace) -> None:
         stops=args.stops,
         lag=args.lag,
         progress=progress,
+        source=open_frames(args.source, *options) if args.source else None,
     )
     results = Results()
     with ExitStack() as stack:

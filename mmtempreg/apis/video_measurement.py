@@ -22,9 +22,13 @@ from ..meters.domains import MAX_RADIANCE, Domain, shown
 from ..video import Frame, FrameSource
 from ..video.flow_files import UNKNOWN, read_flow
 from ..video.frames import check_steady
+from ..video.resized import ResizedFrames
 
 CHANNELS = {"luminance": "log luminance", "rgb": "log", "ab": None}
 """Domain of display values -> that of radiance."""
+
+KEPT = 0.9
+"""Without a reference, what keeps less than this part of the detail is no better for changing less."""
 
 GRID = 24
 """Pixels along either side of the grid that is remembered over time, for pictures."""
@@ -92,6 +96,7 @@ class Measurement:
         positions: (n, 2), the pixels that `VideoScores.pixels` are of, (x, y).
         reference: What the reference has itself; None without one.
         videos: Scores, in the order given.
+        compared: Without a reference, whose motion they were measured along and whose detail K is compared with.
     """
 
     rate: Fraction
@@ -101,6 +106,7 @@ class Measurement:
     positions: np.ndarray
     reference: VideoScores | None
     videos: list[VideoScores]
+    compared: str = ""
 
     @property
     def peak(self) -> float:
@@ -119,7 +125,13 @@ class Measurement:
         if self.reference:
             own = [self.reference.cell(n) if math.isfinite(v) else "" for n, v in self.reference.values.items()]
             rows.insert(0, [self.reference.name, *own])
-        return ["video", *(meter.title for meter in self.measures)], rows
+        to = f" to {self.compared}" if self.compared else ""
+        return ["video", *(f"{m.title}{to * (m is DetailMeter)}" for m in self.measures)], rows
+
+    @property
+    def blurred(self) -> set[str]:
+        """Names of videos that, without a reference, are no better for changing less: much of the detail is lost."""
+        return {v.name for v in self.videos if self.compared and v.values.get(DetailMeter.name, 1.0) < KEPT}
 
     def notes(self) -> list[str]:
         """Why some values are not there, a line each."""
@@ -128,6 +140,11 @@ class Measurement:
             for video in self.videos
             for name, reason in video.reasons.items()
         ]
+        if self.compared:
+            notes.append(
+                f"without a reference nothing says what is right: motion and detail are those of {self.compared}, and "
+                f"what keeps less than {KEPT:g} of that detail is no better for changing less, as a blur does"
+            )
         return list(dict.fromkeys(notes))
 
 
@@ -142,6 +159,7 @@ def measure_videos(
     lag: float | None = None,
     progress: Callable[[Iterable[Any]], Iterable[Any]] = iter,
     watch: Callable[[Moment], None] | None = None,
+    source: FrameSource | None = None,
 ) -> Measurement:
     """Measures videos frame by frame.
 
@@ -150,7 +168,8 @@ def measure_videos(
 
     Args:
         processed: Name -> a processed video.
-        reference: What they should be. None: only what needs none is measured.
+        reference: What they should be. None: only what needs none is measured, along the motion of `source`, and
+            detail K is compared with that of `source`: what changes less because it is a blur is no better.
         metrics: Names of `meters.METERS`. Default: all that can be measured, but for those that are on request only.
         channels: In what values videos are compared: 'luminance' (weighted sum of display values), 'rgb', or
             'ab' (CIE Lab a/110 and b/110, peak 2). Of radiance (.hdr, .exr) it is ln(v + 1/255) of luminance or RGB,
@@ -165,43 +184,48 @@ def measure_videos(
             composed for it; estimated flow is lost where motion is fast.
         progress: Wraps the iterator over frames, to show how far it is.
         watch: Called with each frame when it has been measured, such as a `PageRecorder`.
+        source: Without a reference, what the videos were made of, of their size or smaller by a whole factor. None: the
+            first of them.
 
     Raises:
         ValueError: If the videos differ in size, length, rate or kind of frames, a rate varies, or a metric is unknown
             or needs a reference that is not there.
         ImportError: If 'vdp' is asked for and cvvdp is not installed.
     """
+    if reference is not None and source is not None:
+        raise ValueError("give a reference, or what the videos were made of, not both")
     chosen = _chosen(metrics, reference is not None)
     if channels not in CHANNELS:
         raise ValueError(f"channels must be one of {tuple(CHANNELS)}, got {channels!r}")
     if not processed:
         raise ValueError("there is no video to measure")
-    sources = ([reference] if reference else []) + list(processed.values())
+    if source is not None:
+        source = _as_large(source, next(iter(processed.values())))
+    beside = reference or source
+    sources = ([beside] if beside else []) + list(processed.values())
     rate, size = _common(sources), sources[0].size
     files = None if flow_folder is None else _FlowFiles(Path(flow_folder))
     num_lag = lag_frames(lag, float(rate))
-    videos, motions, count, domain = [_Video(name, chosen) for name in processed], [], 0, channels
+    videos, count, domain = [_Video(name, chosen) for name in processed], 0, channels
     own_pixels: list[Tensor] = []
     wants_motion = any(meter.needs_motion for meter in chosen)
     for frames in progress(together(sources)):
         domain = _domain(frames, channels)
         views = [_view(frame.image, DOMAINS[domain], stops) for frame in frames]
         if not count:
-            # exact flow is that of the first source; so is the estimate where it is the reference
-            sharing = 1 if reference or files else len(videos)
-            motions = [_Motions(num_lag, files) for _ in range(sharing)]
+            motion = _Motions(num_lag, files)
             clip = Clip(
                 float(rate), sources[0].count(), DOMAINS[domain].peak(MAX_RADIANCE if _is_radiance(frames[0]) else 1.0)
             )
             for video in videos:
                 video.start(clip, sigma, lag)
-        target = views.pop(0) if reference else None
+        guide = views.pop(0) if beside else views[0]
+        target = guide if reference else None
         if target:
             own_pixels.append(luminance(target.shown).flatten()[_grid(size)])
-        guides = [target] if target else views
-        steps = [motion.step(guide.shown) for motion, guide in zip(motions, guides)] if wants_motion else [None]
-        for number, (video, view) in enumerate(zip(videos, views)):
-            video.update(view, target, steps[min(number, len(steps) - 1)])
+        step = motion.step(guide.shown) if wants_motion else None  # the same for all: they show the same scene
+        for video, view in zip(videos, views):
+            video.update(view, target, step, guide)
         if watch:
             own = [(target.shown, videos[0].change(1))] if target else []
             seen = [*own, *((view.shown, video.change(0)) for video, view in zip(videos, views))]
@@ -215,11 +239,13 @@ def measure_videos(
     if reference:
         base = VideoScores("reference", videos[0].of_target, pixels=torch.stack(own_pixels).numpy())
         base.change_over_time = videos[0].change_of_target
-    return Measurement(rate, size, count, domain, positions, base, [video.scores for video in videos])
+    compared = "" if reference else source.name if source else next(iter(processed))
+    return Measurement(rate, size, count, domain, positions, base, [video.scores for video in videos], compared)
 
 
 def _chosen(asked: Sequence[str] | None, has_reference: bool) -> list[type[Meter]]:
-    possible = [name for name, meter in METERS.items() if has_reference or meter.reference != "needed"]
+    without = DetailMeter.name  # is compared with what there is
+    possible = [n for n, meter in METERS.items() if has_reference or meter.reference != "needed" or n == without]
     if asked is None:
         alone = (TemporalEnergyMeter.name,) if has_reference else ()  # beside S and R it says nothing
         return [METERS[name] for name in possible if METERS[name].default and name not in alone]
@@ -230,6 +256,20 @@ def _chosen(asked: Sequence[str] | None, has_reference: bool) -> list[type[Meter
     return [METERS[name] for name in asked]
 
 
+def _as_large(source: FrameSource, video: FrameSource) -> FrameSource:
+    """What a video was made of, in its size.
+
+    Raises:
+        ValueError: If the video is no whole multiple of it.
+    """
+    if source.size == video.size:
+        return source
+    if not _enlarged(source, video):
+        sizes = " and ".join(f"{width}x{height}" for height, width in (video.size, source.size))
+        raise ValueError(f"{video.name} and {source.name} are of {sizes} pixels, which is no whole multiple")
+    return ResizedFrames(source, video.size)
+
+
 def _common(sources: Sequence[FrameSource]) -> Fraction:
     """The frame rate of all sources, which must be alike."""
     first = sources[0]
@@ -237,13 +277,24 @@ def _common(sources: Sequence[FrameSource]) -> Fraction:
         pair = f"{first.name} and {other.name}"
         if first.size != other.size:
             sizes = " and ".join(f"{width}x{height}" for height, width in (first.size, other.size))
-            raise ValueError(f"{pair} differ in size: {sizes} pixels")
+            hint = (
+                "; if the first is what the second was made of: --no-reference --source"
+                if _enlarged(first, other)
+                else ""
+            )
+            raise ValueError(f"{pair} differ in size: {sizes} pixels{hint}")
         if abs(float(first.rate / other.rate) - 1) > 1e-3:  # 29.97 is written in several ways
             rates = f"{float(first.rate):.4g} and {float(other.rate):.4g}"
             raise ValueError(f"{pair} differ in frame rate: {rates}; --fps takes frame by frame")
         if None not in (first.num_frames, other.num_frames) and first.num_frames != other.num_frames:
             raise ValueError(f"{pair} differ in length: {first.num_frames} and {other.num_frames} frames")
     return first.rate
+
+
+def _enlarged(first: FrameSource, other: FrameSource) -> bool:
+    """Whether the second has a whole multiple of the first's size."""
+    (height, width), (h, w) = other.size, first.size
+    return height > h and height % h == 0 and height // h * w == width
 
 
 def together(sources: Sequence[FrameSource]) -> Iterator[list[Frame]]:
@@ -406,13 +457,17 @@ class _Video:
                 options |= dict(each_frame=True)
             self._meters[kind] = kind.of_clip(clip, **options)
 
-    def update(self, view: _View, target: _View | None, motion: Motion | str | None) -> None:
-        """Takes the next frame. A meter that cannot take it measures no more: its measures are not there."""
+    def update(self, view: _View, target: _View | None, motion: Motion | str | None, guide: _View) -> None:
+        """Takes the next frame. A meter that cannot take it measures no more: its measures are not there.
+
+        `guide` is what detail is compared with if there is no target.
+        """
         self._pixels.append(luminance(view.shown).flatten()[_grid((view.shown.shape[-2], view.shown.shape[-1]))])
         for kind, meter in self._meters.items():
             if kind in self._failures:
                 continue
-            pred, truth = (None if v is None else v.shown if kind.display else v.value for v in (view, target))
+            known = guide if kind is DetailMeter else target
+            pred, truth = (None if v is None else v.shown if kind.display else v.value for v in (view, known))
             assert pred is not None
             try:
                 if not kind.needs_motion:

@@ -15,7 +15,7 @@ import numpy as np
 from jinja2 import Environment
 
 from ..apis.video_measurement import Measurement, VideoScores
-from ..meters import DOMAINS, Meter
+from ..meters import DOMAINS, Meter, TemporalEnergyMeter
 from ..utils.atomic_write import replace_when_written
 from .page_recorder import FULL_CHANGE, NOT_MEASURED, PageRecorder, heat_colours, mosaic_of
 
@@ -116,9 +116,11 @@ def verdict(measurement: Measurement) -> list[str]:
     """Who flickers how much, and who keeps how much detail: a sentence each, the best first."""
 
     def values(name: str) -> dict[str, float]:
-        found = {video.name: video.values.get(name, math.nan) for video in measurement.videos}
+        counted = [v for v in measurement.videos if name == "K" or v.name not in measurement.blurred]
+        found = {video.name: video.values.get(name, math.nan) for video in counted}
         return {name: value for name, value in found.items() if math.isfinite(value)}
 
+    whose = f"{measurement.compared}'s" if measurement.compared else "the reference's"
     percent = 100 / measurement.peak
     change = {name: percent * math.sqrt(value) for name, value in values("warp_error").items()}
     fast = {name: percent * value for name, value in values("fast_changes").items()}
@@ -131,7 +133,7 @@ def verdict(measurement: Measurement) -> list[str]:
             "{} changes by {} of the range of values from frame to frame, along the motion",
         )
         or _ranked(fast, "{:.2g}" + PERCENT, "{} has fast changes of {} of the range of values"),
-        _ranked(detail, "{:.0f}" + PERCENT, "{} keeps {} of the reference's fine detail", most_first=True),
+        _ranked(detail, "{:.0f}" + PERCENT, f"{{}} keeps {{}} of {whose} fine detail", most_first=True),
     ]
     return [sentence for sentence in sentences if sentence]
 
@@ -326,7 +328,9 @@ def _rows(measurement: Measurement, rows: list[list[str]]) -> list[dict[str, Any
     """Rows of the table, with the best of each measure marked among the videos: all that are written as it is."""
     best = [""]  # of the names
     for meter in measurement.measures:
-        values = [video.values[meter.name] for video in measurement.videos]
+        values = [video.values[meter.name] for video in measurement.videos if video.name not in measurement.blurred]
+        # without a reference what stands still has the fewest fast changes, and is no better for it
+        values = [] if measurement.compared and meter is TemporalEnergyMeter else values
         written = {meter.format(v): _cost(meter, v) for v in values if not math.isnan(v)}
         best.append(min(written, key=lambda text: written[text]) if len(written) > 1 else "")
     made = []

@@ -7,6 +7,7 @@ import sys
 from fractions import Fraction
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 import skimage.data
@@ -18,6 +19,7 @@ from mmtempreg.meters import DetailMeter, FlickerMeter, PSNRMeter, WarpErrorMete
 from mmtempreg.video import open_frames
 from mmtempreg.video.flow_files import write_flow
 from mmtempreg.video.image_files import write_image
+from mmtempreg.visualization.report_page import _rows, verdict
 
 ROOT = Path(__file__).resolve().parents[2]
 PHOTO = skimage.data.astronaut()
@@ -113,13 +115,50 @@ def test_without_a_reference(clips):
     _, sources, *_ = clips
     found = measure_videos(sources)
     assert found.reference is None
-    assert list(found.videos[0].values) == ["warp_error", "cdc", "fast_changes"]
+    assert list(found.videos[0].values) == ["K", "warp_error", "cdc", "fast_changes"]
     headings, rows = found.table()
-    assert headings[-1] == "fast changes"
+    assert (headings[1], headings[-1]) == ("K to a", "fast changes")
     assert float(rows[0][-1]) > float(rows[1][-1])
-    assert float(rows[0][1]) > float(rows[1][1])
+    assert float(rows[0][2]) > float(rows[1][2])
     with pytest.raises(ValueError, match=r"\['R'\] need a reference"):
         measure_videos(sources, metrics=["R"])
+
+
+def test_without_a_reference_a_blur_is_no_better(tmp_path):
+    """Nor a video that stands still, nor a sharp one that flickers."""
+    truth = pan()
+    blurred = np.stack([cv2.GaussianBlur(frame, (0, 0), 2) for frame in truth])
+    sources = {
+        name: clip(tmp_path / name, video)
+        for name, video in dict(
+            processed=flickering(truth, 2), blur=blurred, frozen=np.stack([truth[0]] * 16), sharp=flickering(truth, 25)
+        ).items()
+    }
+    for source in (None, clip(tmp_path / "source", truth)):
+        found = measure_videos(sources, source=source)
+        assert found.blurred == {"blur"}
+        headings, rows = found.table()
+        starred = {
+            cells["cells"][0]["text"]
+            for cells in _rows(found, rows)
+            for cell, heading in zip(cells["cells"], headings)
+            if cell["best"] and heading in ("E_warp", "fast changes")
+        }
+        assert starred == {"processed"}
+        assert "blur" not in verdict(found)[0]
+        assert f"those of {found.compared}" in found.notes()[-1]
+
+
+def test_what_videos_were_enlarged_from_is_what_they_are_compared_with(tmp_path):
+    truth = pan()
+    small = clip(tmp_path / "small", np.stack([cv2.resize(f, None, fx=0.5, fy=0.5) for f in truth]))
+    found = measure_videos({"a": clip(tmp_path / "a", truth)}, source=small)
+    assert found.videos[0].values["K"] > 2  # it is sharper than an enlargement
+    assert found.videos[0].values["warp_error"] < 1e-3
+    with pytest.raises(ValueError, match="--no-reference --source"):
+        measure_videos({"a": clip(tmp_path / "a2", truth)}, small)
+    with pytest.raises(ValueError, match="no whole multiple"):
+        measure_videos({"a": clip(tmp_path / "a3", truth)}, source=clip(tmp_path / "odd", truth[:, :, :-1]))
 
 
 def test_radiance_is_measured_in_the_log_domain(tmp_path):
