@@ -99,9 +99,10 @@ def train(
         The weights by the network's own keys, how many iterations they have, and what a state dict has to tell of the
         strides (`checkpoints.ANTI_ALIASING`), by module.
     """
-    folder.mkdir(parents=True, exist_ok=True)
+    start = folder / "start"  # beside the checkpoints of a run it would be one to resume from
+    start.mkdir(parents=True, exist_ok=True)
     images, files = photographs
-    teacher, listed = folder / "before.pth", folder / "images.txt"
+    teacher, listed = start / "before.pth", start / "images.txt"
     if is_main_process():
         with replace_when_written(teacher) as partly:
             state = {f"{network.prefix}{key}": value for key, value in network.form.weights().items()}
