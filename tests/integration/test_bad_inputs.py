@@ -282,12 +282,12 @@ CASES = [
     *(
         ("train.py", f"{{f}}/train.py --work-dir {{o}}/w --cfg-options {options}", says)
         for options, says in [
-            ("train_cfg.max_epochs=0", "train_cfg.max_epochs must be a whole number >= 1, got 0"),
-            ("train_cfg.max_epochs=x", "train_cfg.max_epochs must be a whole number >= 1, got 'x'"),
+            ("train_cfg.max_epochs=0", "train_cfg.max_epochs must be a whole number in .*, got 0"),
+            ("train_cfg.max_epochs=x", "train_cfg.max_epochs must be a whole number in .*, got 'x'"),
             ("randomness.seed=1.5", r"randomness.seed must be a whole number in \[0, 4294967295\], got 1.5"),
             ("optim_wrapper.optimizer.lr=abc", "optim_wrapper.optimizer.lr must be a number >= 0.*, got 'abc'"),
             ("optim_wrapper.optimizer.momentum=x", "optim_wrapper.optimizer.momentum must be .*, got 'x'"),
-            ("train_dataloader.batch_size=0", "train_dataloader.batch_size must be a whole number >= 1, got 0"),
+            ("train_dataloader.batch_size=0", "train_dataloader.batch_size must be a whole number in .*, got 0"),
             ("train_dataloader.num_workers=-1", "train_dataloader.num_workers must be a whole number >= 0, got -1"),
             ("optim_wrapper.type=AmpOptimWrapper", "AmpOptimWrapper need a GPU"),
             (DAMAGED, "{f}/damaged/gt/.*.png cannot be read as an image"),
