@@ -28,7 +28,7 @@ from experiments.grid import ROOT
 # The options of each row, beside those of the rows before.
 ROWS: dict[str, dict[str, Any]] = {
     "float32": {},
-    "bfloat16": {"optim_wrapper.type": "BFloat16OptimWrapper"},
+    "bfloat16": {"optim_wrapper.type": "BFloat16OptimWrapper", "optim_wrapper.even_if_slow": True},
     "a quarter regularised": {"model.regularize_fraction": 0.25},
     "fused Adam": {"optim_wrapper.optimizer.fused": True},  # torch >= 2.4 on a CPU
     "a single pass": {"model.single_pass": True},

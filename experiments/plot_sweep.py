@@ -27,7 +27,7 @@ from mmtempreg.utils.atomic_write import replace_when_written
 from mmtempreg.utils.command_line import Parser, claim, run
 
 from .grid import KNOWN, STRATEGIES, TASKS, Strategy
-from .results import Row, read_results
+from .results import Row, one_of_each_seed, read_results
 from .table import Group, groups, parse_group, title_of
 
 matplotlib.use("Agg")
@@ -245,7 +245,7 @@ def plot(args: argparse.Namespace) -> None:
         save(frontier_figure(json.loads(args.results[0].read_text())), args.output)
         return
     wanted = [parse_group(text) for text in args.strategies]
-    rows = [row for path in args.results for row in read_results(path)]
+    rows = one_of_each_seed([row for path in args.results for row in read_results(path)])
     if not rows:
         raise ValueError(f"{', '.join(map(str, args.results))}: no results")
     sets = TASKS[rows[0]["task"]].prefixes

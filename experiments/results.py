@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import csv
 import fcntl
+import io
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,15 +22,38 @@ def read_results(path: str | Path) -> list[Row]:
     """The rows; none if there is no such file yet.
 
     Raises:
-        ValueError: If columns are missing.
+        ValueError: If columns are missing, a row is cut off or has too much, or a cell is there twice.
     """
     if not Path(path).exists():
         return []
-    with open(path, newline="") as file:
-        rows = list(csv.DictReader(file))
-    if missing := [name for name in KEY if rows and rows[0].get(name) is None]:
+    text = Path(path).read_text()
+    rows = list(csv.DictReader(io.StringIO(text, newline="")))
+    if missing := [name for name in KEY if rows and name not in rows[0]]:
         raise ValueError(f"{path} is no file of a sweep's results: it lacks the columns {missing}")
+    for number, row in enumerate(rows, start=1):
+        last = number == len(rows)
+        if None in row or None in row.values() or (last and not text.endswith("\n")):
+            raise ValueError(f"{path}: row {number} is cut off, or has too many values: remove it, and make it again")
+    if repeated := [key for key, count in Counter(map(_key, rows)).items() if count > 1]:
+        raise ValueError(f"{path} holds {dict(zip(KEY, repeated[0]))} more than once: leave one of these rows")
     return rows
+
+
+def one_of_each_seed(rows: Sequence[Row]) -> list[Row]:
+    """Rows of several files, without those that are in two of them.
+
+    Raises:
+        ValueError: If there are two results for a seed, which would count as two seeds.
+    """
+    found: dict[tuple[str, ...], Row] = {}
+    for row in rows:
+        key = tuple(row[name] for name in KEY[:4])
+        if found.setdefault(key, row) != row:
+            hashes = " and ".join(other["config_hash"] for other in (found[key], row))
+            raise ValueError(
+                f"there are two results for {dict(zip(KEY, key))}, of the configs {hashes}: leave one of them"
+            )
+    return list(found.values())
 
 
 def append_result(path: str | Path, row: Mapping[str, object]) -> None:

@@ -24,7 +24,7 @@ from mmtempreg.utils.command_line import Parser, run
 from mmtempreg.utils.tables import markdown_table
 
 from .grid import KNOWN, TASKS
-from .results import Row, read_results
+from .results import Row, one_of_each_seed, read_results
 
 Group = tuple[str, str]
 """A strategy and its strength, as they stand in the file."""
@@ -223,7 +223,7 @@ def tables(args: argparse.Namespace) -> Iterator[tuple[str, str]]:
     """Title and Markdown of each table that the arguments ask for.
 
     Raises:
-        ValueError: If the file holds no results, or none of what is asked for.
+        ValueError: If the file holds no results, none of what is asked for, or two for a seed.
     """
     if args.results[0].suffix == ".json":
         values = json.loads(args.results[0].read_text())
@@ -237,7 +237,7 @@ def tables(args: argparse.Namespace) -> Iterator[tuple[str, str]]:
             return
         yield args.results[0].stem, tuned_table(values) if "trials" in values else rivals_table(values)
         return
-    rows = [row for path in args.results for row in read_results(path)]
+    rows = one_of_each_seed([row for path in args.results for row in read_results(path)])
     if not rows:
         raise ValueError(f"{args.results[0]} holds no results")
     wanted = [parse_group(text) for text in args.strategies or KNOWN]

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
+import av
 import cv2
 import numpy as np
 import skimage.data
@@ -95,6 +96,10 @@ def make_files(folder: Path, images: Path) -> None:
         (folder / name).parent.mkdir(exist_ok=True)
         os.mkfifo(folder / name)
     shutil.copy(folder / "frames" / "0.png", folder / "pipes" / "0.png")
+    for kind in ("input_x4", "gt"):
+        shutil.copytree(images / kind, folder / "damaged" / kind)
+    for path in (folder / "damaged" / "gt").iterdir():
+        path.write_bytes(path.read_bytes()[:40])
     # a folder and a link of the user's
     (folder / "mine").mkdir()
     (folder / "mine" / "letter.txt").write_text("mine")
@@ -122,10 +127,28 @@ def _videos(folder: Path, photo: np.ndarray) -> None:
         with VideoWriter(folder / f"{name}.mp4", rate) as writer:
             for number, frame in enumerate(frames):
                 writer.write(Frame(frame, Fraction(number, rate)))
+    _sound(folder / "sound.mp4")
     whole = (folder / "clip.mp4").read_bytes()
     (folder / "cut.mp4").write_bytes(whole[: len(whole) // 2])
     (folder / "empty.mp4").write_bytes(b"")
     (folder / "text.mp4").write_text("no video\n" * 50)
+
+
+def _sound(path: Path) -> None:
+    """Two seconds of grey at 24 frames per second, with silence."""
+    with av.open(str(path), "w") as container:
+        video, audio = container.add_stream("libx264", rate=24), container.add_stream("aac", rate=48000)
+        video.width, video.height, video.pix_fmt = 64, 48, "yuv420p"
+        for number in range(48):
+            picture = av.VideoFrame.from_ndarray(np.full((48, 64, 3), number, np.uint8), format="rgb24")
+            picture.pts, picture.time_base = number, Fraction(1, 24)
+            container.mux(video.encode(picture))
+        container.mux(video.encode())
+        for number in range(94):
+            sound = av.AudioFrame.from_ndarray(np.zeros((1, 1024), np.float32), format="fltp", layout="mono")
+            sound.sample_rate, sound.pts, sound.time_base = 48000, 1024 * number, Fraction(1, 48000)
+            container.mux(audio.encode(sound))
+        container.mux(audio.encode())
 
 
 def _images(folder: Path, photo: np.ndarray) -> None:

@@ -10,7 +10,7 @@ import argparse
 from pathlib import Path
 
 import mmtempreg  # noqa: F401, before MMagic is imported
-from mmtempreg.utils.command_line import Parser, claim, run, within
+from mmtempreg.utils.command_line import Parser, claim, run, say, within
 
 
 def main() -> None:
@@ -28,7 +28,7 @@ def blend(args: argparse.Namespace) -> None:
     from mmtempreg.apis import blend_checkpoints
 
     blend_checkpoints(args.before, args.after, args.strength, args.out)
-    print(f"{args.out}: {args.strength:g} of the way from {args.before} to {args.after}")
+    say(f"{args.out}: {args.strength:g} of the way from {args.before} to {args.after}")
 
 
 if __name__ == "__main__":

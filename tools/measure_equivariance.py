@@ -27,7 +27,7 @@ from mmengine.config import DictAction
 import mmtempreg  # noqa: F401, before MMagic is imported
 from mmtempreg.openmmlab.configs import read_config
 from mmtempreg.utils.atomic_write import replace_when_written
-from mmtempreg.utils.command_line import WHOLE, Parser, Results, claim, run, within
+from mmtempreg.utils.command_line import WHOLE, Parser, Results, claim, run, say, within
 
 
 def main() -> None:
@@ -75,7 +75,7 @@ def measure(args: argparse.Namespace) -> None:
         causes = find_flicker_causes(model, progress(files[:8]), args.crop, noise=args.noise)
         values["causes"] = causes.as_dict()
         print_table(*causes.table())
-        print(causes.verdict())
+        say(causes.verdict())
     found = measure_image_equivariance(model, progress(files), args.crop, args.transforms)
     values |= {kind: value if math.isfinite(value) else str(value) for kind, value in found.items()}
 

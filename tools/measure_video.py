@@ -36,6 +36,7 @@ from mmtempreg.utils.command_line import (
     distinct,
     numbers,
     run,
+    say,
     tell,
     within,
 )
@@ -139,7 +140,7 @@ def measure(args: argparse.Namespace) -> None:
         results.write(args.json, lambda: write_json(args.json, found))
         results.write(args.csv, lambda: write_csv(args.csv, found))
         results.write("the table", lambda: print_table(*found.table()))
-        results.write("the notes", lambda: print(*found.notes(), sep="\n", end="\n" if found.notes() else ""))
+        results.write("the notes", lambda: [say(note) for note in found.notes()])
         results.write(args.report, lambda: report.write(found))
     tell(note for source in sources for note in source.notes if note not in told)
     results.finish()

@@ -21,12 +21,12 @@ from tqdm import tqdm
 
 import mmtempreg  # noqa: F401, before MMagic is imported
 from mmtempreg.openmmlab.configs import config_hash, read_config, type_name
-from mmtempreg.utils.command_line import COUNT, STOPS, Parser, check_report, claim, run, tell, within
+from mmtempreg.utils.command_line import COUNT, STOPS, Parser, check_report, claim, run, say, tell, within
 from mmtempreg.utils.shipped import shipped
 from mmtempreg.video import FrameFiles, FrameSource, ResizedFrames, open_frames, open_writer
 from mmtempreg.video.color_tags import MATRICES
 from mmtempreg.video.image_files import HDR_SUFFIXES, IMAGE_SUFFIXES
-from mmtempreg.video.writer import files_of, is_folder
+from mmtempreg.video.writer import check_options, files_of, is_folder
 
 
 def main() -> None:
@@ -39,7 +39,9 @@ def main() -> None:
         "--fps", type=float, help="frames per second of images; of a video: takes them as evenly spaced"
     )
     parser.add_argument("--device", default="cpu", help="cpu, cuda, cuda:1, ... (default: cpu)")
-    parser.add_argument("--half", action="store_true", help="half precision: float16 on a GPU, bfloat16 on a CPU")
+    parser.add_argument(
+        "--half", action="store_true", help="half precision: float16 on a GPU, bfloat16 on a CPU that has it"
+    )
     parser.add_argument("--batch-size", type=within("[1, 1024]", int), default=1)
     parser.add_argument("--original", metavar="VIDEO", help="what INPUT was made of, for blind video consistency")
     parser.add_argument(
@@ -88,6 +90,7 @@ def process(args: argparse.Namespace) -> None:
     tell(source.notes)
     check_report(args.report)
     outputs = [path for path in (args.output, args.tone_mapped) if path is not None]
+    check_options(outputs, args.codec, args.crf, args.lossless, args.suffix)
     claim(
         args.report,
         *(path for path in outputs if not is_folder(path)),
@@ -96,7 +99,7 @@ def process(args: argparse.Namespace) -> None:
         overwrite=args.overwrite,
     )
     for path in outputs:
-        how = dict(overwrite=args.overwrite, lossless=args.lossless, resume=args.resume)
+        how = dict(audio=not args.no_audio, overwrite=args.overwrite, lossless=args.lossless, resume=args.resume)
         open_writer(path, source, args.codec, args.crf, args.suffix or frames_of(path), **how)
     from mmtempreg.apis import BlindConsistencyFilter, FrameModel, process_video
 
@@ -132,9 +135,7 @@ def process(args: argparse.Namespace) -> None:
     )
     tell(done.notes)
     places = ", ".join(str(path) for path in done.outputs)
-    print(
-        f"{done.num_frames} frames in {done.seconds:.1f} s ({done.num_frames / done.seconds:.2f} per second): {places}"
-    )
+    say(f"{done.num_frames} frames in {done.seconds:.1f} s ({done.num_frames / done.seconds:.2f} per second): {places}")
     if args.report is not None:
         write_report(args, source, done.outputs)
 
@@ -167,10 +168,11 @@ def write_report(args: argparse.Namespace, source: FrameSource, outputs: list[Pa
         videos = {"input, resized": ResizedFrames(source, made.size), **videos}
     progress = partial(tqdm, total=source.num_frames, unit="frame", desc="measuring", dynamic_ncols=True, leave=False)
     title = Path(args.input).resolve().name
-    found = report_videos(args.report, videos, title=title, notes=notes, stops=args.stops, progress=progress)
+    stops = args.stops if is_radiance(made) else 0.0  # what is tone-mapped has its exposure by now
+    found = report_videos(args.report, videos, title=title, notes=notes, stops=stops, progress=progress)
     for note in (*notes, *found.notes()):
-        print(note)
-    print(args.report)
+        say(note)
+    say(args.report)
 
 
 def is_radiance(frames: FrameSource) -> bool:

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from ..evaluation.equivariance import KINDS, measure_equivariance
+from ..functional import white_of
 from ..meters import DOMAINS, EquivarianceMeter
 from ..meters.domains import MAX_RADIANCE
 from ..utils.claims import check_input
@@ -73,7 +74,7 @@ def read_display(path: Path) -> Tensor:
     image = read_image(path)
     if image.dtype == np.float32:
         raise ValueError(f"{path}: it holds radiance; display values are needed")
-    values = image.astype(np.float32) / np.iinfo(image.dtype).max
+    values = image.astype(np.float32) / white_of(image.dtype)
     return torch.from_numpy(np.ascontiguousarray(values.transpose(2, 0, 1)))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 from collections.abc import Iterator, Sequence
 from contextlib import nullcontext
@@ -10,11 +11,13 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 from mmengine.config import Config
+from mmengine.logging import print_log
 from torch import Tensor, nn
 
-from ..functional import exp_radiance, log_radiance
+from ..functional import exp_radiance, log_radiance, white_of
 from ..openmmlab.configs import type_name
 from ..transforms.shift import PAD_MULTIPLES, on_canvas
+from ..utils.half_precision import slow_bfloat16
 from .model import load_model
 
 SMALLEST_TILE = 16
@@ -25,6 +28,35 @@ MOST_SHIFTS = 16
 
 SMALL_FRAME = 2**19
 """Pixels of a frame, or of a tile, of which several may be computed at a time on a CPU: the memory does not matter."""
+
+
+BEYOND = 0.5
+"""How far outside of [0, 1] display values may lie: resampling overshoots, and 8 bits go to 255."""
+
+
+def as_display(frames: Tensor) -> Tensor:
+    """Frames as float32 display values, black at 0 and white at 1.
+
+    Args:
+        frames: (N, 3, H, W) RGB: floating point in [0, 1] and `BEYOND`, taken as they are, or uint8 or uint16.
+
+    Raises:
+        ValueError: If they have another shape, type or range, or are none; the message says what helps.
+    """
+    if frames.ndim != 4 or frames.shape[1] != 3 or 0 in frames.shape:
+        hint = {3: ": one frame is frame.unsqueeze(0)", 4: ""}.get(frames.ndim, "")
+        if frames.shape[-1:] == (3,):
+            hint = ": channels come before rows and columns, as of frames.permute(0, 3, 1, 2)"
+        raise ValueError(f"frames must be (N, 3, H, W) RGB, at least one, got {tuple(frames.shape)}{hint}")
+    if not frames.is_floating_point():
+        return frames.float() / white_of(frames.dtype)
+    low, high = (float(value) for value in frames.aminmax())
+    if not (low >= -BEYOND and high <= 1 + BEYOND):
+        raise ValueError(
+            f"frames hold values from {low:g} to {high:g}, and display values lie in [0, 1]: divide those of 8 bits by "
+            "255, and tone-map radiance"
+        )
+    return frames.float()
 
 
 def check_device(name: str) -> None:
@@ -48,7 +80,8 @@ class FrameModel:
         config: Config of the model.
         checkpoint: Its weights.
         device: 'cpu', 'cuda', 'cuda:1', ...
-        half: Run the network in half precision (float16 on a GPU, bfloat16 on a CPU).
+        half: Run the network in half precision (float16 on a GPU, bfloat16 on a CPU; on one that has none of its own
+            float32, with a warning).
         tile: Edge of the tiles in pixels that larger frames are cut into; None: frames are taken whole.
         tile_overlap: Pixels that neighbouring tiles share; the seam is blended over them.
         shifts: Predict each frame from so many places on the pixel grid and take the mean, of the logarithm if it is
@@ -61,8 +94,8 @@ class FrameModel:
     Raises:
         FileNotFoundError: If there is no such checkpoint.
         ValueError: If the checkpoint cannot be read or is of another network, there is no such device, the overlap
-            does not fit the tiles, or there are both shifts and tiles; when called, if the network takes no frame of
-            this size, or returns frames that are not a whole multiple of it.
+            does not fit the tiles, or there are both shifts and tiles; when called, if these are no frames
+            (`as_display`), the network takes none of this size, or returns some that are not a whole multiple of it.
     """
 
     def __init__(
@@ -102,7 +135,8 @@ class FrameModel:
             # a fifth faster on a CPU (docs/video.md), and the same but for rounding
             self.model.to(memory_format=torch.channels_last)
         self.family = known_family(type(self.model)) or EditFamily
-        self.device, self.half, self.tile, self.tile_overlap = torch.device(device), half, tile, tile_overlap
+        self.device, self.tile, self.tile_overlap = torch.device(device), tile, tile_overlap
+        self.half = half and self._half_is_faster()
         self.radiance = predicts_radiance(self.model)
         self.shifts = shifts
         self._order = order
@@ -111,12 +145,19 @@ class FrameModel:
 
     @torch.no_grad()
     def __call__(self, frames: Tensor) -> Tensor:
-        """(N, 3, H, W) RGB display values in [0, 1] to (N, 3, sH, sW): display values in [0, 1], or radiance."""
+        """(N, 3, H, W) RGB display values, as of `as_display`, to (N, 3, sH, sW) float32: in [0, 1], or radiance."""
+        frames = as_display(frames)
         if self.shifts > 1:
             return self._averaged(frames)
         if self.tile is None or max(frames.shape[-2:]) <= self.tile:
             return self._padded(frames)
         return self._tiled(frames, self.tile)
+
+    def _half_is_faster(self) -> bool:
+        reason = slow_bfloat16("cpu") if self.device.type == "cpu" else None
+        if reason:
+            print_log(f"Half precision is left out: {reason}", "current", logging.WARNING)
+        return reason is None
 
     def _averaged(self, frames: Tensor) -> Tensor:
         """The mean over shifts: the frame in several places on a canvas that continues it mirrored."""

@@ -15,10 +15,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..functional import Motion, compose, estimate_motion, lag_frames, luminance, reliable
+from ..functional import Motion, compose, estimate_motion, lag_frames, luminance, reliable, white_of
 from ..functional.temporal import SIGMA
 from ..meters import DOMAINS, METERS, Clip, DetailMeter, FlickerMeter, Meter, TemporalEnergyMeter, WarpErrorMeter
 from ..meters.domains import MAX_RADIANCE, Domain, shown
+from ..utils.validation import Positive, Stops, check_arguments
 from ..video import Frame, FrameSource
 from ..video.flow_files import UNKNOWN, read_flow
 from ..video.frames import check_steady
@@ -148,15 +149,16 @@ class Measurement:
         return list(dict.fromkeys(notes))
 
 
+@check_arguments
 def measure_videos(
     processed: Mapping[str, FrameSource],
     reference: FrameSource | None = None,
     metrics: Sequence[str] | None = None,
     channels: str = "luminance",
-    sigma: float = SIGMA,
+    sigma: Positive = SIGMA,
     flow_folder: str | Path | None = None,
-    stops: float = 0.0,
-    lag: float | None = None,
+    stops: Stops = 0.0,
+    lag: Positive | None = None,
     progress: Callable[[Iterable[Any]], Iterable[Any]] = iter,
     watch: Callable[[Moment], None] | None = None,
     source: FrameSource | None = None,
@@ -189,7 +191,8 @@ def measure_videos(
 
     Raises:
         ValueError: If the videos differ in size, length, rate or kind of frames, a rate varies, or a metric is unknown
-            or needs a reference that is not there.
+            or needs a reference that is not there; if an argument is no number of its kind, or there are `stops` and no
+            radiance.
         ImportError: If 'vdp' is asked for and cvvdp is not installed.
     """
     if reference is not None and source is not None:
@@ -213,6 +216,10 @@ def measure_videos(
         domain = _domain(frames, channels)
         views = [_view(frame.image, DOMAINS[domain], stops) for frame in frames]
         if not count:
+            if stops and not _is_radiance(frames[0]):
+                raise ValueError(
+                    f"stops={stops:g} is an exposure of radiance, and these are display values: leave it out"
+                )
             motion = _Motions(num_lag, files)
             clip = Clip(
                 float(rate), sources[0].count(), DOMAINS[domain].peak(MAX_RADIANCE if _is_radiance(frames[0]) else 1.0)
@@ -349,7 +356,7 @@ def _view(image: np.ndarray, domain: Domain, stops: float) -> _View:
     planes = np.ascontiguousarray(image.transpose(2, 0, 1))
     x = torch.from_numpy(planes.astype(np.float32))
     if image.dtype != np.float32:
-        x = x / np.iinfo(image.dtype).max
+        x = x / white_of(image.dtype)
     if domain is DOMAINS["rgb"] and image.dtype == np.uint8:
         return _View(x, torch.from_numpy(planes))  # meters hold it as it is, in a quarter of the memory
     return _View(shown(x, domain.radiance, stops), domain.convert(x))

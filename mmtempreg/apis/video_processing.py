@@ -17,11 +17,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..functional import to_display, to_pixels
+from ..functional import to_display, to_pixels, white_of
 from ..utils.claims import claimed_outputs
 from ..utils.command_line import add_note
+from ..utils.validation import Stops, Whole, check_arguments
 from ..video import Frame, FrameSource, FrameWriter, VideoWriter, open_writer
-from ..video.writer import files_of, is_folder
+from ..video.writer import check_options, files_of, is_folder
 from .frame_model import FrameModel
 
 T = TypeVar("T")
@@ -48,13 +49,14 @@ class Processed:
     notes: list[str]
 
 
+@check_arguments
 def process_video(
     model: Callable[[Tensor], Tensor],
     source: FrameSource,
     output: str | Path,
     tone_mapped: str | Path | None = None,
-    stops: float = 0.0,
-    batch_size: int = 1,
+    stops: Stops = 0.0,
+    batch_size: Whole = 1,
     suffix: str | None = None,
     codec: str | None = None,
     crf: int | None = None,
@@ -71,8 +73,8 @@ def process_video(
     After Ctrl-C or an error what is done by then is kept as `NAME.interrupted`.
 
     Args:
-        model: A `FrameModel`, or any function from (N, 3, H, W) RGB in [0, 1] to the like. If it has an attribute
-            `radiance` that is true, it gives linear radiance.
+        model: A `FrameModel`, or any function from (N, 3, H, W) RGB in [0, 1] to as many pictures, of another size if
+            it will. If it has an attribute `radiance` that is true, it gives linear radiance.
         source: From `open_frames`; display values.
         output: Video file (.mp4, .mkv, .mov, .webm) or folder. A video of a model that gives radiance is tone-mapped.
         tone_mapped: For a model that gives radiance into a folder: also a video of it.
@@ -86,19 +88,21 @@ def process_video(
         identity: A text that tells source, model and options from others: what they have made is not resumed.
 
     Raises:
-        ValueError: If source, model and output do not fit together, or the network gives NaN.
+        ValueError: If source, model, output and options do not fit together, or the model gives NaN or something else
+            than a picture for each.
         FileExistsError, OSError: See `open_writer`; FileExistsError too if another process is writing there.
         KeyboardInterrupt: After Ctrl-C; it says where the frames are that were done by then.
     """
-    if batch_size < 1:
-        raise ValueError(f"batch_size must be at least 1, got {batch_size}")
-    if not -50 <= stops <= 50:
-        raise ValueError(f"stops must be in [-50, 50], got {stops}")
     radiance = bool(getattr(model, "radiance", False))
     if tone_mapped is not None and not radiance:
         raise ValueError("tone_mapped is for models that give radiance: this one gives display values")
     if resume and tone_mapped is not None:
         raise ValueError("tone_mapped is a video, which cannot be resumed: make it of the frames when they are done")
+    if stops and not radiance:
+        raise ValueError(
+            f"stops={stops:g} is an exposure of radiance, and this model gives display values: leave it out"
+        )
+    check_options([path for path in (output, tone_mapped) if path is not None], codec, crf, lossless, suffix)
     start, count, told = time.perf_counter(), 0, list(getattr(source, "notes", []))
     options: dict[str, Any] = dict(codec=codec, crf=crf, audio=audio, overwrite=overwrite, lossless=lossless)
     options |= dict(suffix=suffix or (".exr" if radiance else ".png"), resume=resume, identity=identity)
@@ -132,6 +136,7 @@ def process_video(
             left = islice(progress(source), count, None)
             write = stack.enter_context(_Behind(AHEAD, write_frame))
             for frames, results in _through(model, ahead(_batches(left, batch_size), AHEAD), source.name):
+                _check_results(results, len(frames))
                 # the sum is quick to look at, and may overflow where no value does
                 if not (results.sum().isfinite() or results.isfinite().all()):
                     raise ValueError(
@@ -192,12 +197,19 @@ def _through(
         torch.set_num_threads(threads)  # what a thread has set is what those have that start after it
 
 
+def _check_results(results: Any, number: int) -> None:
+    """Raises ValueError if they are not a picture for each of so many frames."""
+    if not isinstance(results, Tensor) or results.ndim != 4 or results.shape[:2] != (number, 3):
+        got = tuple(results.shape) if isinstance(results, Tensor) else f"a {type(results).__name__}"
+        raise ValueError(f"the model must give ({number}, 3, H, W) for {number} frame(s), it gives {got}")
+
+
 def to_tensor(frames: Sequence[Frame], name: str) -> Tensor:
     """Frames of display values as (N, 3, H, W) in [0, 1]; `name` is for the error if they hold radiance."""
     images = np.stack([frame.image for frame in frames])
     if images.dtype == np.float32:
         raise ValueError(f"{name} holds radiance; models take display values: tone-map it first")
-    return torch.from_numpy(images.transpose(0, 3, 1, 2).astype(np.float32) / np.iinfo(images.dtype).max)
+    return torch.from_numpy(images.transpose(0, 3, 1, 2).astype(np.float32) / white_of(images.dtype))
 
 
 def _plain(radiance: bool) -> Prepare:
@@ -207,7 +219,7 @@ def _plain(radiance: bool) -> Prepare:
         image = result.permute(1, 2, 0)
         if radiance:
             return frame._replace(image=np.ascontiguousarray(image.numpy(), np.float32))
-        white = np.iinfo(frame.image.dtype).max
+        white = white_of(frame.image.dtype)
         pixels = np.rint(image.clamp(0, 1).numpy() * white).astype(frame.image.dtype)
         return frame._replace(image=pixels, alpha=_enlarged(frame.alpha, pixels.shape))
 

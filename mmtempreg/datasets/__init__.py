@@ -6,9 +6,12 @@ from .clips import ClipDataset, ClipEntry, find_clips, read_clip_list, write_cli
 from .hdr_clips import HDRClipDataset
 from .hdr_images import HDRImageDataset, HDRPanDataset, read_hdr
 from .in_memory import InMemoryDataset
+from .item_files import name_files_of_errors
 from .photograph_twice import PhotographRadianceTwice, PhotographTwice, TwoFrames
 from .photographs import PhotographDataset
 from .procedural_hdr import ProceduralHDRDataset
+
+name_files_of_errors()
 
 __all__ = [
     "ClipDataset",

@@ -10,9 +10,11 @@ from mmagic.registry import DATA_SAMPLERS, HOOKS
 from mmengine.dist import broadcast, broadcast_object_list, get_rank, get_world_size
 from mmengine.hooks import CheckpointHook, Hook
 from mmengine.model import is_model_wrapper
+from mmengine.optim import OptimWrapperDict
 from mmengine.runner import EpochBasedTrainLoop, Runner
 from torch.utils.data import BatchSampler
 
+from ..openmmlab.checkpoints import check_resumable
 from ..openmmlab.internals import (
     accumulated_steps,
     checkpoint_of,
@@ -24,9 +26,22 @@ from ..openmmlab.internals import (
 )
 from .resumption import differences, newest_checkpoint, settings_of
 from .seeded_loading import EndlessBatches, SeededBatches, seed_everything, seeded_loader
+from .training_files import files_of, told_files
 
 # The seeds of training steps and of samples must not meet: those of samples are five numbers.
 _STEP = 1
+
+SWITCHES = {
+    "foreach",
+    "maximize",
+    "capturable",
+    "differentiable",
+    "fused",
+    "amsgrad",
+    "nesterov",
+    "decoupled_weight_decay",
+}
+"""Options of torch's optimisers that have come over the years: a checkpoint may lack them, and they have defaults."""
 
 
 @HOOKS.register_module()
@@ -47,6 +62,8 @@ class ExactResumeHook(Hook):
       from the run that was interrupted, its loss or its learning rate, is said.
     - A batch that is larger than the data trains nothing, or waits for ever: refused.
     - The models of the SRGAN family count their steps outside of the state dict.
+    - Training images that were replaced since are told: their number, sizes and times are compared.
+    - Another optimiser cannot go on with what the checkpoint holds: refused.
     - A checkpoint amid an accumulation of gradients would lose them: refused.
 
     Use it with `SafeCheckpointHook`.
@@ -62,7 +79,7 @@ class ExactResumeHook(Hook):
             return
         found: list[Any] = [None]
         if get_rank() == 0:
-            found = [newest_checkpoint(runner.work_dir, runner.logger.warning)]
+            found = [newest_checkpoint(runner.work_dir, runner.logger.warning, _checkpoint_folder(runner))]
         broadcast_object_list(found)
         latest: Path | None = found[0]
         if latest is None:
@@ -76,12 +93,21 @@ class ExactResumeHook(Hook):
 
     def before_save_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
         """Notes in the checkpoint what a resumed run must have in common with this one."""
-        checkpoint["meta"]["exact_resume"] = dict(batch=self._batch, settings=settings_of(runner.cfg))
+        checkpoint["meta"]["exact_resume"] = dict(
+            batch=self._batch, settings=settings_of(runner.cfg), files=self._files
+        )
 
     def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
-        """Keeps what the checkpoint says of the run that wrote it."""
+        """Keeps what the checkpoint says of the run that wrote it.
+
+        Raises:
+            ValueError: If no run can go on from it, or not with this optimiser.
+        """
         if resumes(runner):
-            self._saved = checkpoint.get("meta", {}).get("exact_resume", {})
+            source = checkpoint_of(runner) or "the checkpoint to resume from"
+            check_resumable(checkpoint, source)
+            self._saved = checkpoint["meta"].get("exact_resume", {})
+            self._refuse_other_optimizer(runner, checkpoint["optimizer"], source)
 
     def before_train(self, runner: Runner) -> None:
         """Puts seeded data loading in the place of the loop's.
@@ -95,6 +121,7 @@ class ExactResumeHook(Hook):
         by_epoch = isinstance(loop, EpochBasedTrainLoop)
         count = len(loop.dataloader.dataset)
         self._batch = f"{loop.dataloader.batch_size} of {count} images on {get_world_size()} process(es)"
+        self._files = files_of(loop.dataloader.dataset) if get_rank() == 0 else {}
         self._compare(runner)
         if by_epoch and len(loop.dataloader) == 0:
             raise ValueError(
@@ -141,6 +168,31 @@ class ExactResumeHook(Hook):
                 f"Resumes with other settings than those it was trained with: {'; '.join(changed)}"
                 + kept * any(key.startswith(("optim_wrapper", "param_scheduler")) for key in changed)
             )
+        files = self._saved.get("files")
+        if files and self._files and files != self._files:
+            before, now = (told_files(found) for found in (files, self._files))
+            runner.logger.warning(
+                f"Resumes with other training data than it was trained with: {before} -> {now}; it goes on with those "
+                "that are there"
+            )
+
+    def _refuse_other_optimizer(self, runner: Runner, saved: dict[str, Any], source: str) -> None:
+        wrappers: Any = runner.optim_wrapper
+        parts = dict(wrappers.items()) if isinstance(wrappers, OptimWrapperDict) else {"": wrappers}
+        for name, wrapper in parts.items():
+            groups = (saved.get(name, {}) if name else saved).get("param_groups", [])
+            key = f"optim_wrapper.{name}.optimizer.type" if name else "optim_wrapper.optimizer.type"
+            before, now = (
+                settings.get(key, "").strip("'").rpartition(".")[2]
+                for settings in (self._saved.get("settings", {}), settings_of(runner.cfg))
+            )
+            lacking = {key for group in groups for key in wrapper.optimizer.defaults if key not in group} - SWITCHES
+            if not groups or lacking or (before and before != now):
+                raise ValueError(
+                    f"{source} was trained with {before or 'another optimiser'}{f' as {name}' * bool(name)}, and "
+                    f"{type(wrapper.optimizer).__name__} cannot go on where it stopped: resume it as it was, or start "
+                    "a run from its weights (load_from, without --resume)"
+                )
 
     @staticmethod
     def _refuse_lost_gradients(runner: Runner, epoch_length: int) -> None:
@@ -155,6 +207,14 @@ class ExactResumeHook(Hook):
                         f"a checkpoint every {steps} iterations falls amid the accumulation of {count} gradients, "
                         "which it does not hold: make the checkpoint hook's interval a multiple of accumulative_counts"
                     )
+
+
+def _checkpoint_folder(runner: Runner) -> Path | None:
+    """Where the checkpoint hook writes; None: into the work directory."""
+    for hook in runner.hooks:
+        if isinstance(hook, CheckpointHook) and hook.out_dir:
+            return Path(hook.out_dir) / Path(runner.work_dir).name
+    return None
 
 
 def _batch_sampler(runner: Runner, seed: int) -> Any:

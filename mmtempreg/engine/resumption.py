@@ -10,8 +10,10 @@ from typing import Any
 
 from mmengine.config import Config
 
-from ..openmmlab.checkpoints import load_from_local
-from ..openmmlab.configs import full_name
+from ..openmmlab.checkpoints import check_resumable, load_from_local
+from ..openmmlab.configs import full_name, type_name
+
+HOOKS = "custom_hooks"
 
 PARTS = ("model", "train_dataloader", "optim_wrapper", "param_scheduler", "train_cfg", "randomness")
 """What of a config decides what a run comes to."""
@@ -20,51 +22,52 @@ FREE = ("num_workers", "persistent_workers", "prefetch_factor", "pin_memory", "m
 """Keys in it that do not, or that one changes when one resumes: how long it trains."""
 
 
-def newest_checkpoint(work_dir: str | Path, tell: Callable[[str], None]) -> Path | None:
-    """The newest checkpoint in a work directory that can be resumed from; None: there is none.
+def newest_checkpoint(
+    work_dir: str | Path, tell: Callable[[str], None], folder: str | Path | None = None
+) -> Path | None:
+    """The newest checkpoint of a work directory that can be resumed from; None: there is none.
 
-    It is what `last_checkpoint` names, in this directory even if that was copied, and else the highest number. What is
-    damaged is passed over.
+    It is what `last_checkpoint` names, if that lies in the folder, and else the highest number there: a directory that
+    was copied names the one that it was copied from. What is damaged is passed over.
 
     Args:
         work_dir: The directory.
         tell: Is told what was passed over, and why.
+        folder: Where the run's checkpoints are; None: in the directory itself.
 
     Raises:
         ValueError: If there are checkpoints, but none can be read.
     """
-    work_dir = Path(work_dir)
-    candidates = list(_candidates(work_dir, tell))
+    folder = Path(folder or work_dir)
+    candidates = list(_candidates(Path(work_dir) / "last_checkpoint", folder, tell))
+    reasons = []
     for path in candidates:
         try:
-            held = load_from_local(str(path), map_location="cpu")
+            check_resumable(load_from_local(str(path), map_location="cpu"), path)
         except (OSError, ValueError) as error:
+            reasons.append(str(error))
             tell(f"Not resumed from: {error}")
             continue
-        missing = {"meta", "state_dict", "optimizer"} - set(held if isinstance(held, Mapping) else ())
-        if not missing:
-            return path
-        tell(f"Not resumed from: {path} has no {', '.join(sorted(missing))}, it holds weights alone")
+        return path
     if candidates:
         raise ValueError(
-            f"none of the {len(candidates)} checkpoints in {work_dir} can be resumed from: remove them to start anew"
+            f"none of the {len(candidates)} checkpoints in {folder} can be resumed from: remove them to start anew "
+            f"({reasons[0]})"
         )
     return None
 
 
-def _candidates(work_dir: Path, tell: Callable[[str], None]) -> Iterator[Path]:
-    pointer, named = work_dir / "last_checkpoint", None
+def _candidates(pointer: Path, folder: Path, tell: Callable[[str], None]) -> Iterator[Path]:
+    named = None
     if pointer.is_file():
         text = os.fsdecode(pointer.read_bytes()).strip()
-        here = work_dir / Path(text).name
-        named = here if text and here.is_file() else Path(text)
+        named = folder / Path(text).name
         if not text:
             tell(f"{pointer} is empty: looks for the newest checkpoint")
         elif named.is_file():
             yield named
         else:
-            tell(f"{pointer} names {text}, which is not there: looks for the newest checkpoint")
-    folder = named.parent if named is not None and named.is_file() else work_dir
+            tell(f"{pointer} names {text}, which is not in {folder}: looks for the newest checkpoint there")
     numbered = [
         (re.fullmatch(r"(epoch|iter)_(\d+)\.pth", path.name), path) for path in folder.glob("*.pth") if path.is_file()
     ]
@@ -76,8 +79,9 @@ def _candidates(work_dir: Path, tell: Callable[[str], None]) -> Iterator[Path]:
 
 
 def settings_of(config: Config) -> dict[str, str]:
-    """What decides what a run comes to, as text for each key: `{'model.alpha': '0.8', ...}`."""
-    return dict(_flat({part: config.get(part) for part in PARTS}))
+    """What decides what a run comes to, as text for each key: `{'model.alpha': '0.8', ...}`; hooks by their names."""
+    hooks = {type_name(hook): hook for hook in config.get("custom_hooks") or ()}
+    return dict(_flat({part: config.get(part) for part in PARTS} | {HOOKS: hooks}))
 
 
 def _flat(value: Any, key: str = "") -> Iterator[tuple[str, str]]:
@@ -93,6 +97,8 @@ def _flat(value: Any, key: str = "") -> Iterator[tuple[str, str]]:
 
 
 def differences(before: Mapping[str, str], now: Mapping[str, str]) -> list[str]:
-    """What differs between the settings of two runs, a text for each key."""
+    """What differs between the settings of two runs, a text for each key; hooks if both tell theirs."""
     keys = [key for key in dict.fromkeys([*before, *now]) if before.get(key) != now.get(key)]
+    if not any(key.startswith(HOOKS) for key in before):  # a checkpoint from before they were noted
+        keys = [key for key in keys if not key.startswith(HOOKS)]
     return [f"{key}: {before.get(key, 'not there')} -> {now.get(key, 'not there')}" for key in keys]

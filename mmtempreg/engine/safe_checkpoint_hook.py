@@ -15,7 +15,7 @@ from mmengine.hooks import CheckpointHook
 from mmengine.runner import Runner
 
 from ..meters import column_of
-from ..openmmlab.checkpoints import check_finite, refuse_to_overwrite
+from ..openmmlab.checkpoints import check_finite, refuse_to_overwrite, tensors_in
 from ..openmmlab.internals import checkpoint_of, resumes
 from ..utils.atomic_write import check_output, remove_abandoned, replace_when_written
 from ..utils.claims import claimed_work_dir
@@ -144,6 +144,8 @@ class SafeCheckpointHook(CheckpointHook):
         # Not MMEngine's: that one removes before it writes.
         path = self.file_backend.join_path(self.out_dir, self.filename_tmpl.format(step))
         check_finite(runner.model.state_dict(), f"{path} is not written: the network")
+        state = dict(tensors_in(runner.optim_wrapper.state_dict())) if self.save_optimizer else {}
+        check_finite(state, f"{path} is not written: the optimiser", "values")
         doomed = None
         if self.max_keep_ckpts > 0 and (not self.keep_ckpt_ids or self.keep_ckpt_ids[-1] != step):
             # The checkpoint knows of the one to be removed, so that after a kill the next run removes it.

@@ -15,6 +15,8 @@ import numpy as np
 import torch
 from torch.utils.data import DataLoader, Dataset
 
+from .. import datasets  # noqa: F401, so that a worker that is spawned names the files of its errors
+
 
 def seed_everything(*entropy: int) -> None:
     """Seeds the global generators of Python, NumPy and torch with a hash of some whole numbers >= 0."""
@@ -79,14 +81,14 @@ class SeededBatches:
         return len(self.batches)  # type: ignore[arg-type]
 
 
-def _parts(dataset: Any) -> Iterator[Any]:
+def parts_of(dataset: Any) -> Iterator[Any]:
     """A dataset, the datasets it wraps, and the transforms of their pipelines, also those inside others."""
     yield dataset
-    for name in ("dataset", "datasets", "pipeline", "transforms"):
+    for name in ("dataset", "datasets", "source", "pipeline", "transforms"):
         inner = getattr(dataset, name, None)
         for part in inner if isinstance(inner, (list, tuple)) else [inner]:
             if part is not None:
-                yield from _parts(part)
+                yield from parts_of(part)
 
 
 class SeededDataset(Dataset):
@@ -98,7 +100,7 @@ class SeededDataset(Dataset):
 
     def __init__(self, dataset: Any) -> None:
         self.dataset = dataset
-        self._shuffled = [(part, list(part.degradations)) for part in _parts(dataset) if hasattr(part, "shuffle_idx")]
+        self._shuffled = [(part, list(part.degradations)) for part in parts_of(dataset) if hasattr(part, "shuffle_idx")]
 
     def __getitem__(self, index: int) -> Any:
         self._seed(index)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from mmagic.registry import HOOKS
 from mmengine.hooks import Hook
 from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
+from torch import nn
 
 from ..models.anti_aliasing import restore_strides
 from ..openmmlab.checkpoints import (
@@ -53,6 +55,17 @@ class StrictLoadHook(Hook):
         """
         model = runner.model.module if is_model_wrapper(runner.model) else runner.model
         source = checkpoint_of(runner) or "the checkpoint to resume from"
+        self.check(model, checkpoint, source)
+        if not trains(runner) and anti_aliasing_in(model) is None:
+            restore_strides(model, checkpoint)
+        warn_of_other_strides(checkpoint, model, source)
+
+    def check(self, model: nn.Module, checkpoint: dict[str, Any], source: str) -> None:
+        """Compares a checkpoint with a model.
+
+        Raises:
+            ValueError: As `after_load_checkpoint`.
+        """
         weights = weights_of(checkpoint, source)
         expected = {
             name: value
@@ -69,6 +82,3 @@ class StrictLoadHook(Hook):
         if faults := misfits(weights, expected):
             raise ValueError(f"{source} is of another network than {type(model).__name__}: {faults}")
         check_finite({name: weights[name] for name in expected}, source)
-        if not trains(runner) and anti_aliasing_in(model) is None:
-            restore_strides(model, checkpoint)
-        warn_of_other_strides(checkpoint, model, source)

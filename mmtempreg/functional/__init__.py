@@ -10,7 +10,7 @@ from .camera import (
     saturation_mask,
 )
 from .color import lab_to_rgb, rgb_to_lab
-from .display import RADIANCE_STOPS, from_display, gamma_encode, to_display, to_pixels
+from .display import RADIANCE_STOPS, from_display, gamma_encode, to_display, to_pixels, white_of
 from .geometry import affine_matrix, inside, pixel_grid, sample_at, transform_points, warp
 from .motion import (
     Motion,
@@ -57,4 +57,5 @@ __all__ = [
     "transform_points",
     "warp",
     "warp_by_flow",
+    "white_of",
 ]

@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 
 import numpy as np
+import torch
 from torch import Tensor
 
 GAMMA = 2.2
@@ -15,6 +16,21 @@ GAMMA = 2.2
 
 RADIANCE_STOPS = -math.log2(10)
 """Exposure (`to_display`) at which blind consistency sees radiance: white is 10, the most that HDR metrics count."""
+
+
+def white_of(dtype: np.dtype | torch.dtype) -> int:
+    """The whole number that white is in pixels of a type, of NumPy or torch.
+
+    Raises:
+        ValueError: If pixels are not of this type.
+    """
+    name = str(dtype).removeprefix("torch.")
+    if name not in _WHITE:
+        raise ValueError(f"pixels are whole numbers of 8 or 16 bits without sign, not {name}: convert them")
+    return _WHITE[name]
+
+
+_WHITE = dict(uint8=255, uint16=65535)
 
 
 def gamma_encode(radiance: Tensor) -> Tensor:

@@ -6,8 +6,9 @@ import math
 from dataclasses import dataclass
 from typing import Any, ClassVar, TypeVar
 
-import torch
 from torch import Tensor
+
+from ..functional import white_of
 
 Sums = tuple[float, ...]
 """What a meter has summed up of a clip. Sums of clips add up, element by element."""
@@ -142,7 +143,7 @@ class MeanMeter(Meter):
 
 def as_float(frame: Tensor) -> Tensor:
     """A frame in floating point: integers of 8 or 16 bits are divided by the largest of them."""
-    return frame if frame.is_floating_point() else frame.float() / torch.iinfo(frame.dtype).max
+    return frame if frame.is_floating_point() else frame.float() / white_of(frame.dtype)
 
 
 def require(target: Tensor | None, pred: Tensor) -> Tensor:

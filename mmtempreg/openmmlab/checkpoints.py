@@ -5,10 +5,11 @@ MMEngine reads local files with it too once this module is imported, which our h
 
 from __future__ import annotations
 
+import hashlib
 import logging
 import re
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -147,14 +148,43 @@ def container_of(checkpoint: Mapping[str, Any]) -> tuple[str | None, Any]:
     return None, checkpoint
 
 
-def check_finite(weights: Mapping[str, Tensor], path: str | Path) -> None:
-    """Raises ValueError if a weight is NaN or infinite, with its name and that of the file."""
+def weights_hash(weights: Mapping[str, Tensor]) -> str:
+    """Twelve digits that change with any weight or its name, and not with the file's name or place."""
+    digest = hashlib.sha256()
+    for name, value in sorted(weights.items()):
+        digest.update(f"{name} {value.dtype} {tuple(value.shape)}".encode())
+        digest.update(value.contiguous().reshape(-1).view(torch.uint8).numpy().data)
+    return digest.hexdigest()[:12]
+
+
+def check_finite(weights: Mapping[str, Tensor], path: str | Path, what: str = "weights") -> None:
+    """Raises ValueError if a weight is NaN or infinite, with its name and that of the file; `what` they are called."""
     spoilt = [name for name, value in weights.items() if value.is_floating_point() and not value.isfinite().all()]
     if spoilt:
         raise ValueError(
-            f"{path} holds weights that are NaN or infinite, such as {spoilt[0]} ({len(spoilt)} of {len(weights)}): "
+            f"{path} holds {what} that are NaN or infinite, such as {spoilt[0]} ({len(spoilt)} of {len(weights)}): "
             "its training diverged, or the file is damaged; take an earlier checkpoint"
         )
+
+
+def tensors_in(values: Any, name: str = "") -> Iterator[tuple[str, Tensor]]:
+    """All tensors in dicts and lists, as those of an optimiser's state, with the keys that lead to them as names."""
+    if isinstance(values, Tensor):
+        yield name, values
+    elif isinstance(values, Mapping | list | tuple):
+        for key, value in values.items() if isinstance(values, Mapping) else enumerate(values):
+            yield from tensors_in(value, f"{name}.{key}" if name else str(key))
+
+
+def check_resumable(held: Mapping[str, Any], path: str | Path) -> None:
+    """Raises ValueError if a checkpoint that is read, from `path`, is none that a run can go on from."""
+    if missing := {"meta", "state_dict", "optimizer"} - set(held):
+        lacks = ", ".join(sorted(missing))
+        raise ValueError(
+            f"{path} has no {lacks}, it holds weights alone: a run can start from it (load_from), not go on"
+        )
+    for part, what in (("state_dict", "weights"), ("optimizer", "values of the optimiser")):
+        check_finite(dict(tensors_in(held[part])), path, what)
 
 
 def load_weights(model: nn.Module, path: str | Path, name: str, checkpoint: Mapping[str, Any] | None = None) -> None:

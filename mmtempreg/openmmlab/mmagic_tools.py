@@ -12,13 +12,11 @@ from pathlib import Path
 
 import torch
 import torch.distributed
-from mmengine.config import DictAction
 
 from ..utils.allocator import keep_freed_memory
 from ..utils.atomic_write import replace_when_written
-from ..utils.command_line import Parser, claim, claim_work_dir, is_first_process, one_line_for_mistakes
-from .checkpoints import refuse_to_overwrite
-from .configs import check_keys, read_config
+from ..utils.command_line import Parser, one_line_for_mistakes
+from .run_checks import check_run
 
 
 def run_mmagic_tool(name: str) -> None:
@@ -33,32 +31,8 @@ def run_mmagic_tool(name: str) -> None:
     keep_freed_memory()
     argparse.ArgumentParser.error = Parser.error  # type: ignore[method-assign, assignment]
     with one_line_for_mistakes(debug, _to_log_file, terminate=False):
-        _check(name, overwrite)
+        check_run(name, sys.argv[1:], overwrite)
         _run(name)
-
-
-def _check(name: str, overwrite: bool) -> None:
-    """Says what is wrong before MMagic is imported, which takes long, and holds what will be written."""
-    parser = argparse.ArgumentParser(add_help=False)
-    for argument in ("--work-dir", "--out", "--launcher"):
-        parser.add_argument(argument)
-    parser.add_argument("--resume", action="store_true")
-    parser.add_argument("--cfg-options", nargs="+", action=DictAction)
-    parser.add_argument("paths", nargs="*")
-    args, _ = parser.parse_known_args()
-    if not args.paths or {"-h", "--help"} & set(sys.argv):
-        return
-    config = read_config(args.paths[0], args.cfg_options)
-    check_keys(config)
-    if not is_first_process(args.launcher):
-        return
-    if name == "train.py":
-        work_dir = args.work_dir or config.get("work_dir") or Path("work_dirs") / Path(args.paths[0]).stem
-        if not (args.resume or config.get("resume")):
-            refuse_to_overwrite(config.get("load_from"), work_dir)
-        claim_work_dir(work_dir)
-    else:
-        claim(args.out, inputs=args.paths, overwrite=overwrite)
 
 
 def _to_log_file(text: str) -> None:
@@ -80,9 +54,12 @@ def _run(name: str) -> None:
     for tools in (package / ".mim" / "tools", package.parent / "tools"):  # as a wheel has it, and a clone
         if (tools / name).is_file():
             joined = _join_processes_without_gpu()
-            runpy.run_path(str(tools / name), run_name="__main__")
-            if "--out" in sys.argv[:-1] and Path(out := sys.argv[sys.argv.index("--out") + 1]).is_file():
-                write_valid_json(Path(out))
+            # not as __main__: that is what a data loader's worker imports where it is spawned, and it has to be ours,
+            # which repairs MMagic's dependencies first
+            runpy.run_path(str(tools / name), run_name="mmagic_tool")["main"]()
+            out = Path(sys.argv[sys.argv.index("--out") + 1]) if "--out" in sys.argv[:-1] else None
+            if out is not None and out.suffix == ".json" and out.is_file():
+                write_valid_json(out)
             if joined:
                 _leave_processes()
             return

@@ -16,7 +16,7 @@ from mmengine.dataset import pseudo_collate
 from mmengine.registry import init_default_scope
 from mmengine.runner import set_random_seed
 
-from ..openmmlab.checkpoints import load_weights
+from ..openmmlab.checkpoints import load_weights, read_weights, weights_hash
 from ..openmmlab.configs import config_hash, plain, stock_model_config, type_name
 from ..openmmlab.runners import quiet_runner
 from ..utils.atomic_write import replace_when_written
@@ -109,6 +109,7 @@ class Tuner:
         self.iterations, self.num_frames, self.seed = iterations, num_frames, seed
         self.candidates, (self.transform, self.distance) = candidates, _wrapping(config)
         self.batches, self.held_out = self._hold_out(num_clips)
+        self.weights = weights_hash(read_weights(checkpoint))
 
     def _hold_out(self, num_clips: int) -> tuple[list[dict], list[int]]:
         from mmagic.registry import DATASETS
@@ -175,8 +176,10 @@ class Tuner:
     def trial(self, name: str, alpha: float, iterations: int | None = None) -> Trial:
         """A short fine-tuning with a candidate ('': without); a finished one is read from its folder."""
         config = self.trial_config(name, alpha, iterations)
-        folder = self.work_dir / f"{name.replace(' ', '_') or 'plain'}_a{alpha:g}"
-        result = folder / f"{config_hash(config)}_{self.num_frames}_frames_{MEASURED}.json"
+        same = config.copy()
+        same.load_from = self.weights  # what the checkpoint holds counts, and not its name
+        folder = self.work_dir / f"{name.replace(' ', '_') or 'plain'}_a{alpha:g}_{config_hash(same)}"
+        result = folder / f"{self.num_frames}_frames_{MEASURED}.json"
         if not result.exists():
             started = time.perf_counter()
             model = quiet_runner(config, folder).train()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import platform
 import re
@@ -11,6 +12,11 @@ from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from tempfile import TemporaryFile
+
+LONGEST_NAME = 255
+"""Bytes that file systems allow."""
+ADDED = 64
+"""Bytes at most of what a temporary name has before the name."""
 
 
 @contextmanager
@@ -22,12 +28,17 @@ def replace_when_written(path: str | Path) -> Iterator[Path]:
     If the block raises, `path` stays as it was and the temporary file is removed.
 
     Raises:
-        OSError: If `path` is a link, a folder or a device: those are never replaced.
+        OSError: If `path` is a link, a folder or a device: those are never replaced; if it cannot be written, with
+            its name.
     """
     partial = partial_path(path)
     try:
         yield partial
         move_into_place(partial, path)
+    except OSError as error:
+        if error.errno is not None and error.filename in (None, str(partial)):
+            raise type(error)(error.errno, f"{path} cannot be written: {error.strerror or error}") from error
+        raise
     finally:
         partial.unlink(missing_ok=True)
 
@@ -42,9 +53,11 @@ def check_output(path: str | Path, inputs: Iterable[str | Path] = (), folder: bo
 
     Raises:
         OSError: If it is a link, a device, a folder instead of a file or the reverse, or must not be written there.
-        ValueError: If it is one of the inputs.
+        ValueError: If it is one of the inputs, or `-`.
     """
     path = Path(path)
+    if str(path) == "-":
+        raise ValueError("nothing is written to the standard output: name a file or a folder instead of -")
     _check_kind(path, folder)
     for other in inputs if path.exists() else ():
         if Path(other).exists() and path.samefile(other):
@@ -87,7 +100,7 @@ def partial_path(path: str | Path) -> Path:
     _check_kind(path, folder=path.is_dir())
     path.parent.mkdir(parents=True, exist_ok=True)
     _clear_once(path.parent.absolute())
-    return path.with_name(f".partial_{os.getpid()}-{_host()}_{path.name}")
+    return path.with_name(f".partial_{os.getpid()}-{_host()}_{_short(path.name)}")
 
 
 def move_into_place(partial: Path, path: str | Path) -> None:
@@ -112,12 +125,26 @@ def remove_abandoned(folder: Path, name: str | None = None) -> None:
     """
     for partial in folder.glob(".partial_*"):
         found = re.fullmatch(r"\.partial_(\d+)(?:-([^_]*))?_(.*)", partial.name, flags=re.DOTALL)
-        if not found or name not in (None, found[3]) or found[2] not in (None, _host()) or _alive(int(found[1])):
+        if (
+            not found
+            or (name is not None and found[3] != _short(name))
+            or found[2] not in (None, _host())
+            or _alive(int(found[1]))
+        ):
             continue
         if partial.is_dir() and not partial.is_symlink():
             shutil.rmtree(partial, ignore_errors=True)
         else:
             partial.unlink(missing_ok=True)
+
+
+def _short(name: str) -> str:
+    """A name to which something can be added: a long one gives up its middle for its hash."""
+    data = os.fsencode(name)
+    if len(data) <= LONGEST_NAME - ADDED:
+        return name
+    suffix = Path(name).suffix if len(os.fsencode(Path(name).suffix)) < 16 else ""
+    return f"{data[:ADDED].decode(errors='ignore')}{hashlib.sha256(data).hexdigest()[:16]}{suffix}"
 
 
 def _host() -> str:

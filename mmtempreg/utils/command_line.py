@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 import signal
 import sys
 import traceback
+import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -37,7 +39,7 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         self.print_usage(sys.stderr)
-        self.exit(2, f"error: {message}\n")
+        self.exit(2, f"error: {printable(message)}\n")
 
 
 def within(interval: str, kind: type = float) -> Callable[[str], Any]:
@@ -65,7 +67,7 @@ def within(interval: str, kind: type = float) -> Callable[[str], Any]:
 WHOLE = within("[1, 1e9]", int)
 COUNT = within("[0, inf)", int)
 STOPS = within("[-50, 50]")
-"""Exposure in powers of two."""
+"""Exposure, as `validation.Stops`."""
 
 
 REPORTS = (".html", ".png", ".pdf", ".svg")
@@ -169,15 +171,21 @@ def distinct(pairs: Sequence[tuple[str, str]]) -> dict[str, str]:
     return {printable(name): path for name, path in pairs}
 
 
-def printable(text: str) -> str:
-    """A name that any file and terminal takes: bytes of it that are no UTF-8 become `\\xe9` and the like."""
-    return os.fsencode(text).decode("utf-8", "backslashreplace")
-
-
 def tell(notes: Iterable[str]) -> None:
     """Prints what a user should know, a line each."""
     for note in notes:
-        print(f"note: {note}", file=sys.stderr)
+        print(printable(f"note: {note}"), file=sys.stderr)
+
+
+def say(text: object) -> None:
+    """Prints what a tool has found or written, with names as `printable` shows them."""
+    print(printable(str(text)))
+
+
+def printable(text: str) -> str:
+    """Text that any file and terminal takes and none obeys: control characters and what is no UTF-8 as escapes."""
+    shown = os.fsencode(text).decode("utf-8", "backslashreplace")
+    return "".join(c if c in "\n\t" or unicodedata.category(c) != "Cc" else ascii(c)[1:-1] for c in shown)
 
 
 def run(parser: Parser, work: Callable[[argparse.Namespace], None], terminate: bool = True) -> None:
@@ -226,10 +234,25 @@ def one_line_for_mistakes(
 
 def one_line(error: BaseException) -> str:
     """What an error says, in a line; of errors that are not meant for a user also which they are."""
-    text = " ".join(str(error).split()) or type(error).__name__
+    name, text = _said(error)
+    text = printable(" ".join(text.split())) or name
     text = text if len(text) <= 1000 else f"{text[:1000]} ..."
-    text = text if isinstance(error, MISTAKES) else f"{type(error).__name__}: {text} (--debug shows where)"
-    return "; ".join([text, *getattr(error, "__notes__", ())])
+    text = text if isinstance(error, MISTAKES) else f"{name}: {text} (--debug shows where)"
+    return "; ".join([text, *map(printable, getattr(error, "__notes__", ()))])
+
+
+def _said(error: BaseException) -> tuple[str, str]:
+    """Name and text of an error; of one in a worker of a data loader its own, out of the traceback that torch gives."""
+    name, text = type(error).__name__, str(error)
+    if re.match(r"DataLoader worker \(pid", text):
+        return name, (
+            f"{text}: what loads the data was ended from outside, as for want of memory, or crashed; "
+            "train_dataloader.num_workers=0 shows where"
+        )
+    if re.match(r"Caught \w+ in DataLoader worker", text):
+        after = re.split(r"^  .*\n", text, flags=re.MULTILINE)[-1]  # the last line of the last frame
+        name, _, text = after.strip().partition(": ")
+    return name.rpartition(".")[2], text
 
 
 def close_progress_bars() -> None:

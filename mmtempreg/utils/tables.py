@@ -8,6 +8,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from .command_line import printable
+
 
 def print_table(headings: Sequence[str], rows: Iterable[Sequence[str]], bold: int | None = None) -> None:
     """Prints a table, however wide: what does not fit the terminal goes on in its next line, and nothing is cut.
@@ -17,9 +19,9 @@ def print_table(headings: Sequence[str], rows: Iterable[Sequence[str]], bold: in
         rows: Texts, shown as they are.
         bold: Number of the row that stands out.
     """
-    table = Table(*map(escape, headings))
+    table = Table(*(escape(printable(text)) for text in headings))
     for number, row in enumerate(rows):
-        table.add_row(*map(escape, row), style="bold" if number == bold else None)
+        table.add_row(*(escape(printable(text)) for text in row), style="bold" if number == bold else None)
     needed = Console(width=10_000).measure(table).maximum
     Console(width=max(Console().width, needed)).print(table)
 

@@ -92,6 +92,8 @@ Pixels = Annotated[float, Interval("[0, 10000]")]
 """How far something moves."""
 Size = Annotated[int, Interval("[1, inf)")] | Annotated[tuple[int, int], Interval("[1, inf)")]
 """Of pictures in pixels: both edges, or (height, width)."""
+Stops = Annotated[float, Interval("[-50, 50]")]
+"""Exposure in powers of two."""
 FrameRate = Annotated[float, Interval("[0.1, 1000]")]
 """Frames per second."""
 

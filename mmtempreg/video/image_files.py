@@ -119,7 +119,10 @@ def read_pages(path: str | Path) -> Iterator[Picture]:
             metadata, notes = _profile(page.iccprofile or b"")
             yield _checked(path, color, alpha, upright, metadata, notes)
     else:
-        yield from _plain_images(path, data)
+        try:
+            yield from _plain_images(path, data)
+        except (OSError, EOFError) as error:  # Pillow's, which does not name the file
+            raise ValueError(f"{path} cannot be read as an image: {error}") from error
 
 
 def _plain_images(path: Path, data: bytes) -> Iterator[Picture]:

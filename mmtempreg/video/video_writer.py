@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from contextlib import nullcontext, suppress
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext, suppress
 from fractions import Fraction
+from functools import cache
 from io import BytesIO
 from pathlib import Path
 from types import TracebackType
@@ -57,6 +58,42 @@ def check_codec(codec: str, suffix: str, crf: int | None) -> None:
         raise ValueError(f"crf must be in [0, {highest}] for {codec}, 0 is best: got {crf}")
 
 
+@cache
+def try_encoder(codec: str, crf: int | None) -> None:
+    """Says before any work that an encoder does not begin to encode, or has no use for the quality.
+
+    Raises:
+        ValueError: If so.
+    """
+    known = [entry.name for entry in av.Codec(codec, "w").video_formats or []]
+    context: Any = av.CodecContext.create(codec, "w")
+    context.width = context.height = 64
+    context.pix_fmt = "yuv420p" if not known or "yuv420p" in known else known[0]
+    context.time_base = Fraction(1, 24)
+    context.options = {} if crf is None else {"crf": str(crf)}
+    try:
+        context.open()
+    except (av.error.FFmpegError, ValueError) as error:
+        raise ValueError(
+            f"the codec {codec!r} does not begin to encode here ({_reason(error)}): libx264, libx265 are usual"
+        ) from error
+    if "crf" in context.options:
+        raise ValueError(f"the codec {codec!r} knows no crf: leave it out, or choose libx264, libx265 or another codec")
+
+
+@contextmanager
+def _naming(path: Path, what: str = "") -> Iterator[None]:
+    """Names the file where FFmpeg, or the disk, says only what is wrong."""
+    try:
+        yield
+    except (av.error.FFmpegError, OSError) as error:
+        raise OSError(f"{path} cannot be written{what}: {_reason(error)}") from error
+
+
+def _reason(error: Exception) -> str:
+    return getattr(error, "strerror", None) or str(error)
+
+
 class VideoWriter(FrameWriter):
     """Writes a video file; times are kept, so that a varying frame rate stays as it is.
 
@@ -102,6 +139,8 @@ class VideoWriter(FrameWriter):
         self._codec = LOSSLESS[suffix] if lossless else codec or CODECS.get(suffix, "libx264")
         self._lossless, self._appearance = lossless, appearance
         check_codec(self._codec, suffix, crf)
+        if not lossless:
+            try_encoder(self._codec, crf)
         self._rate = Fraction(rate).limit_denominator(1001)
         self._crf = CRF if crf is None else crf
         self._audio_source = audio
@@ -118,7 +157,8 @@ class VideoWriter(FrameWriter):
             self._audio_source and self._audio_source.has_cover
         )
         options = {"movflags": "use_metadata_tags"} if full else {}
-        self._container = av.open(str(self._partial), "w", options=options)
+        with _naming(self.path):  # "file:", or a folder 12:30 would be taken for a protocol
+            self._container = av.open(f"file:{self._partial}", "w", options=options)
         return self
 
     def write(self, frame: Frame) -> None:
@@ -135,14 +175,18 @@ class VideoWriter(FrameWriter):
             raise ValueError(f"{self.path}: a frame is {got}, the frames before it {(height, width, 3)} {depth}")
         pts = round(frame.time / self._base)
         if pts <= self._last:
-            raise ValueError(f"{self.path}: the frame at {float(frame.time):.4f} s is not later than the one before it")
+            raise ValueError(
+                f"the frame at {float(frame.time):.4f} s is not later than the one before it: the times in the source "
+                f"repeat or go back; give its frame rate (--fps) to take its frames as evenly spaced ({self.path})"
+            )
         self._last = pts
         picture = self._picture(frame)
         picture.pts, picture.time_base = pts, self._base
         picture.duration = max(round((frame.duration or 1 / self._rate) / self._base), 1)
-        self._mux(self._stream.encode(picture))
-        for track in self._tracks:
-            track.write_until(frame.time)
+        with _naming(self.path, f" as {width}x{height} pixels of {self._codec}"):
+            self._mux(self._stream.encode(picture))
+            for track in self._tracks:
+                track.write_until(frame.time)
 
     def _mux(self, packets: Sequence[Any]) -> None:
         """Writes all but the last packet, which waits for what comes."""
@@ -260,15 +304,16 @@ class VideoWriter(FrameWriter):
             if complete and self._stream is None:
                 raise ValueError(f"{self.path}: there is no frame to write")
             if self._stream is not None and (complete or interrupted):
-                self._mux(self._stream.encode())
-                self._mux_last()
-                for track in self._tracks if complete else ():
-                    track.write_until(None)
+                with _naming(self.path):
+                    self._mux(self._stream.encode())
+                    self._mux_last()
+                    for track in self._tracks if complete else ():
+                        track.write_until(None)
         except BaseException:
             complete = interrupted = False
             raise
         finally:
             for track in self._tracks:
                 track.close()
-            with nullcontext() if complete or interrupted else suppress(av.error.FFmpegError, OSError):
+            with _naming(self.path) if complete or interrupted else suppress(av.error.FFmpegError, OSError):
                 self._container.close()

@@ -7,8 +7,10 @@ removed but files that have the names of what is written, and only if that is al
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+
+import av
 
 from ..utils.atomic_write import check_output
 from .folder_writer import NUMBERED, FrameFolderWriter
@@ -18,6 +20,9 @@ from .image_sequence import ImagePages
 from .tracks import told
 from .video_file import VideoFile
 from .video_writer import SUFFIXES, VideoWriter
+
+IN_STEP = 0.01
+"""By this part the frame rate may differ from that of the file that sound is taken from."""
 
 
 def open_writer(
@@ -47,7 +52,8 @@ def open_writer(
 
     Raises:
         FileExistsError: If it is there, and not to be overwritten, or a folder holds something else than such frames.
-        ValueError: If the name or the codec cannot be used, it is `source` itself, or a video is to be resumed.
+        ValueError: If the name or the codec cannot be used, it is `source` itself, a video is to be resumed, or sound
+            would go along with a picture of another length.
         OSError: If it cannot be written there.
     """
     folder, path = is_folder(path), Path(path)
@@ -58,6 +64,8 @@ def open_writer(
             raise ValueError(f"{path}: a video cannot be resumed, a folder of frames can: leave out --resume")
         video = source if isinstance(source, VideoFile) else None
         track = video if audio and video and video.has_tracks else None
+        if track is not None:
+            _check_in_step(track)
         return VideoWriter(path, source.rate, codec, crf, track, overwrite, lossless, appearance, about=video)
     if not folder:
         raise ValueError(f"{path}: videos end in {', '.join(SUFFIXES)}; for a folder end its name in /")
@@ -80,6 +88,38 @@ def open_writer(
         notes.append(f"{path} holds pictures alone, without what {source.name} has beside: {', '.join(beside)}")
     writer.notes += notes
     return writer
+
+
+def check_options(
+    paths: Sequence[str | Path], codec: str | None, crf: int | None, lossless: bool, suffix: str | None
+) -> None:
+    """Says which options would do nothing, since there is no output of their kind.
+
+    Args:
+        paths: All that is to be written.
+        codec, crf, lossless, suffix: As of `open_writer`; None or False: not given.
+
+    Raises:
+        ValueError: If there are options of a video and no video, or a suffix of images and no folder.
+    """
+    videos = [Path(path).suffix.lower() in SUFFIXES and not Path(path).is_dir() for path in paths]
+    if not any(videos) and (codec is not None or crf is not None or lossless):
+        raise ValueError(
+            f"codec, crf and lossless are of a video, and {paths[0]} is a folder of images: leave them out"
+        )
+    if all(videos) and suffix is not None:
+        raise ValueError(f"suffix={suffix!r} is of images in a folder, and {paths[0]} is a video: leave it out")
+
+
+def _check_in_step(source: VideoFile) -> None:
+    """Raises ValueError if the frame rate that was given for a video makes it leave its sound behind."""
+    with av.open(f"file:{source.path}") as container:
+        own = container.streams[source.index].average_rate  # type: ignore[attr-defined]
+    if own and abs(source.rate / own - 1) > IN_STEP:
+        raise ValueError(
+            f"{source.name} has {float(own):.5g} frames per second and sound or text beside them, which would not fit "
+            f"{float(source.rate):.5g}: leave them out (--no-audio), or the frame rate"
+        )
 
 
 def is_folder(path: str | Path) -> bool:

@@ -16,6 +16,10 @@ LABEL_HEIGHT = 24
 LAYOUTS = ("side-by-side", "split-screen")
 
 
+NARROWEST = 16
+"""Pixels of a strip of a split screen, on average."""
+
+
 def write_comparison_video(
     path: str | Path,
     frames: Iterable[Mapping[str, np.ndarray]],
@@ -35,7 +39,8 @@ def write_comparison_video(
         edges: Where the strips of a split screen meet, in parts of the width (`edges_by_change`); None: evenly.
 
     Raises:
-        ValueError: If there is no frame, panels differ in size, or the layout is unknown.
+        ValueError: If there is no frame, panels differ in size or are too many to split a picture into, or the layout
+            is unknown.
     """
     if layout not in LAYOUTS:
         raise ValueError(f"layout must be one of {LAYOUTS}, got {layout!r}")
@@ -45,6 +50,11 @@ def write_comparison_video(
             sizes = {panel.shape for panel in panels.values()}
             if len(sizes) != 1:
                 raise ValueError(f"panels must have one size, got {sorted(sizes)}")
+            width = next(iter(sizes))[1] * enlarge
+            if layout == "split-screen" and width < NARROWEST * len(panels):
+                raise ValueError(
+                    f"{width} pixels are too few for {len(panels)} strips: show fewer, or enlarge them (--enlarge)"
+                )
             large = {label: panel.repeat(enlarge, axis=0).repeat(enlarge, axis=1) for label, panel in panels.items()}
             picture = _side_by_side(large) if layout == "side-by-side" else _split_screen(large, edges)
             even = (picture.shape[0] // 2 * 2, picture.shape[1] // 2 * 2)  # what most players need

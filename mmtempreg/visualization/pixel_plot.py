@@ -10,7 +10,7 @@ import matplotlib
 import numpy as np
 import torch
 
-from ..functional import rgb_to_lab
+from ..functional import rgb_to_lab, white_of
 from ..functional.camera import LUMINANCE_WEIGHTS
 from ..utils.atomic_write import replace_when_written
 from ..video import FrameSource
@@ -22,6 +22,10 @@ Region = tuple[int, int, int, int]
 
 CHANNELS = dict(luminance="luminance", a="a of Lab", b="b of Lab")
 """What can be drawn over time, and the title of its axis."""
+
+
+MOST = 64
+"""Rows of curves, and of heat maps: matplotlib draws up to 65,535 pixels."""
 
 
 def lies_inside(region: Region, size: tuple[int, int]) -> bool:
@@ -53,12 +57,15 @@ def plot_pixels(
         channel: 'luminance' (of display values in [0, 1], or of radiance), or 'a' or 'b' of CIE Lab.
 
     Raises:
-        ValueError: If the channel is unknown, a pixel, the region or a frame is outside, or there is nothing to show.
+        ValueError: If the channel is unknown, a pixel, the region or a frame is outside, or there is nothing to show or
+            too much.
     """
     if channel not in CHANNELS:
         raise ValueError(f"channel must be one of {tuple(CHANNELS)}, got {channel!r}")
     if not videos or not (pixels or frames):
         raise ValueError("there is nothing to show: name videos, and pixels or frames")
+    if len(pixels) > MOST or len(videos) > MOST:
+        raise ValueError(f"{len(videos)} videos and {len(pixels)} pixels do not fit a picture: {MOST} at most of each")
     series: dict[str, np.ndarray] = {}
     changes: dict[str, dict[int, np.ndarray]] = {}
     for name, source in videos.items():
@@ -128,9 +135,7 @@ def _read(
         raise ValueError(f"{name}: the pixels {outside} do not lie in {width}x{height} pixels")
     values, found, before, count = [], {}, None, 0
     for count, frame in enumerate(source, start=1):
-        image = frame.image.astype(np.float64) / (
-            1 if frame.image.dtype == np.float32 else np.iinfo(frame.image.dtype).max
-        )
+        image = frame.image.astype(np.float64) / (1 if frame.image.dtype == np.float32 else white_of(frame.image.dtype))
         values.append([_value(image[y, x], channel) for x, y in pixels])
         part = image[top : top + h, left : left + w]
         if channel != "luminance":

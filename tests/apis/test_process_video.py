@@ -8,6 +8,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from fractions import Fraction
 from pathlib import Path
+from unittest import mock
 
 import numpy as np
 import pytest
@@ -17,10 +18,10 @@ from mmagic.registry import MODELS
 from mmengine.config import Config
 from torch import nn
 
-from mmtempreg.apis import FrameModel, process_video
+from mmtempreg.apis import FrameModel, measure_videos, process_video
 from mmtempreg.apis.video_processing import _through
 from mmtempreg.utils.command_line import one_line
-from mmtempreg.video import Frame, VideoWriter, open_frames
+from mmtempreg.video import Frame, FrameSource, VideoWriter, open_frames
 from mmtempreg.video.image_files import read_image, write_image
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -151,11 +152,43 @@ def test_bad_tiles(tmp_path):
 def test_half_precision(tmp_path):
     generator = dict(type="SRCNNNet", channels=(3, 8, 4, 3), kernel_sizes=(3, 1, 3), upscale_factor=1)
     full = frame_model(edit_config(generator), tmp_path)
-    half = FrameModel(edit_config(generator), str(tmp_path / "model.pth"), half=True)
+    with mock.patch("mmtempreg.utils.half_precision.native_bfloat16", return_value=True):
+        half = FrameModel(edit_config(generator), str(tmp_path / "model.pth"), half=True)
     x = torch.rand(1, 3, 32, 32)
     difference = (full(x) - half(x)).abs()
     assert 0 < difference.max() < 0.05
     assert half(x).dtype == torch.float32
+
+
+def test_pixels_of_8_and_16_bits_are_what_they_show(tmp_path):
+    model = frame_model(edit_config(dict(type="OnlyRed"), "rgb"), tmp_path)
+    pixels = torch.from_numpy(np.ascontiguousarray(PHOTO[:32, :32].transpose(2, 0, 1)))[None]
+    expected = pixels[:, 0] / 255
+    for frames in (pixels, pixels / 255, (pixels / 255).double(), (pixels.numpy().astype(np.uint16) * 257)):
+        y = model(torch.as_tensor(frames))
+        assert y.dtype == torch.float32
+        torch.testing.assert_close(y[:, 0], expected, atol=1e-6, rtol=0)
+
+
+@pytest.mark.parametrize(
+    ("frames", "says"),
+    [
+        (torch.rand(1, 3, 8, 8) * 255, "hold values from .* to 25.*: divide those of 8 bits by 255"),
+        (torch.full((1, 3, 8, 8), torch.nan), "hold values from nan to nan"),
+        (torch.randint(0, 255, (1, 3, 8, 8), dtype=torch.int32), "whole numbers of 8 or 16 bits.*, not int32"),
+        (torch.zeros(1, 3, 8, 8, dtype=torch.bool), "not bool"),
+        (torch.rand(3, 8, 8), r"got \(3, 8, 8\): one frame is frame.unsqueeze\(0\)"),
+        (torch.rand(1, 1, 8, 8), r"must be \(N, 3, H, W\) RGB, at least one, got \(1, 1, 8, 8\)"),
+        (torch.rand(1, 4, 8, 8), r"got \(1, 4, 8, 8\)"),
+        (torch.rand(1, 8, 8, 3), r"got \(1, 8, 8, 3\): channels come before rows"),
+        (torch.rand(0, 3, 8, 8), r"at least one, got \(0, 3, 8, 8\)"),
+        (torch.rand(1, 3, 0, 8), r"got \(1, 3, 0, 8\)"),
+    ],
+    ids=str,
+)
+def test_what_is_no_frame_is_refused(tmp_path, frames, says):
+    with pytest.raises(ValueError, match=says):
+        frame_model(edit_config(dict(type="OnlyRed")), tmp_path)(frames)
 
 
 def test_wrapped_and_stock_configs_give_the_same(tmp_path):
@@ -192,6 +225,80 @@ def test_translation_and_colorization(tmp_path, name):
 
 def only_red(x):
     return x * torch.tensor([1.0, 0, 0]).view(3, 1, 1)
+
+
+class Numbers(FrameSource):
+    """Frames of whole numbers that are no pixels."""
+
+    name, size, rate, num_frames = "numbers", (8, 8), Fraction(24), 2
+
+    def __init__(self, dtype):
+        self.dtype = dtype
+
+    def __iter__(self):
+        yield from (Frame(np.full((8, 8, 3), 7, self.dtype), Fraction(number, 24)) for number in range(2))
+
+
+@pytest.mark.parametrize("dtype", [np.int32, np.float64, np.int8])
+def test_frames_that_are_no_pixels_are_refused(tmp_path, dtype):
+    with pytest.raises(ValueError, match=f"not {np.dtype(dtype).name}"):
+        process_video(only_red, Numbers(dtype), tmp_path / "out")
+    with pytest.raises(ValueError, match=f"not {np.dtype(dtype).name}"):
+        measure_videos({"a": Numbers(dtype)})
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("model", "says"),
+    [
+        (lambda x: x[:1], r"must give \(2, 3, H, W\) for 2 frame\(s\), it gives \(1, 3, 45, 61\)"),
+        (lambda x: x[:, :1], r"it gives \(2, 1, 45, 61\)"),
+        (lambda x: x[0], r"it gives \(3, 45, 61\)"),
+        (lambda x: x.numpy(), "it gives a ndarray"),
+        (lambda x: None, "it gives a NoneType"),
+    ],
+)
+def test_a_model_that_gives_something_else_is_refused(folder, tmp_path, model, says):
+    with pytest.raises(ValueError, match=says):
+        process_video(model, folder, tmp_path / "out", batch_size=2)
+    assert not list(tmp_path.glob("out*"))
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        (dict(stops=1.0), "stops=1 is an exposure of radiance"),
+        (dict(stops=float("nan")), r"stops must be a number in \[-50, 50\], got nan"),
+        (dict(batch_size=0), "batch_size must be a whole number in .*, got 0"),
+        (dict(crf=20), "codec, crf and lossless are of a video"),
+        (dict(lossless=True), "codec, crf and lossless are of a video"),
+        (dict(output="out.mp4", suffix=".png"), "suffix='.png' is of images in a folder"),
+        (dict(output="out.mp4", codec="mpeg4", crf=3), "the codec 'mpeg4' knows no crf"),
+        (dict(output="out.mkv", codec="ffv1", crf=3), "the codec 'ffv1' knows no crf"),
+    ],
+)
+def test_options_that_would_do_nothing_are_refused(folder, tmp_path, options, says):
+    output = tmp_path / options.pop("output", "out")
+    with pytest.raises(ValueError, match=says):
+        process_video(only_red, folder, output, **options)
+    assert not list(tmp_path.glob("out*"))
+    with pytest.raises(ValueError, match=r"stops must be a number in \[-50, 50\], got nan"):
+        measure_videos({"a": folder}, stops=float("nan"))
+    with pytest.raises(ValueError, match="stops=1 is an exposure of radiance"):
+        measure_videos({"a": folder}, stops=1.0)
+
+
+@pytest.mark.parametrize("name", ["12:30", "http:"])
+def test_folders_that_look_like_protocols(folder, tmp_path, name):
+    done = process_video(only_red, folder, tmp_path / name / "out.mp4")
+    assert done.outputs[0].stat().st_size > 0
+
+
+def test_pictures_that_no_encoder_takes_are_told_with_file_and_size(tmp_path):
+    says = r"out\.mp4 cannot be written as 33000x2 pixels of libx264: "
+    with pytest.raises(OSError, match=says), VideoWriter(tmp_path / "out.mp4", 24) as writer:
+        writer.write(Frame(np.zeros((2, 33000, 3), np.uint8), Fraction(0)))
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize("batch_size", [1, 2, 8])

@@ -1,6 +1,7 @@
 """Mixed precision, accumulated and clipped gradients, channels_last, torch.compile, activation checkpointing."""
 
 import copy
+from functools import partial
 from types import SimpleNamespace
 from unittest import mock
 
@@ -38,9 +39,11 @@ def states(runner):
 @pytest.mark.parametrize("name", ["edsr", "pix2pix"])
 @pytest.mark.slow
 def test_bfloat16_trains_every_family_of_steps(images, tmp_path, name):
-    types = {"optim_wrapper.type": "BFloat16OptimWrapper"}
+    types = {"optim_wrapper.type": "BFloat16OptimWrapper", "optim_wrapper.even_if_slow": True}
     if name == "pix2pix":
-        types = {f"optim_wrapper.{part}.type": "BFloat16OptimWrapper" for part in ("generators", "discriminators")}
+        wrapper = dict(type="BFloat16OptimWrapper", even_if_slow=True)
+        parts = ("generators", "discriminators")
+        types = {f"optim_wrapper.{part}.{key}": value for part in parts for key, value in wrapper.items()}
     runner = run(images, tmp_path / "run", name, **types)
     for loss in ("loss_rec", "loss_reg"):
         values = torch.tensor(runner.message_hub.get_scalar(f"train/{loss}").data[0])
@@ -55,7 +58,7 @@ def test_warp_and_loss_stay_in_float32(config, batch, loss):
     model = siamese(config, regularization=dict(type=loss))
     data, seen, passes = batch(), [], []
     forward = RegularizationLoss.forward
-    for wrapper in (OptimWrapper, BFloat16OptimWrapper):
+    for wrapper in (OptimWrapper, partial(BFloat16OptimWrapper, even_if_slow=True)):
         inputs = []
         hook = model.generator.register_forward_pre_hook(lambda _, x, inputs=inputs: inputs.append(x[0]))
         with mock.patch.object(RegularizationLoss, "forward", lambda self, o: (seen.append(o), forward(self, o))[1]):

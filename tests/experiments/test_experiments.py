@@ -5,6 +5,7 @@ import json
 import math
 import multiprocessing
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -23,7 +24,7 @@ from experiments import rivals
 from experiments.fill_tables import filled, table_of
 from experiments.grid import ALPHAS, KNOWN, ROOT, STRATEGIES, TASKS, cells
 from experiments.plot_sweep import Points, length_figure, pareto, position
-from experiments.results import append_result, read_results
+from experiments.results import append_result, one_of_each_seed, read_results
 from experiments.sweep import Sweep
 from experiments.table import markdown, parse_group, rivals_table
 from mmtempreg.datasets import ClipDataset
@@ -116,6 +117,27 @@ def test_results_come_back_and_a_repeated_cell_replaces_itself(tmp_path):
     path.write_text("a,b\n1,2\n")
     with pytest.raises(ValueError, match="lacks the columns"):
         read_results(path)
+
+
+def test_no_row_counts_twice_and_none_is_cut(tmp_path):
+    path, other = tmp_path / "hdr.csv", tmp_path / "more.csv"
+    for seed in (0, 1):
+        append_result(path, row("transinv", 0.8, seed, 20 + seed, 1, 0.5))
+    whole = path.read_text()
+    last = whole.splitlines()[-1]
+    path.write_text(whole + 3 * f"{last}\n")
+    with pytest.raises(ValueError, match=r"hdr\.csv holds .*'strategy': 'transinv'.*'seed': '1'.* more than once"):
+        read_results(path)
+    for cut in (1, 2, len(last) // 2, len(last)):
+        path.write_text(whole[:-cut])
+        with pytest.raises(ValueError, match=r"hdr\.csv: row 2 is cut off"):
+            read_results(path)
+    path.write_text(whole)
+    shutil.copy(path, other)  # the same cells in two files are those of one
+    assert len(one_of_each_seed([*read_results(path), *read_results(other)])) == 2
+    append_result(other, {**row("transinv", 0.8, 1, 25, 1, 0.5), "config_hash": "y"})
+    with pytest.raises(ValueError, match="two results for .*'seed': '1'.*of the configs x and y"):
+        one_of_each_seed(read_results(other))
 
 
 def _append(path, worker):

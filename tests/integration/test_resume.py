@@ -245,7 +245,7 @@ def spoil_newest(folder, kind):
         ("weights alone", 2, "Not resumed from: .*iter_4.pth has no meta, optimizer"),
         ("pointer gone", 4, None),
         ("pointer empty", 4, "last_checkpoint is empty"),
-        ("pointer astray", 4, "names /nowhere/iter_9.pth, which is not there"),
+        ("pointer astray", 4, "names /nowhere/iter_9.pth, which is not in"),
     ],
 )
 def test_the_newest_checkpoint_that_can_be_read(images, tmp_path, kind, expected, says):
@@ -275,6 +275,75 @@ def test_a_copied_work_directory_is_resumed_in_its_place(images, tmp_path):
     assert runner.iter == 6
     assert {path.name: path.read_bytes() for path in (tmp_path / "old").glob("*.pth")} == before
     assert [path.name for path in (tmp_path / "new").glob("*.pth")] == ["iter_6.pth"]
+
+
+@pytest.mark.slow
+def test_a_copy_does_not_go_back_to_the_original(images, tmp_path):
+    stopped(images, tmp_path / "old")
+    shutil.copytree(tmp_path / "old", tmp_path / "new")
+    (tmp_path / "new" / "iter_4.pth").unlink()
+    told = []
+    assert newest_checkpoint(tmp_path / "new", told.append) == tmp_path / "new" / "iter_2.pth"
+    assert re.search(f"names {tmp_path}/old/iter_4.pth, which is not in {tmp_path}/new: looks", told[0])
+    (tmp_path / "new" / "iter_2.pth").unlink()
+    assert newest_checkpoint(tmp_path / "new", told.append) is None
+    # where the config says that checkpoints lie elsewhere, they do
+    elsewhere = kill.run_config(images, tmp_path / "run", "iter", 0)
+    elsewhere.default_hooks.checkpoint.out_dir = str(tmp_path / "all")
+    (tmp_path / "run").mkdir()
+    for steps in (2, 4):
+        runner = train(elsewhere.copy(), **{"train_cfg.max_iters": steps})
+        assert runner.iter == steps
+    assert [path.name for path in (tmp_path / "all" / "run").glob("*.pth")] == ["iter_4.pth"]
+    assert not list((tmp_path / "run").glob("*.pth"))
+
+
+def said(work_dir, text):
+    log = "".join(path.read_text() for path in sorted(work_dir.glob("*/*.log")))
+    return re.findall(f".*{text}.*", log)
+
+
+@pytest.mark.slow
+def test_images_that_were_replaced_and_hooks_that_came_are_said(images, tmp_path):
+    copied = tmp_path / "images"
+    shutil.copytree(images, copied)
+    config = stopped(copied, tmp_path / "run", keep=1)
+    config.log_level = "WARNING"
+    train(config.copy(), **{"train_cfg.max_epochs": 2})
+    assert not said(tmp_path / "run", "Resumes with other")
+    photo = copied / "gt" / "cat_0.png"
+    photo.write_bytes((copied / "gt" / "rocket_0.png").read_bytes())
+    size = sum(path.stat().st_size for kind in ("gt", "input_x2") for path in (copied / kind).iterdir()) / 2**20
+    config.custom_hooks.append(dict(type="NormEvalHook"))
+    train(config, **{"train_cfg.max_epochs": 3})
+    (line,) = said(tmp_path / "run", "Resumes with other training data")
+    assert re.search(rf"16 files of .* MiB, the newest of .* -> 16 files of {size:.2f} MiB, the newest of", line)
+    (line,) = said(tmp_path / "run", "Resumes with other settings")
+    assert "custom_hooks.NormEvalHook.type: not there -> 'NormEvalHook'" in line
+    assert "EMAHook" not in line
+
+
+@pytest.mark.slow
+def test_what_an_optimiser_cannot_go_on_with_is_refused(images, tmp_path):
+    config = stopped(images, tmp_path, keep=1)
+    path = tmp_path / "iter_4.pth"
+    sgd = {"optim_wrapper.optimizer": dict(_delete_=True, type="SGD", lr=1e-3)}
+    with pytest.raises(ValueError, match=r"iter_4\.pth was trained with Adam, and SGD cannot go on where it stopped"):
+        train(config.copy(), **sgd)
+    held = CheckpointLoader.load_checkpoint(str(path), map_location="cpu")
+    del held["meta"]["exact_resume"]  # as an older one
+    torch.save(held, path)
+    with pytest.raises(ValueError, match="was trained with another optimiser, and SGD cannot go on"):
+        train(config.copy(), **sgd)
+    held["optimizer"]["state"][0]["exp_avg"][0] = torch.nan
+    torch.save(held, path)
+    spoilt = r"iter_4\.pth holds values of the optimiser that are NaN or infinite, such as state\.0\.exp_avg"
+    told = []
+    with pytest.raises(ValueError, match="none of the 1 checkpoints"):
+        newest_checkpoint(tmp_path, told.append)
+    assert re.search(spoilt, told[0])
+    with pytest.raises(ValueError, match=spoilt):
+        train(config.copy(), load_from=str(path))
 
 
 @pytest.mark.parametrize(

@@ -109,6 +109,16 @@ def test_the_checkpoint_of_another_net_is_refused(trained):
     assert str(checkpoint) in log
 
 
+def test_workers_that_are_spawned_find_our_repairs(trained):
+    root, _ = trained
+    run(
+        *("tools/train.py", "configs/tempreg/hdr_transinv_a0.8.py", "--work-dir", root / "spawned", "--cfg-options"),
+        *(*data(root), *SMALL_NET, "load_from=None", "train_cfg.max_epochs=1", "train_dataloader.num_workers=1"),
+        *("env_cfg.mp_cfg.mp_start_method=spawn", "val_cfg=None", "val_dataloader=None", "val_evaluator=None"),
+    )
+    assert (root / "spawned" / "epoch_1.pth").exists()
+
+
 def test_compare_checkpoints_makes_picture_and_video(trained):
     root, _ = trained
     checkpoint = max((root / "run").glob("epoch_*.pth"))

@@ -248,13 +248,30 @@ def test_a_trial_is_a_fine_tuning_that_is_not_made_twice(tmp_path, checkpoint):
     before = torch.load(checkpoint, weights_only=True)["state_dict"]
     assert list(weights) == list(before)
     assert not all(torch.equal(weights[name], before[name]) for name in before)
-    with mock.patch("mmtempreg.tuning.tuner.Runner.from_cfg", side_effect=AssertionError("made twice")):
+    with mock.patch("mmtempreg.tuning.tuner.quiet_runner", side_effect=AssertionError("made twice")):
         assert tuner.trial("sparse Jacobian", 0.9) == trial
     dumped = Config.fromfile(next((tmp_path / "tune").rglob("*.py")))
     assert dumped.model.regularization.type == "SparseJacobianLoss"
     assert dumped.model.alpha == 0.9
     assert dumped.train_cfg.max_iters == 4
     assert sorted(dumped.train_dataloader.dataset.indices) == tuner.held_out
+
+
+def test_kept_trials_are_of_what_the_checkpoint_holds(tmp_path, checkpoint):
+    path, moved = tmp_path / "a.pth", tmp_path / "b.pth"
+    path.write_bytes(checkpoint.read_bytes())
+    options = dict(iterations=1, num_clips=2, num_frames=3)
+    first = Tuner(config(tmp_path, num_images=6), str(path), tmp_path / "tune", **options).trial("", 0)
+    path.rename(moved)
+    with mock.patch("mmtempreg.tuning.tuner.quiet_runner", side_effect=AssertionError("made twice")):
+        assert Tuner(config(tmp_path, num_images=6), str(moved), tmp_path / "tune", **options).trial("", 0) == first
+    held = torch.load(moved, weights_only=True)
+    held["state_dict"] = {name: value * 0.5 if value.ndim == 4 else value for name, value in held["state_dict"].items()}
+    torch.save(held, path)
+    second = Tuner(config(tmp_path, num_images=6), str(path), tmp_path / "tune", **options).trial("", 0)
+    assert second.quality != first.quality
+    assert second.checkpoint != first.checkpoint
+    assert Path(first.checkpoint).exists()
 
 
 def test_a_stock_config_gets_the_distance_of_its_loss(tmp_path, checkpoint):

@@ -18,7 +18,7 @@ import mmtempreg  # noqa: F401, before MMagic is imported
 from mmtempreg.apis import load_model, load_test_clips, predict_clip
 from mmtempreg.functional import estimate_motion, to_display, to_pixels
 from mmtempreg.openmmlab.configs import read_config
-from mmtempreg.utils.command_line import COUNT, STOPS, Parser, claim, distinct, named, run
+from mmtempreg.utils.command_line import COUNT, STOPS, Parser, claim, distinct, named, run, say
 
 
 def main() -> None:
@@ -60,7 +60,7 @@ def compare(args: argparse.Namespace) -> None:
         for t in range(len(truth))
     )
     write_comparison_video(video, panels, fps)
-    print(f"{picture}\n{video}")
+    say(f"{picture}\n{video}")
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ import numpy as np
 from tqdm import tqdm
 
 from mmtempreg.apis.video_measurement import together
-from mmtempreg.utils.command_line import Parser, claim, distinct, named, run, within
+from mmtempreg.utils.command_line import Parser, claim, distinct, named, run, say, within
 from mmtempreg.video import open_frames
 from mmtempreg.video.video_writer import SUFFIXES
 from mmtempreg.visualization.comparison_video import LAYOUTS, edges_by_change, write_comparison_video
@@ -48,7 +48,7 @@ def compare(args: argparse.Namespace) -> None:
 
     edges = edges_by_change(panels("looking")) if args.layout == "split-screen" else None
     write_comparison_video(args.output, panels("writing"), first.rate, args.enlarge, args.layout, edges)
-    print(args.output)
+    say(args.output)
 
 
 def _eight_bits(image: np.ndarray) -> np.ndarray:

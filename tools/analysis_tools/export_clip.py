@@ -23,7 +23,7 @@ import mmtempreg  # noqa: F401, before MMagic is imported
 from mmtempreg.apis import clip_indices, load_test_clips
 from mmtempreg.apis.clips import frame_motion
 from mmtempreg.openmmlab.configs import read_config
-from mmtempreg.utils.command_line import COUNT, Parser, claim_work_dir, run
+from mmtempreg.utils.command_line import COUNT, Parser, claim_work_dir, run, say
 from mmtempreg.video import Frame, FrameFolderWriter
 from mmtempreg.video.flow_files import UNKNOWN, write_flow
 
@@ -64,7 +64,7 @@ def export(dataset: Any, clip: int, out_dir: Path, overwrite: bool) -> None:
             if motion is not None:
                 flows.mkdir(parents=True, exist_ok=True)
                 write_flow(flows / f"{number:06d}.flo", torch.where(motion.visible > 0, motion.flow, HIDDEN))
-    print(f"{images.path} and {truths.path}: {len(indices)} frames, --fps {float(rate):g}")
+    say(f"{images.path} and {truths.path}: {len(indices)} frames, --fps {float(rate):g}")
 
 
 def _rgb(image: Tensor, order: str | None) -> np.ndarray:

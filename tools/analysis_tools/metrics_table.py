@@ -11,7 +11,7 @@ import math
 from pathlib import Path
 
 from mmtempreg.meters.columns import cell, columns_of
-from mmtempreg.utils.command_line import Parser, distinct, named, run
+from mmtempreg.utils.command_line import Parser, distinct, named, run, say
 from mmtempreg.utils.tables import markdown_table
 
 TOGETHER = ("F", "K", "PSNR [dB]")
@@ -53,7 +53,7 @@ def show(args: argparse.Namespace) -> None:
         [name, *(cell([values[key] for values in row], meter) for key, (_, meter) in columns.items())]
         for name, row in metrics.items()
     ]
-    print(markdown_table([title for title, _ in columns.values()], lines))
+    say(markdown_table([title for title, _ in columns.values()], lines))
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ import torch
 from mmtempreg.functional.contrast_sensitivity import contrast_sensitivity, highpass_response
 from mmtempreg.functional.temporal import SIGMA
 from mmtempreg.utils.atomic_write import replace_when_written
-from mmtempreg.utils.command_line import Parser, claim, run, within
+from mmtempreg.utils.command_line import Parser, claim, run, say, within
 
 matplotlib.use("Agg")
 import matplotlib.pyplot as plt
@@ -46,7 +46,7 @@ def plot(args: argparse.Namespace) -> None:
     axes.legend(fontsize="small", frameon=False)
     with replace_when_written(args.output) as partial:
         figure.savefig(partial, dpi=120)
-    print(args.output)
+    say(args.output)
 
 
 if __name__ == "__main__":

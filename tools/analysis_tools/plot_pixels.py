@@ -9,7 +9,7 @@ A VIDEO is a file, a folder of frames, or a quoted pattern; the first is drawn a
 import argparse
 from pathlib import Path
 
-from mmtempreg.utils.command_line import WHOLE, Parser, claim, distinct, named, numbers, run
+from mmtempreg.utils.command_line import WHOLE, Parser, claim, distinct, named, numbers, run, say
 from mmtempreg.video import open_frames
 from mmtempreg.visualization.pixel_plot import CHANNELS, plot_pixels
 
@@ -32,7 +32,7 @@ def plot(args: argparse.Namespace) -> None:
     claim(args.output, inputs=paths.values(), overwrite=args.overwrite)
     videos = {name: open_frames(path, args.fps) for name, path in paths.items()}
     plot_pixels(args.output, videos, args.pixels, args.region, args.frames, args.channel)
-    print(args.output)
+    say(args.output)
 
 
 if __name__ == "__main__":

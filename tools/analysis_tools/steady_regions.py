@@ -20,7 +20,7 @@ from mmtempreg.apis import load_model, load_test_clips, predict_clip
 from mmtempreg.functional import gaussian_kernel, log_radiance, saturation_mask
 from mmtempreg.meters import ResidualMeter, SmoothnessMeter, add_sums, temporal_energies
 from mmtempreg.openmmlab.configs import read_config
-from mmtempreg.utils.command_line import COUNT, Parser, distinct, named, run
+from mmtempreg.utils.command_line import COUNT, Parser, distinct, named, run, say
 
 
 def steady_mask(mask: Tensor, radius: int) -> Tensor:
@@ -58,9 +58,9 @@ def measure(args: argparse.Namespace) -> None:
             steady = add_sums(steady, temporal_energies(*logs, fps, mask=steady_mask(mask, radius)))
         values = [meter.value(sums) for sums in (everywhere, steady) for meter in (SmoothnessMeter, ResidualMeter)]
         rows.append((name, *values, steady[0] / everywhere[0]))
-    print("| | S | R | S, steady | R, steady | steady part of sum D(y) |\n|---|---|---|---|---|---|")
+    say("| | S | R | S, steady | R, steady | steady part of sum D(y) |\n|---|---|---|---|---|---|")
     for name, *values, share in rows:
-        print(f"| {name} | " + " | ".join(f"{value:.3f}" for value in values) + f" | {100 * share:.2f} % |")
+        say(f"| {name} | " + " | ".join(f"{value:.3f}" for value in values) + f" | {100 * share:.2f} % |")
 
 
 if __name__ == "__main__":

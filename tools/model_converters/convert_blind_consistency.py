@@ -14,7 +14,7 @@ import torch
 import mmtempreg  # noqa: F401, before MMagic is imported
 from mmtempreg.openmmlab.checkpoints import read_weights
 from mmtempreg.utils.atomic_write import replace_when_written
-from mmtempreg.utils.command_line import Parser, claim, run
+from mmtempreg.utils.command_line import Parser, claim, run, say
 
 
 def main() -> None:
@@ -32,7 +32,7 @@ def make(args: argparse.Namespace) -> None:
     state = convert(read_weights(args.in_file))
     with replace_when_written(args.out_file) as partial:
         torch.save(dict(state_dict=state), partial)
-    print(f"{args.out_file}: {len(state)} tensors")
+    say(f"{args.out_file}: {len(state)} tensors")
 
 
 if __name__ == "__main__":

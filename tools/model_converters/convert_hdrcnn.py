@@ -21,7 +21,7 @@ import torch
 
 import mmtempreg  # noqa: F401, before MMagic is imported
 from mmtempreg.utils.atomic_write import replace_when_written
-from mmtempreg.utils.command_line import Parser, claim, run
+from mmtempreg.utils.command_line import Parser, claim, run, say
 
 
 def main() -> None:
@@ -40,7 +40,7 @@ def make(args: argparse.Namespace) -> None:
     state = convert(read_arrays(args.in_file), HDRCNN(**HDRCNN.full_size()))
     with replace_when_written(args.out_file) as partial:
         torch.save(dict(state_dict={f"generator.{name}": value for name, value in state.items()}), partial)
-    print(f"{args.out_file}: {len(state)} tensors, {args.out_file.stat().st_size / 2**20:.1f} MiB")
+    say(f"{args.out_file}: {len(state)} tensors, {args.out_file.stat().st_size / 2**20:.1f} MiB")
 
 
 if __name__ == "__main__":

@@ -19,7 +19,7 @@ import torch
 
 import mmtempreg  # noqa: F401, before MMagic is imported
 from mmtempreg.utils.atomic_write import replace_when_written
-from mmtempreg.utils.command_line import Parser, claim, run
+from mmtempreg.utils.command_line import Parser, claim, run, say
 
 
 def main() -> None:
@@ -47,7 +47,7 @@ def make(args: argparse.Namespace) -> None:
     parts = ("generator",) if args.names == "edit" else ("generator", "generator_ema")
     with replace_when_written(args.out_file) as partial:
         torch.save(dict(state_dict={f"{part}.{name}": v for part in parts for name, v in state.items()}), partial)
-    print(f"{args.out_file}: {args.network}, {sum(value.numel() for value in state.values()):,} weights")
+    say(f"{args.out_file}: {args.network}, {sum(value.numel() for value in state.values()):,} weights")
 
 
 if __name__ == "__main__":

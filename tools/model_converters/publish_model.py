@@ -11,7 +11,7 @@ import torch
 import mmtempreg  # noqa: F401, allow-lists what MMEngine's checkpoints hold
 from mmtempreg.openmmlab.checkpoints import check_finite, read_checkpoint, weights_of, with_metadata_of
 from mmtempreg.utils.atomic_write import replace_when_written
-from mmtempreg.utils.command_line import Parser, claim, run
+from mmtempreg.utils.command_line import Parser, claim, run, say
 
 
 def main() -> None:
@@ -31,7 +31,7 @@ def publish(args: argparse.Namespace) -> None:
     check_finite(weights, args.in_file)
     with replace_when_written(args.out_file) as partial:
         torch.save(dict(state_dict=with_metadata_of(checkpoint, weights)), partial)
-    print(f"{args.out_file}: {len(weights)} tensors, {args.out_file.stat().st_size / 2**20:.2f} MiB")
+    say(f"{args.out_file}: {len(weights)} tensors, {args.out_file.stat().st_size / 2**20:.2f} MiB")
 
 
 if __name__ == "__main__":

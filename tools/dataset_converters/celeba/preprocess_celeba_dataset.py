@@ -19,7 +19,7 @@ from tqdm import tqdm
 
 from mmtempreg.datasets import PhotographDataset
 from mmtempreg.utils.atomic_write import partial_path
-from mmtempreg.utils.command_line import COUNT, WHOLE, Parser, claim, run, within
+from mmtempreg.utils.command_line import COUNT, WHOLE, Parser, claim, run, say, within
 from mmtempreg.video.image_files import write_image
 
 
@@ -67,7 +67,7 @@ def work(args: argparse.Namespace) -> None:
         partial.rename(args.out_dir)
     finally:
         shutil.rmtree(partial, ignore_errors=True)
-    print(f"{args.out_dir}: {len(order)} photographs of {args.size}x{args.size}")
+    say(f"{args.out_dir}: {len(order)} photographs of {args.size}x{args.size}")
 
 
 if __name__ == "__main__":

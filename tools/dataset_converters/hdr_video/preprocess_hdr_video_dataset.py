@@ -7,13 +7,12 @@ Writes val.csv and test.csv into --data-root. Reads the first frame of each clip
 """
 
 import argparse
-import sys
 from pathlib import Path
 
 import numpy as np
 
 from mmtempreg.datasets import find_clips, write_clip_list
-from mmtempreg.utils.command_line import COUNT, WHOLE, Parser, claim, run
+from mmtempreg.utils.command_line import COUNT, WHOLE, Parser, claim, run, say, tell
 from mmtempreg.video import open_frames
 
 
@@ -42,13 +41,13 @@ def work(args: argparse.Namespace) -> None:
         if first.image.dtype == np.float32:
             entries.append(entry)
         else:
-            print(f"{entry.path} is left out: it holds {first.image.dtype}, no radiance", file=sys.stderr)
+            tell([f"{entry.path} is left out: it holds {first.image.dtype}, no radiance"])
     if len(entries) <= args.num_val:
         raise ValueError(f"{args.data_root} has {len(entries)} clips: too few for {args.num_val} and a test")
     order = np.random.default_rng(args.seed).permutation(len(entries))
     for name, part in (("val", order[: args.num_val]), ("test", order[args.num_val :])):
         write_clip_list(lists[name], [entries[i] for i in sorted(part)])
-        print(f"{lists[name]}: {len(part)} clips")
+        say(f"{lists[name]}: {len(part)} clips")
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from mmtempreg.datasets import PhotographDataset
 from mmtempreg.utils.atomic_write import replace_when_written
-from mmtempreg.utils.command_line import Parser, claim, run, within
+from mmtempreg.utils.command_line import Parser, claim, run, say, within
 
 
 def main() -> None:
@@ -34,7 +34,7 @@ def work(args: argparse.Namespace) -> None:
     paths = photographs.paths
     with replace_when_written(args.out_file) as partial:
         partial.write_bytes(b"".join(os.fsencode(os.path.relpath(path, args.data_root)) + b"\n" for path in paths))
-    print(f"{args.out_file}: {len(paths)} photographs of {args.data_root}")
+    say(f"{args.out_file}: {len(paths)} photographs of {args.data_root}")
 
 
 if __name__ == "__main__":

@@ -11,7 +11,6 @@ without such a file are looked through with OpenCV's detector. Writes test.csv a
 
 import argparse
 import re
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,7 +20,7 @@ import numpy as np
 from tqdm import tqdm
 
 from mmtempreg.datasets.clips import ClipEntry, find_clips, write_clip_list
-from mmtempreg.utils.command_line import COUNT, WHOLE, Parser, claim, run, within
+from mmtempreg.utils.command_line import COUNT, WHOLE, Parser, claim, run, say, tell, within
 from mmtempreg.video import open_frames
 
 DETECTOR = "haarcascade_frontalface_default.xml"
@@ -89,14 +88,14 @@ def clips_of(root: Path, args: argparse.Namespace) -> Iterator[tuple[float, Clip
             if faces:
                 yield closeness(faces, size), crop_around(entry, faces, size, args.margin)
             else:
-                print(f"{entry.path}: no face in most of its frames", file=sys.stderr)
+                tell([f"{entry.path}: no face in most of its frames"])
     for person in tqdm(people, unit="person", disable=not people):
         candidates = []
         for clip, faces in labelled_faces(person).items():
             try:
                 source = open_frames(person / clip, args.fps)
             except ValueError as error:  # some clips of the dataset have gaps
-                print(f"{person.name}/{clip} is left out: {error}", file=sys.stderr)
+                tell([f"{person.name}/{clip} is left out: {error}"])
                 continue
             if source.count() >= args.shortest:
                 length = min(source.count(), args.longest)
@@ -144,7 +143,7 @@ def work(args: argparse.Namespace) -> None:
         if len(part):
             entries = [chosen[i] for i in sorted(part)]
             write_clip_list(lists[name], entries)
-            print(f"{lists[name]}: {len(entries)} clips of {args.data_root}")
+            say(f"{lists[name]}: {len(entries)} clips of {args.data_root}")
 
 
 if __name__ == "__main__":
