@@ -15,7 +15,7 @@ import numpy as np
 from jinja2 import Environment
 
 from ..apis.video_measurement import Measurement, VideoScores
-from ..meters import DOMAINS, Meter, TemporalEnergyMeter
+from ..meters import DOMAINS, DetailMeter, Meter, TemporalEnergyMeter
 from ..utils.atomic_write import replace_when_written
 from .page_recorder import FULL_CHANGE, NOT_MEASURED, PageRecorder, heat_colours, mosaic_of
 
@@ -314,9 +314,16 @@ def worst_moments(measurement: Measurement) -> list[dict[str, Any]]:
 # ---------------------------------------------------------------- the table
 
 
+def meaning(meter: type[Meter], measurement: Measurement) -> str:
+    """What a measure says, for people."""
+    if measurement.compared and meter is DetailMeter:
+        return f"fine detail, in parts of that of {measurement.compared}: 1 is as much, 0 a blur"
+    return f"{meter.about} ({meter.better})"
+
+
 def _headings(measurement: Measurement, headings: list[str]) -> list[dict[str, str]]:
-    meanings = ["", *(f"{meter.about} ({meter.better})" for meter in measurement.measures)]
-    return [dict(text=text, meaning=meaning) for text, meaning in zip(headings, meanings)]
+    meanings = ["", *(meaning(meter, measurement) for meter in measurement.measures)]
+    return [dict(text=text, meaning=said) for text, said in zip(headings, meanings)]
 
 
 def _cost(meter: type[Meter], value: float) -> float:
