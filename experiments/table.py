@@ -178,6 +178,24 @@ def causes_table(causes: Mapping[str, Any], wanted: Sequence[str] = ()) -> str:
     return markdown_table([*(f"{shift} px" for shift in shifts), "noise"], lines)
 
 
+def steady_table(values: Mapping[str, Any]) -> str:
+    """What tools/steady.py has tried, in Markdown; the strength that it took in bold, if there is one.
+
+    Args:
+        values: What it wrote into `steady.json`.
+    """
+    rows = [("as it came", values["before"]), *((f"strength {s}", row) for s, row in values["tried"].items())]
+    taken = f"strength {values['strength']}"
+    columns = {"F": "flicker", "K kept": "kept", "K": "detail", "K true": "true_detail", "PSNR [dB]": "psnr"}
+    columns |= {"to before [dB]": "distance"}
+    known = {head: key for head, key in columns.items() if math.isfinite(rows[-1][1][key])}
+    lines = []
+    for name, row in rows:
+        cells = [f"{row[key]:.2f}" if math.isfinite(row[key]) else "" for key in known.values()]
+        lines.append([f"**{name}**" if name == taken else name, *cells])
+    return markdown_table(list(known), lines)
+
+
 REAL_MODELS = {
     "F": ("F", ".2f"),
     "F 1 s": ("F, 1 s", ".2f"),
@@ -234,6 +252,9 @@ def tables(args: argparse.Namespace) -> Iterator[tuple[str, str]]:
             return
         if "causes" in values:
             yield args.results[0].stem, causes_table(values["causes"], args.strategies)
+            return
+        if "tried" in values:
+            yield args.results[0].stem, steady_table(values)
             return
         yield args.results[0].stem, tuned_table(values) if "trials" in values else rivals_table(values)
         return

@@ -84,7 +84,6 @@ def write_page(
         headings=_headings(measurement, headings),
         rows=_rows(measurement, rows[:MAX_ROWS]),
         notes=[*notes, *measurement.notes(), *left_out(measurement, recorder)],
-        measures=measurement.measures,
     )
     with replace_when_written(path) as partial:
         partial.write_text(page, encoding="utf-8")
@@ -112,6 +111,14 @@ def _about(measurement: Measurement) -> str:
     return f"{frames} of {width}x{height} pixels, {rate:.4g} per second. What is compared: {domain}."
 
 
+OF = "'s"
+
+
+def whose(measurement: Measurement) -> str:
+    """Whose detail K is compared with."""
+    return f"{measurement.compared or 'the reference'}{OF}"
+
+
 def verdict(measurement: Measurement) -> list[str]:
     """Who flickers how much, and who keeps how much detail: a sentence each, the best first."""
 
@@ -120,7 +127,6 @@ def verdict(measurement: Measurement) -> list[str]:
         found = {video.name: video.values.get(name, math.nan) for video in counted}
         return {name: value for name, value in found.items() if math.isfinite(value)}
 
-    whose = f"{measurement.compared}'s" if measurement.compared else "the reference's"
     percent = 100 / measurement.peak
     change = {name: percent * math.sqrt(value) for name, value in values("warp_error").items()}
     fast = {name: percent * value for name, value in values("fast_changes").items()}
@@ -133,7 +139,7 @@ def verdict(measurement: Measurement) -> list[str]:
             "{} changes by {} of the range of values from frame to frame, along the motion",
         )
         or _ranked(fast, "{:.2g}" + PERCENT, "{} has fast changes of {} of the range of values"),
-        _ranked(detail, "{:.0f}" + PERCENT, f"{{}} keeps {{}} of {whose} fine detail", most_first=True),
+        _ranked(detail, "{:.0f}" + PERCENT, f"{{}} keeps {{}} of {whose(measurement)} fine detail", most_first=True),
     ]
     return [sentence for sentence in sentences if sentence]
 
@@ -257,8 +263,8 @@ def charts(measurement: Measurement) -> list[dict[str, Any]]:
         (
             "K",
             "Detail K",
-            "of the reference's",
-            "Fine detail kept. 1: as sharp as the reference, 0: a blur.",
+            f"of {whose(measurement)}",
+            f"Fine detail kept. 1: as sharp as {whose(measurement).removesuffix(OF)}, 0: a blur.",
             lambda v: v.detail_over_time,
         ),
     ]

@@ -262,6 +262,7 @@ def test_documents_are_filled_with_what_the_files_say(tmp_path):
         "docs/real_models.md",
         "docs/full_length.md",
         "docs/anti_aliasing.md",
+        "docs/steady.md",
     ],
 )
 def test_our_documents_say_what_our_files_say(name):
