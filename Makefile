@@ -75,7 +75,8 @@ demo: $(VENV)/installed
 	    "anti-aliased strides=$(DEMO)/anti_aliased.json" \
 	    "plain fine-tuning=$(DEMO)/finetune.json" "transform invariance=$(DEMO)/transinv.json"
 	@echo
-	@echo "See $(DEMO)/temporal.png, $(DEMO)/side_by_side.mp4, $(DEMO)/split_screen.mp4 and $(DEMO)/report.html"
+	@echo "These are means over all clips, where the camera lost the light. One of the clips is in $(DEMO)/temporal.png, with its"
+	@echo "own F there, and in $(DEMO)/report.html, with F of whole frames; $(DEMO)/side_by_side.mp4, $(DEMO)/split_screen.mp4"
 
 $(DEMO)/transinv/epoch_1.pth:
 	$(BIN)/python tools/train.py configs/tempreg/hdr_transinv_a0.95.py --work-dir $(DEMO)/transinv \
