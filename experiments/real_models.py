@@ -20,7 +20,6 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-import cv2
 import matplotlib
 import numpy as np
 import torch
@@ -28,6 +27,7 @@ from mmengine.config import Config
 from tqdm import tqdm
 
 from mmtempreg.apis import FrameModel, measure_image_equivariance, measure_videos, process_video
+from mmtempreg.apis.steady.pictures import STEPS, pan
 from mmtempreg.datasets.photograph_twice import reduced
 from mmtempreg.utils.atomic_write import replace_when_written
 from mmtempreg.utils.command_line import Parser, claim, claim_work_dir, distinct, named, run, within
@@ -44,8 +44,6 @@ RATE = 24
 SCALE = 4
 SIZE = (224, 288)
 """(H, W) of the truth."""
-STEPS = ((0.7, 0.4), (1.3, -0.6), (-0.35, 0.85), (2.3, 1.1))
-"""What pans move by a frame, (x, y) in pixels of the truth."""
 
 
 def clip_frames(path: Path, num_frames: int) -> Iterator[np.ndarray]:
@@ -59,18 +57,10 @@ def clip_frames(path: Path, num_frames: int) -> Iterator[np.ndarray]:
 
 
 def pan_frames(path: Path, step: tuple[float, float], num_frames: int) -> Iterator[np.ndarray]:
-    """A window that moves over a photograph, (H, W, 3) uint8; Lanczos' interpolation."""
+    """A window that moves over a photograph, (H, W, 3) uint8; one that stands upright is laid on its side."""
     image = read_image(path)
-    if image.dtype != np.uint8:
-        raise ValueError(f"{path} holds {image.dtype}: a photograph of 8 bits is needed")
     image = image if image.shape[0] < image.shape[1] else np.rot90(image).copy()
-    slack = [length - window for length, window in zip(image.shape[1::-1], SIZE[::-1])]
-    start = [s / 2 - d * (num_frames - 1) / 2 for s, d in zip(slack, step)]
-    for number in range(num_frames):
-        x, y = (s + d * number for s, d in zip(start, step))
-        matrix = np.array([[1, 0, x], [0, 1, y]])
-        flags = cv2.INTER_LANCZOS4 | cv2.WARP_INVERSE_MAP
-        yield cv2.warpAffine(image, matrix, SIZE[::-1], flags=flags, borderMode=cv2.BORDER_REFLECT_101)
+    return pan(image, step, num_frames, SIZE)
 
 
 def write_clip(folder: Path, frames: Sequence[np.ndarray]) -> None:
