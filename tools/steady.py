@@ -2,7 +2,8 @@
 
 Usage: python tools/steady.py NETWORK CHECKPOINT IMAGES --out steady.pth [--minutes 10 | --iterations N]
        [--network-options KEY=VALUE ...] [--range {0..1,0..255,-1..1}] [--order {RGB,BGR}] [--degrade STEP ...]
-       [--min-detail PART] [--anti-alias] [--invents {auto,yes,no}] [--work-dir DIR] [--launcher {none,pytorch,slurm}]
+       [--min-detail PART] [--max-psnr-loss DB] [--anti-alias] [--invents {auto,yes,no}] [--alpha A] [--seed S]
+       [--work-dir DIR] [--overwrite] [--cfg-options KEY=VALUE ...]
 
 NETWORK is a config of MMagic, or file.py:Name, a class or function that gives any torch.nn.Module from pictures
 (N, 3, H, W) to pictures of the same size or a whole multiple. CHECKPOINT is its weights, as your training code saved
@@ -34,7 +35,7 @@ import mmtempreg  # noqa: F401, before MMagic is imported
 from mmtempreg.utils.command_line import COUNT, WHOLE, Parser, claim, claim_work_dir, is_first_process, run, within
 
 if TYPE_CHECKING:
-    from mmtempreg.steady import Steady
+    from mmtempreg.apis.steady import Steady
 
 NOTHING_IMPROVED = 3
 """Exit status."""
@@ -45,9 +46,13 @@ def degradation(text: str) -> dict[str, Any]:
     name, equals, value = text.partition("=")
     if equals and name in SHORT:
         try:
-            return SHORT[name](float(value))
+            number = float(value)
         except ValueError:
-            raise argparse.ArgumentTypeError(f"{text!r}: {value!r} is no number") from None
+            number = math.nan
+        low, high = (1, 100) if name == "jpeg" else (0, 255)
+        if not low <= number <= high:
+            raise argparse.ArgumentTypeError(f"{text!r}: {value!r} is no number from {low} to {high}")
+        return SHORT[name](number)
     try:
         call = ast.parse(text, mode="eval").body
         if not (isinstance(call, ast.Call) and isinstance(call.func, ast.Name) and not call.args):
@@ -101,12 +106,14 @@ def main() -> None:
         "--degrade", nargs="+", type=degradation, metavar="STEP", help="what makes its input of a scene"
     )
     parser.add_argument("--min-detail", type=within("[0, 2]"), help="part of the detail that is kept (default: 0.9)")
+    parser.add_argument(
+        "--max-psnr-loss", type=within("[0, 1000]"), default=0.1, help="dB, where the truth is known (default: 0.1)"
+    )
     parser.add_argument("--invents", choices=("auto", "yes", "no"), default="auto", help="does it invent detail?")
     parser.add_argument("--anti-alias", action="store_true", help="anti-alias its strides too (docs/anti_aliasing.md)")
     parser.add_argument("--alpha", type=within("[0, 1]"), help="strength of the regularisation in training")
     parser.add_argument("--seed", type=COUNT, default=0)
     parser.add_argument("--work-dir", type=Path, help="default: work_dirs/steady_<name of --out>")
-    parser.add_argument("--launcher", choices=("none", "pytorch", "slurm", "mpi"), default="none")
     parser.add_argument("--cfg-options", nargs="+", action=DictAction, help="what differs from the config")
     run(parser, steady)
 
@@ -134,11 +141,11 @@ def steady(args: argparse.Namespace) -> None:
         minutes=args.minutes,
         iterations=args.iterations,
         min_detail=args.min_detail,
+        max_psnr_loss=args.max_psnr_loss,
         invents=dict(auto=None, yes=True, no=False)[args.invents],
         anti_alias=args.anti_alias,
         alpha=args.alpha,
         seed=args.seed,
-        launcher=args.launcher,
         report=lambda text: print(text, flush=True),
     )
     print_table(*table(result))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, MutableMapping
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +14,9 @@ from torch import Tensor
 from ...openmmlab.checkpoints import CONTAINERS, check_finite, read_checkpoint
 from ...utils.atomic_write import replace_when_written
 
-PREFIXES = ("", "module.", "generator.", "module.generator.", "generator_ema.")
-"""What may stand before a network's own keys; the first that fits is taken, and others that a file has after them."""
+PREFIXES = ("", "module.", "generator_ema.", "module.generator_ema.", "generator.", "module.generator.")
+"""What may stand before a network's own keys; the first that fits is taken, others that a file has after them. An
+average over the training comes first, as it does when such a model predicts."""
 
 OF_TRAINING = ("optimizer", "optim_wrapper", "optimizers", "param_schedulers", "lr_scheduler", "message_hub")
 """What belongs to weights that are replaced."""
@@ -30,6 +32,8 @@ class CheckpointForm:
         container: Key of the weights in it; None: it is them.
         prefix: What stands before the network's own keys.
         keys: The network's own.
+        copies: Container and prefix of other weights of the same network, such as those that an average is of: they
+            are replaced too, since nobody knows which will be used.
     """
 
     path: Path
@@ -37,6 +41,7 @@ class CheckpointForm:
     container: str | None
     prefix: str
     keys: tuple[str, ...]
+    copies: tuple[tuple[str | None, str], ...] = ()
 
     @property
     def state(self) -> MutableMapping[str, Any]:
@@ -50,7 +55,8 @@ class CheckpointForm:
     def note(self) -> str:
         """Where they were found."""
         where = f"{self.path}" if self.container is None else f"{self.container!r} of {self.path}"
-        return f"weights: {where}{f', keys without {self.prefix!r}' if self.prefix else ''}"
+        other = "".join(f"; also replaced: {' '.join(filter(None, copy))}" for copy in self.copies)
+        return f"weights: {where}{f', keys without {self.prefix!r}' if self.prefix else ''}{other}"
 
     def write(self, weights: Mapping[str, Tensor], out: str | Path, metadata: Mapping[str, Any] | None = None) -> None:
         """Writes the same checkpoint with other weights, each of the type of number that it had.
@@ -63,16 +69,18 @@ class CheckpointForm:
             metadata: What is told of modules by their name in the network (`checkpoints.ANTI_ALIASING`).
         """
         state = self.state
-        before = dict(state)
-        for key in self.keys:
-            state[self.prefix + key] = weights[key].to(before[self.prefix + key].dtype).cpu()
+        for container, prefix in ((self.container, self.prefix), *self.copies):
+            part = self.holds if container is None else self.holds[container]
+            for key in self.keys:
+                part[prefix + key] = weights[key].to(part[prefix + key].dtype).cpu()
         kept = {name: value for name, value in self.holds.items() if self.container is None or name not in OF_TRAINING}
         if self.container is None:
             kept = state  # type: ignore[assignment]  # an OrderedDict may have metadata
         if metadata:
             known = dict(getattr(state, "_metadata", {}))
-            for name, about in metadata.items():
-                place = f"{self.prefix}{name}".rstrip(".")
+            prefixes = [self.prefix, *(prefix for container, prefix in self.copies if container == self.container)]
+            for prefix, (name, about) in product(prefixes, metadata.items()):
+                place = f"{prefix}{name}".rstrip(".")
                 known[place] = {**known.get(place, {}), **about}
             state = _with_metadata(state, known)
             kept = state if self.container is None else {**kept, self.container: state}  # type: ignore[assignment]
@@ -105,20 +113,24 @@ def read_form(path: str | Path, expected: Mapping[str, Tensor]) -> CheckpointFor
         ValueError: If it cannot be read, or has no weights that fit: what comes nearest is told.
     """
     holds = read_checkpoint(path)
-    nearest: tuple[int, str] = (-1, "")
+    nearest, fitting = (-1, ""), []
     for container, state in _containers(holds):
         for prefix in _prefixes(state, next(iter(expected))):
             missing = [key for key in expected if prefix + key not in state]
             other = [key for key in expected if key not in missing and state[prefix + key].shape != expected[key].shape]
             if not missing and not other:
-                form = CheckpointForm(Path(path), holds, container, prefix, tuple(expected))
-                check_finite(form.weights(), path)
-                return form
+                fitting.append((container, prefix))
+                continue
             fits = len(expected) - len(missing) - len(other)
             first = (missing or other)[0]
             if fits > nearest[0]:
                 lacks = "is not there" if missing else f"has shape {tuple(state[prefix + first].shape)}"
                 nearest = fits, f"{fits} of {len(expected)} weights fit, and {prefix + first} {lacks}"
+    if fitting:
+        (container, prefix), *copies = fitting
+        form = CheckpointForm(Path(path), holds, container, prefix, tuple(expected), tuple(copies))
+        check_finite(form.weights(), path)
+        return form
     raise ValueError(
         f"{path} is of another network: {nearest[1] or 'it holds no weights'} (are the network's options right?)"
     )

@@ -13,13 +13,14 @@ from typing import Any
 
 import numpy as np
 import torch
-from mmengine.dist import is_main_process
 from mmengine.registry import init_default_scope
+from PIL import Image
 from torch import Tensor
 
 from ...datasets.photograph_twice import degraded
 from ...meters import flicker_ratio, flickers_less
 from ...utils.atomic_write import replace_when_written
+from ...video.image_files import HDR_SUFFIXES
 from ..blend import blend_weights
 from ..equivariance import find_images, measure_image_equivariance, read_display
 from ..flicker_causes import FlickerCauses, find_flicker_causes, smallest_crop
@@ -27,7 +28,7 @@ from ..frame_model import FrameModel
 from .network import Network, read_network
 from .pictures import Camera, MovingPicture, moving_pictures
 from .quality import Quality, QualityMeter
-from .recipe import SENSOR_NOISE, Recipe
+from .recipe import SENSOR_NOISE, SHIFT, Recipe
 from .training import Length, train
 
 TRIES = 5
@@ -118,12 +119,12 @@ def make_steady(
     minutes: float = 10.0,
     iterations: int | None = None,
     min_detail: float | None = None,
+    max_psnr_loss: float = 0.1,
     invents: bool | None = None,
     anti_alias: bool = False,
     alpha: float | None = None,
     seed: int = 0,
     device: str | None = None,
-    launcher: str = "none",
     report: Callable[[str], None] = lambda text: None,
 ) -> Steady:
     """Fine-tunes a network so that it flickers less, chooses how strongly, and writes its checkpoint.
@@ -131,7 +132,7 @@ def make_steady(
     No ground truth is needed: the network as it came is the teacher. A fifth of the photographs is held out, moves, and
     says what came of it. Of the networks between before and after, the one that flickers least is chosen among those
     that keep `min_detail` of the detail and, where the scene is known to be what is to be predicted, lose no more than
-    0.1 dB of PSNR. If none flickers less by more than chance, nothing is written.
+    `max_psnr_loss` of PSNR. If none flickers less by more than chance, nothing is written.
 
     Args:
         network: Path of a config of MMagic, or `file.py:Name` of any `nn.Module`.
@@ -146,12 +147,12 @@ def make_steady(
         minutes: How long it may take, all in all.
         iterations: Of the fine-tuning; None: what `minutes` allow.
         min_detail: What must be kept of the detail; None: `MIN_DETAIL`.
+        max_psnr_loss: dB that PSNR may fall, where the scene is what is to be predicted.
         invents: Whether the network invents detail; None: found out.
         anti_alias: Anti-alias its strides too: the checkpoint belongs to another forward then.
         alpha: Strength of the regularisation; None: of the recipe.
         seed: Of all random numbers.
         device: Where it is measured; None: a GPU if there is one. Training takes what MMEngine finds.
-        launcher: As in MMagic's tools, for training on several processes.
         report: Is told what is going on, a line at a time.
 
     Raises:
@@ -160,6 +161,8 @@ def make_steady(
     started = time.monotonic()
     device = device or ("cuda" if torch.cuda.is_available() else "cpu")
     out, folder = Path(out), Path(work_dir)
+    if out.suffix != Path(checkpoint).suffix and ".safetensors" in (out.suffix, Path(checkpoint).suffix):
+        raise ValueError(f"{out}: the checkpoint is written in the form of {checkpoint}, end it likewise")
     training, held_out = _split(images, seed)
     steps = [dict(step) for step in (degrade if degrade is not None else [SENSOR_NOISE])]
     found = read_network(
@@ -184,21 +187,23 @@ def make_steady(
         invents = first.invented > max(INVENTS, first.true_detail)
         if invents:
             report("most of its detail is invented: predictions are compared relative to how much there is")
-    causes = _causes(frames, held_out, degrade)
-    if causes is not None and not anti_alias:
+    anti_alias = anti_alias or found.strides is not None
+    if not anti_alias and (causes := _causes(frames, held_out)):
         report(causes)
+    crop = _crop(found, device)
+    training = [path for path in training if min(_size(path)) >= crop + 2 * SHIFT]
     recipe = Recipe(
         invents,
         alpha if alpha is not None else (0.5 if invents else 0.8),
         2e-4 if invents else 1e-4,
-        _crop(found, device),
+        crop,
         4 if found.scale > 1 else 8,
         anti_alias,
         steps,
         seed,
     )
     length = Length(iterations, started + 60 * 0.75 * minutes)
-    trained, done, strides = train(found, recipe, (Path(images), training), folder, length, launcher, report)
+    trained, done, strides = train(found, recipe, (Path(images), training), folder, length, report)
     student = found.build(anti_alias).to(device) if anti_alias else before
 
     def blended(strength: float) -> FrameModel:
@@ -206,27 +211,52 @@ def make_steady(
         return FrameModel.of_model(student, found.order, device)
 
     min_detail = MIN_DETAIL[invents] if min_detail is None else min_detail
-    chosen, tried = strongest(lambda strength: judge.measure(blended(strength)), first, min_detail)
+    limits = Limits(min_detail, max_psnr_loss)
+    chosen, tried = strongest(lambda strength: judge.measure(blended(strength)), first, limits)
     best = judge.measure(blended(chosen)) if chosen else first
     eq = _equivariance(blended(chosen), held_out) if chosen else eq_before
     ratio = flicker_ratio(first.flickers, best.flickers)[0] if chosen else 1.0
     result = Steady(
         out if chosen else None, chosen or 0.0, first, best, tried, (eq_before, eq), ratio, invents, done, found.found
     )
-    result.words = in_words(result, min_detail)
-    told = json.dumps(asdict(result), indent=2, default=str)
+    result.words = in_words(result, limits)
+    told = json.dumps(_told(asdict(result)), indent=2, allow_nan=False)
     worst = max(range(len(judge.pictures)), key=lambda number: first.flickers[number])
     result.clip = Clip(judge.pictures[worst], judge.first[worst], judge.last[worst], found.domain)
-    if is_main_process():
-        if chosen:
-            found.form.write(blend_weights(found.form.weights(), trained, chosen), out, strides)
-        with replace_when_written(folder / "steady.json") as partial:
-            partial.write_text(told)
+    if chosen:
+        found.form.write(blend_weights(found.form.weights(), trained, chosen), out, strides)
+    with replace_when_written(folder / "steady.json") as partial:
+        partial.write_text(told)
     return result
 
 
+@dataclass(frozen=True)
+class Limits:
+    """What a network may lose.
+
+    Attributes:
+        min_detail: What must be kept of its detail, and of the scene's in it.
+        max_psnr_loss: dB that PSNR may fall.
+    """
+
+    min_detail: float
+    max_psnr_loss: float = 0.1
+
+    def passed(self, before: Quality, after: Quality) -> list[str]:
+        """Which are passed, in words."""
+        lost = []
+        if after.kept < self.min_detail:
+            lost.append(f"keeps {after.kept:.2f} of the detail (--min-detail {self.min_detail:g})")
+        if before.true_detail > SCARCE and after.true_detail < self.min_detail * before.true_detail:
+            share = after.true_detail / before.true_detail
+            lost.append(f"keeps {share:.2f} of the scene's detail (--min-detail {self.min_detail:g})")
+        if after.psnr < before.psnr - self.max_psnr_loss:
+            lost.append(f"loses {before.psnr - after.psnr:.2f} dB (--max-psnr-loss {self.max_psnr_loss:g})")
+        return lost
+
+
 def strongest(
-    measure: Callable[[float], Quality], before: Quality, min_detail: float
+    measure: Callable[[float], Quality], before: Quality, limits: Limits
 ) -> tuple[float, dict[float, Quality]]:
     """The strongest network between before (0) and after (1) that can be afforded, found by halving, and all tries.
 
@@ -236,14 +266,14 @@ def strongest(
     Args:
         measure: Gives the quality of a strength.
         before: Of the network as it came.
-        min_detail: What must be kept of its detail.
+        limits: What it may lose.
     """
     tried: dict[float, Quality] = {}
     affordable, too_strong = 0.0, 1.0
     while len(tried) < TRIES and affordable < 1:
         strength = (affordable + too_strong) / 2 if tried else 1.0
         tried[strength] = measure(strength)
-        if affords(before, tried[strength], min_detail):
+        if not limits.passed(before, tried[strength]):
             affordable = strength
         else:
             too_strong = strength
@@ -251,24 +281,18 @@ def strongest(
     return affordable if less else 0.0, dict(sorted(tried.items()))
 
 
-def affords(before: Quality, after: Quality, min_detail: float) -> bool:
-    """Whether enough of the detail is kept, of the scene's too, and of PSNR all but 0.1 dB, where they are known."""
-    of_scene = before.true_detail > SCARCE and after.true_detail < min_detail * before.true_detail
-    sharp = after.kept >= min_detail and not of_scene
-    return sharp and not after.psnr < before.psnr - 0.1
-
-
-def in_words(result: Steady, min_detail: float) -> str:
+def in_words(result: Steady, limits: Limits) -> str:
     """What was done, in a sentence or two."""
     if not result.improved:
         lowest = min(result.tried, key=lambda strength: result.tried[strength].flicker)
-        flickers, kept = result.tried[lowest].flickers, result.tried[lowest].kept
+        flickers = result.tried[lowest].flickers
         ratio = flicker_ratio(result.before.flickers, flickers)[0]
         if not flickers_less(result.before.flickers, flickers):
             return "Nothing flickers less than the network as it came by more than chance. No checkpoint was written."
+        lost = " and ".join(limits.passed(result.before, result.tried[lowest]))
         return (
-            f"Nothing flickers less and keeps {min_detail:g} of the detail: at strength {lowest:g} it flickers "
-            f"{1 / ratio:.1f} times less and keeps {kept:.2f}. No checkpoint was written; --min-detail allows more."
+            f"Nothing flickers less by more than chance at a price that is allowed: at strength {lowest:g} it flickers "
+            f"{1 / ratio:.1f} times less, and {lost}. No checkpoint was written."
         )
     after = result.after
     where = (
@@ -280,19 +304,28 @@ def in_words(result: Steady, min_detail: float) -> str:
     return f"It flickers {1 / result.ratio:.1f} times less, keeps {after.kept:.2f} of the detail, and is {where}; {eq}."
 
 
-def _split(images: str | Path, seed: int) -> tuple[list[Path], list[Path]]:
+def _split(images: str | Path, seed: int, edge: int = CROPS[0] + 2 * SHIFT) -> tuple[list[Path], list[Path]]:
     """Photographs to train on and those held out, a fifth.
 
     Raises:
         FileNotFoundError: If there is no such folder.
         ValueError: If it has too few.
     """
-    files = find_images(images)
+    found = [path for path in find_images(images) if path.suffix.lower() not in HDR_SUFFIXES]
+    files = [path for path in found if min(_size(path)) >= edge]
     if len(files) < FEWEST_IMAGES:
-        raise ValueError(f"{images} has {len(files)} images: {FEWEST_IMAGES} are needed at least, 100 are better")
+        raise ValueError(
+            f"{images} has {len(files)} photographs of {edge} pixels each way or more ({len(found)} of any size): "
+            f"{FEWEST_IMAGES} are needed at least, 100 are better"
+        )
     order = np.random.default_rng(seed).permutation(len(files))
-    number = max(4, len(files) // 5)
+    number = min(max(4, len(files) // 5), MOST_CLIPS)
     return [files[i] for i in sorted(order[number:])], [files[i] for i in order[:number]]
+
+
+def _size(path: Path) -> tuple[int, int]:
+    with Image.open(path) as image:
+        return image.size
 
 
 def _crops(files: Sequence[Path], camera: Camera, edge: int = 96) -> list[tuple[Tensor, Tensor]]:
@@ -323,7 +356,7 @@ def _equivariance(frames: FrameModel, files: Sequence[Path]) -> float:
     return measure_image_equivariance(frames, files[:4], crop=128, num_transforms=1)["EQ"]
 
 
-def _causes(frames: FrameModel, files: Sequence[Path], degrade: Any) -> str | None:
+def _causes(frames: FrameModel, files: Sequence[Path]) -> str | None:
     """What a look for causes says to somebody who has a choice: None if strides are not it."""
     shifts = (1, 2, 4)
     needed = smallest_crop(shifts) + max(shifts)
@@ -360,3 +393,14 @@ def _crop(network: Network, device: str) -> int:
         else:
             return edge
     raise ValueError(f"the network takes no crops of {CROPS} pixels") from failure
+
+
+def _told(value: Any) -> Any:
+    """The same for a file: what is no number is None there."""
+    if isinstance(value, Mapping):
+        return {str(name): _told(part) for name, part in value.items()}
+    if isinstance(value, list | tuple):
+        return [_told(part) for part in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return str(value) if isinstance(value, Path) else value

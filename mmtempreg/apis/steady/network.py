@@ -14,6 +14,7 @@ from mmengine.registry import init_default_scope
 from torch import Tensor
 
 from ...models.anti_aliasing import without_anti_aliasing
+from ...openmmlab.checkpoints import anti_aliased_networks
 from ...openmmlab.configs import plain, read_config, stock_model_config, type_name
 from .checkpoint_form import CheckpointForm, read_form
 
@@ -35,6 +36,7 @@ class Network:
         order: Channel order of the images that its pipeline loads.
         scale: How many times as large a picture as it sees it gives.
         found: What was found out, for people.
+        strides: How its strides are anti-aliased already (`checkpoints.ANTI_ALIASING`); None: they are not.
     """
 
     model: dict[str, Any]
@@ -44,13 +46,17 @@ class Network:
     order: str = "RGB"
     scale: int = 1
     found: list[str] = field(default_factory=list)
+    strides: dict[str, Any] | None = None
 
     def build(self, anti_aliased: bool = False) -> Any:
-        """The model with its weights, ready for inference; with anti-aliased strides if wanted."""
+        """The model with its weights, ready for inference; with anti-aliased strides if it has them, or if wanted."""
         from mmagic.registry import MODELS
 
         init_default_scope("mmagic")
-        model: Any = MODELS.build(dict(type="AntiAliasedModel", model=self.model) if anti_aliased else self.model)
+        strides = self.strides or ({} if anti_aliased else None)
+        model: Any = MODELS.build(
+            self.model if strides is None else dict(type="AntiAliasedModel", model=self.model, **strides)
+        )
         self.load(model, self.form.weights())
         return model.eval()
 
@@ -119,7 +125,8 @@ def _of_config(path: str, checkpoint: str | Path, pictures: Sequence[tuple[Tenso
     from ...models.siamese.families import EditFamily, family_of
 
     config = read_config(path, options)
-    model = plain(without_anti_aliasing(stock_model_config(config)))
+    stock = plain(stock_model_config(config))
+    model = without_anti_aliasing(stock)
     name = type_name(model)
     if name in GANS:
         # itself as teacher needs no discriminator
@@ -139,9 +146,11 @@ def _of_config(path: str, checkpoint: str | Path, pictures: Sequence[tuple[Tenso
     domain = "ab" if name == "ColorizationModel" else domain
     from ..frame_model import pipeline_order
 
-    made = Network(model, "generator.", form, domain, pipeline_order(config), found=[form.note()])
-    made.load(built, form.weights())
-    made.scale = _scale(built.eval(), pictures[0][0])
+    strides = next(iter(anti_aliased_networks(form.holds).values()), None)
+    if strides is None and type_name(stock) == "AntiAliasedModel":
+        strides = {name: value for name, value in stock.items() if name not in ("type", "_scope_", "model")}
+    made = Network(model, "generator.", form, domain, pipeline_order(config), found=[form.note()], strides=strides)
+    made.scale = _scale(made.build(), pictures[0][0])
     return made
 
 
@@ -212,8 +221,15 @@ def _tries(
             errors = []
             for seen, scene in pictures:
                 x, y = (image[None] if channels == "RGB" else image[None].flip(1) for image in (seen, scene))
-                with torch.no_grad():
-                    out = network(x * (white - black) + black)
+                try:
+                    with torch.no_grad():
+                        out = network(x * (white - black) + black)
+                except RuntimeError as error:
+                    reason = " ".join(str(error).split())[:200]
+                    size = f"{x.shape[-1]}x{x.shape[-2]}"
+                    raise ValueError(
+                        f"the network takes no RGB picture (1, 3, H, W) of {size} pixels: {reason}"
+                    ) from error
                 if not isinstance(out, Tensor) or out.ndim != 4 or out.shape[1] != 3:
                     what = tuple(out.shape) if isinstance(out, Tensor) else type(out).__name__
                     raise ValueError(f"the network gives {what} for (1, 3, H, W): a picture (1, 3, sH, sW) is needed")

@@ -75,8 +75,10 @@ def moving_pictures(
     try:
         for number, path in enumerate(files):
             image = read_image(path)
+            if image.dtype == np.uint16:
+                image = (image >> 8).astype(np.uint8)
             if image.dtype != np.uint8:
-                raise ValueError(f"{path} has {image.dtype} values: photographs of 8 bits are needed")
+                raise ValueError(f"{path} holds radiance; photographs of 8 or 16 bits are needed")
             np.random.seed(number)
             window = min(edge, min(image.shape[:2]) // 8 * 8)
             step = STEPS[number % len(STEPS)]

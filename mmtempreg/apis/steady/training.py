@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import shutil
+import statistics
 import time
+from collections import OrderedDict
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -14,13 +18,12 @@ from typing import Any
 
 import torch
 from mmengine.config import Config
-from mmengine.dist import barrier, broadcast_object_list, is_main_process
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
 from torch import Tensor
 from tqdm import tqdm
 
-from ...openmmlab.checkpoints import ANTI_ALIASING, anti_aliasing_in
+from ...openmmlab.checkpoints import ANTI_ALIASING, anti_aliasing_in, weights_hash
 from ...openmmlab.configs import config_hash
 from ...openmmlab.runners import quiet_runner
 from ...utils.atomic_write import replace_when_written
@@ -51,9 +54,7 @@ class _Progress(Hook):
     """Shows how far a training is."""
 
     def before_train(self, runner: Runner) -> None:
-        self.bar = tqdm(
-            total=runner.max_iters, initial=runner.iter, unit="it", desc="fine-tuning", disable=not is_main_process()
-        )
+        self.bar = tqdm(total=runner.max_iters, initial=runner.iter, unit="it", desc="fine-tuning")
 
     def after_train_iter(self, runner: Runner, *args: Any, **kwargs: Any) -> None:
         self.bar.update()
@@ -81,7 +82,6 @@ def train(
     photographs: tuple[Path, Sequence[Path]],
     folder: Path,
     length: Length,
-    launcher: str,
     report: Callable[[str], None],
 ) -> tuple[dict[str, Tensor], int, dict[str, Any] | None]:
     """Fine-tunes a network; a run that was begun in the folder with the same config goes on.
@@ -92,74 +92,73 @@ def train(
         photographs: The folder, and those in it that are trained on.
         folder: The work directory.
         length: How long.
-        launcher: As in MMagic's tools.
         report: Is told what is going on.
 
     Returns:
         The weights by the network's own keys, how many iterations they have, and what a state dict has to tell of the
         strides (`checkpoints.ANTI_ALIASING`), by module.
     """
-    start = folder / "start"  # beside the checkpoints of a run it would be one to resume from
-    start.mkdir(parents=True, exist_ok=True)
+    # in folders of its own: what else lies in the work directory is none of ours
+    start, folder = folder / "start", folder / "training"
+    for each in (start, folder):
+        each.mkdir(parents=True, exist_ok=True)
     images, files = photographs
     teacher, listed = start / "before.pth", start / "images.txt"
-    if is_main_process():
-        with replace_when_written(teacher) as partly:
-            state = {f"{network.prefix}{key}": value for key, value in network.form.weights().items()}
-            torch.save(dict(meta={}, state_dict=state), partly)
-        with replace_when_written(listed) as partly:
-            partly.write_bytes(b"".join(os.fsencode(path.relative_to(images)) + b"\n" for path in files))
+    with replace_when_written(teacher) as partly:
+        state: Any = OrderedDict((f"{network.prefix}{k}", value) for k, value in network.form.weights().items())
+        if network.strides:
+            state._metadata = OrderedDict({network.prefix.rstrip("."): {ANTI_ALIASING: network.strides}})
+        torch.save(dict(meta={}, state_dict=state), partly)
+    with replace_when_written(listed) as partly:
+        partly.write_bytes(b"".join(os.fsencode(path.relative_to(images)) + b"\n" for path in files))
     make = partial(training_config, network, recipe, images.resolve(), listed.resolve(), teacher.resolve())
-    iterations, optim = _planned(make, folder, length, launcher, report)
+    held = hashlib.sha256(listed.read_bytes() + weights_hash(network.form.weights()).encode()).hexdigest()
+    iterations, optim = _planned(make, held, folder, length, report)
     config = make(iterations, optim)
-    if is_main_process():
-        with replace_when_written(folder / "config.py") as partly:
-            config.dump(partly)
-    barrier()
-    runner = quiet_runner(config, folder, launcher=launcher, resume=True)
+    with replace_when_written(folder.parent / "config.py") as partly:
+        config.dump(partly)
+    runner = quiet_runner(config, folder, resume=True)
     runner.register_hook(_Progress())
     try:
         runner.train()
     except KeyboardInterrupt:
         report(f"stopped after {runner.iter} of {iterations} iterations: what there is is measured")
+        with suppress(Exception):
+            runner.call_hook("after_train")  # lets go of what hooks hold
     model: Any = runner.model.module if hasattr(runner.model, "module") else runner.model
     told = anti_aliasing_in(model)
     return network.weights(model), runner.iter, {"": {ANTI_ALIASING: told}} if told else None
 
 
 def _planned(
-    make: Callable[[int, str], Config], folder: Path, length: Length, launcher: str, report: Callable[[str], None]
+    make: Callable[[int, str], Config], held: str, folder: Path, length: Length, report: Callable[[str], None]
 ) -> tuple[int, str]:
     """Iterations and the optimiser's wrapper: as they were planned in this folder, or by what a step takes here."""
-    plan, key = folder / "plan.json", config_hash(make(0, "OptimWrapper"))
+    plan, key = folder / "plan.json", f"{config_hash(make(0, 'OptimWrapper'))} {held}"
     known = json.loads(plan.read_text()) if plan.exists() else {}
     if known.get("config") == key and length.iterations in (None, known["iterations"]):
         report(f"goes on in {folder}: {known['iterations']} iterations in all")
         return known["iterations"], known["optim"]
-    if is_main_process():
-        for left in (*folder.glob("iter_*.pth"), folder / "last_checkpoint"):  # of another training
-            left.unlink(missing_ok=True)
-    seconds = {optim: _seconds_per_step(make(4, optim), folder, launcher) for optim in PRECISIONS}
+    for left in (*folder.glob("iter_*.pth"), folder / "last_checkpoint"):  # of another training
+        left.unlink(missing_ok=True)
+    seconds = {optim: _seconds_per_step(make(6, optim), folder) for optim in PRECISIONS}
     optim = PRECISIONS[seconds[PRECISIONS[1]] < WORTH_IT * seconds[PRECISIONS[0]]]
     iterations = length.iterations or int(min(max((length.until - time.monotonic()) / seconds[optim], FEWEST), MOST))
-    decided: list[Any] = [dict(config=key, iterations=iterations, optim=optim)]
-    broadcast_object_list(decided)  # the first process's clock counts for all
-    if is_main_process():
-        with replace_when_written(plan) as partly:
-            partly.write_text(json.dumps(decided[0]))
-    report(f"{decided[0]['iterations']} iterations, {seconds[optim]:.2f} s each ({decided[0]['optim']})")
-    return decided[0]["iterations"], decided[0]["optim"]
+    with replace_when_written(plan) as partly:
+        partly.write_text(json.dumps(dict(config=key, iterations=iterations, optim=optim)))
+    report(f"{iterations} iterations, {seconds[optim]:.2f} s each ({optim})")
+    return iterations, optim
 
 
 PRECISIONS = ("OptimWrapper", "BFloat16OptimWrapper")
 
 
-def _seconds_per_step(config: Config, folder: Path, launcher: str) -> float:
+def _seconds_per_step(config: Config, folder: Path) -> float:
     """What an iteration takes here."""
     probe, watch = folder / "probe", _Stopwatch()
     config.default_hooks.checkpoint.update(interval=1000, save_last=False)
-    runner = quiet_runner(config, probe, launcher=launcher)
+    runner = quiet_runner(config, probe)
     runner.register_hook(watch)
     runner.train()
     shutil.rmtree(probe, ignore_errors=True)
-    return min(watch.laps[1:])
+    return statistics.median(watch.laps[1:])

@@ -47,6 +47,18 @@ def test_the_averaged_weights_of_basicsr_are_taken(tmp_path):
     assert read_form(tmp_path / "a.pth", WEIGHTS).weights()["bias"].tolist() == [2.0, 2.0]
 
 
+def test_an_average_and_what_it_is_of_are_both_replaced(tmp_path):
+    """Nobody knows which of them will be used."""
+    state = prefixed("generator.") | {k: v * 2 for k, v in prefixed("generator_ema.").items()}
+    torch.save(dict(state_dict=state), tmp_path / "a.pth")
+    form = read_form(tmp_path / "a.pth", WEIGHTS)
+    assert form.prefix == "generator_ema."
+    assert "also replaced: state_dict generator." in form.note()
+    form.write({key: value + 5 for key, value in WEIGHTS.items()}, tmp_path / "b.pth")
+    written = torch.load(tmp_path / "b.pth")["state_dict"]
+    assert written["generator.bias"].tolist() == written["generator_ema.bias"].tolist() == [6.0, 6.0]
+
+
 def test_the_state_of_an_optimiser_goes(tmp_path):
     torch.save(dict(state_dict=prefixed(""), optimizer=dict(lr=1.0), epoch=2), tmp_path / "a.pth")
     read_form(tmp_path / "a.pth", WEIGHTS).write(WEIGHTS, tmp_path / "b.pth")

@@ -70,10 +70,16 @@ def test_dirt_that_does_not_move_goes(folder):
     assert config.train_cfg.max_iters == 16
     plot_steady(folder / "steady.png", result)
     assert cv2.imread(str(folder / "steady.png")).std() > 10
+    (folder / "work" / "iter_7.pth").write_bytes(b"somebody else's")
     # the same once more, from what there is
     again, lines = run(folder, 0.001, iterations=16, min_detail=0.1, invents=False)
     assert any("goes on in" in line for line in lines)
     assert (again.iterations, again.strength) == (16, result.strength)
+    # other weights under the same name are another training, and what lies beside it is left alone
+    other, lines = run(folder, 0.0015, iterations=2, min_detail=0.1, invents=False)
+    assert not any("goes on in" in line for line in lines)
+    assert other.iterations == 2
+    assert (folder / "work" / "iter_7.pth").read_bytes() == b"somebody else's"
 
 
 def test_a_network_that_is_steady_already_is_left_alone(folder):
@@ -100,7 +106,7 @@ def test_ctrl_c_measures_what_there_is(folder, monkeypatch):
 def test_too_few_photographs(folder):
     for path in sorted((folder / "images").iterdir())[9:]:
         path.unlink()
-    with pytest.raises(ValueError, match="has 9 images: 10 are needed at least"):
+    with pytest.raises(ValueError, match=r"has 9 photographs of 112 pixels .* \(9 of any size\): 10 are"):
         run(folder, 0.001, iterations=4)
 
 
@@ -120,6 +126,14 @@ def test_degradations_of_the_command_line(degradation):
     assert degradation("noise=25")["params"]["gaussian_sigma"] == [25.0, 25.0]
     step = degradation("RandomNoise(keys=['img'], params=dict(noise_type=['poisson'], noise_prob=[1]))")
     assert step == dict(type="RandomNoise", keys=["img"], params=dict(noise_type=["poisson"], noise_prob=[1]))
-    for text in ("noise=much", "fog=3", "RandomNoise(__import__('os'))", "RandomNoise(keys=open('a'))", "x"):
+    for text in (
+        "noise=much",
+        "jpeg=400",
+        "blur=nan",
+        "fog=3",
+        "RandomNoise(__import__('os'))",
+        "RandomNoise(keys=open('a'))",
+        "x",
+    ):
         with pytest.raises(argparse.ArgumentTypeError):
             degradation(text)

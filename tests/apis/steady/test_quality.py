@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch.nn.functional import interpolate
 
-from mmtempreg.apis.steady.make import affords, strongest
+from mmtempreg.apis.steady.make import Limits, strongest
 from mmtempreg.apis.steady.pictures import moving_pictures, pan
 from mmtempreg.apis.steady.quality import Quality, QualityMeter
 from mmtempreg.meters import flicker_ratio
@@ -58,7 +58,7 @@ def test_noise_flickers_and_invents_and_a_blur_does_not(photographs):
     assert blurred.kept < 0.3
     ratio, upper = flicker_ratio(noisy.flickers, blurred.flickers)
     assert ratio < upper < 0.5
-    assert not affords(noisy, blurred, 0.9)
+    assert Limits(0.9).passed(noisy, blurred)[0].startswith("keeps 0.")
 
 
 def test_scenes_that_are_reduced_have_motion_of_their_own_size(photographs):
@@ -92,7 +92,7 @@ def test_the_strongest_that_keeps_enough_is_found_by_halving():
     def network(strength):
         return quality([f * (1 - 0.5 * strength) for f in BEFORE.flickers], 1 - 0.3 * strength)
 
-    strength, tried = strongest(network, BEFORE, 0.9)
+    strength, tried = strongest(network, BEFORE, Limits(0.9))
     assert 1 / 3 - 1 / 16 <= strength <= 1 / 3
     assert 1 - 0.3 * strength >= 0.9
     assert list(tried) == sorted(tried)
@@ -100,7 +100,7 @@ def test_the_strongest_that_keeps_enough_is_found_by_halving():
 
 
 def test_all_of_it_if_nothing_is_lost():
-    assert strongest(lambda s: quality([1.0, 1.1, 1.2, 1.3], 0.95), BEFORE, 0.9)[0] == 1.0
+    assert strongest(lambda s: quality([1.0, 1.1, 1.2, 1.3], 0.95), BEFORE, Limits(0.9))[0] == 1.0
 
 
 @pytest.mark.parametrize(
@@ -114,4 +114,4 @@ def test_all_of_it_if_nothing_is_lost():
     ],
 )
 def test_none_if_nothing_is_better(after):
-    assert strongest(lambda strength: after, BEFORE, 0.9)[0] == 0.0
+    assert strongest(lambda strength: after, BEFORE, Limits(0.9))[0] == 0.0
