@@ -43,15 +43,15 @@ def one_of_each_seed(rows: Sequence[Row]) -> list[Row]:
     """Rows of several files, without those that are in two of them.
 
     Raises:
-        ValueError: If there are two results for a seed, which would count as two seeds.
+        ValueError: If there are two results for a seed and a length, which would count as two seeds.
     """
     found: dict[tuple[str, ...], Row] = {}
     for row in rows:
-        key = tuple(row[name] for name in KEY[:4])
+        key = (*(row[name] for name in KEY[:4]), row.get("iterations", ""))
         if found.setdefault(key, row) != row:
             hashes = " and ".join(other["config_hash"] for other in (found[key], row))
             raise ValueError(
-                f"there are two results for {dict(zip(KEY, key))}, of the configs {hashes}: leave one of them"
+                f"there are two results for {dict(zip(KEY[:4], key))}, of the configs {hashes}: leave one of them"
             )
     return list(found.values())
 

@@ -19,6 +19,7 @@ from ..functional import Motion, compose, estimate_motion, lag_frames, luminance
 from ..functional.temporal import SIGMA
 from ..meters import DOMAINS, METERS, Clip, DetailMeter, FlickerMeter, Meter, TemporalEnergyMeter, WarpErrorMeter
 from ..meters.domains import MAX_RADIANCE, Domain, shown
+from ..utils.command_line import printable
 from ..utils.validation import Positive, Stops, check_arguments
 from ..video import Frame, FrameSource
 from ..video.flow_files import UNKNOWN, read_flow
@@ -246,7 +247,7 @@ def measure_videos(
     if reference:
         base = VideoScores("reference", videos[0].of_target, pixels=torch.stack(own_pixels).numpy())
         base.change_over_time = videos[0].change_of_target
-    compared = "" if reference else source.name if source else next(iter(processed))
+    compared = "" if reference else printable(source.name if source else next(iter(processed)))
     return Measurement(rate, size, count, domain, positions, base, [video.scores for video in videos], compared)
 
 

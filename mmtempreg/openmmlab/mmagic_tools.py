@@ -10,6 +10,7 @@ import runpy
 import sys
 from pathlib import Path
 
+import cv2
 import torch
 import torch.distributed
 
@@ -29,6 +30,7 @@ def run_mmagic_tool(name: str) -> None:
     debug, overwrite = "--debug" in sys.argv, "--overwrite" in sys.argv
     sys.argv = [argument for argument in sys.argv if argument not in ("--debug", "--overwrite")]
     keep_freed_memory()
+    cv2.setLogLevel(2)  # errors: of a damaged image our own word is the last, whatever its threads go on to say
     argparse.ArgumentParser.error = Parser.error  # type: ignore[method-assign, assignment]
     with one_line_for_mistakes(debug, _to_log_file, terminate=False):
         check_run(name, sys.argv[1:], overwrite)

@@ -58,4 +58,4 @@ def test_the_command(tmp_path):
     assert done.returncode == 0, done.stderr
     assert "c.pth: 0.5 of the way from" in done.stdout
     again = subprocess.run([*command, "--strength", "0.5"], cwd=ROOT, capture_output=True, text=True)
-    assert "c.pth is there already: give another name, or --overwrite" in again.stderr
+    assert "c.pth is there already: choose another name, or overwrite it (--overwrite)" in again.stderr

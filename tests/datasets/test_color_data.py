@@ -301,7 +301,9 @@ def test_youtube_faces(tmp_path):
     assert dataset[0]["img"].shape == (32, 32, 3)
     assert "has 2 clips that can be used" in convert(*command, "--num-test", 9, "--overwrite", ok=False)
     (tmp_path / "frames" / "Bob.labeled_faces.txt").write_text("Bob,1\n")
-    assert "Bob.labeled_faces.txt, line 1" in convert(*command, "--num-test", 1, "--num-val", 1, ok=False)
+    assert "Bob.labeled_faces.txt, line 1" in convert(
+        *command, "--num-test", 1, "--num-val", 1, "--overwrite", ok=False
+    )
 
 
 def test_faces_are_found_in_videos_without_labels(tmp_path):

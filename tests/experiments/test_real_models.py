@@ -70,8 +70,8 @@ def test_the_command(photograph, tmp_path):
         *("--photographs", photograph, "--num-frames", 26, "--work-dir", tmp_path / "work"),
         *("--out", tmp_path / "out.json", "--picture", tmp_path / "picture.png", "coffee"),
     ]
-    for _ in range(2):  # the second time all is there already
-        done = subprocess.run([*map(str, command)], cwd=ROOT, capture_output=True, text=True)
+    for again in ([], ["--overwrite"]):  # the second time all is there already
+        done = subprocess.run([*map(str, [*command, *again])], cwd=ROOT, capture_output=True, text=True)
         assert done.returncode == 0, done.stderr[-2000:]
     values = json.loads((tmp_path / "out.json").read_text())
     for kind, clip in (("videos", "clip"), ("pans", "coffee")):

@@ -45,13 +45,13 @@ def test_the_page_works_word_for_word(tmp_path):
     # step 4
     work_dir = tmp_path / "mine"
     log = run("tools/train.py", str(tmp_path / "my_config.py"), "--work-dir", str(work_dir), "--cfg-options",
-              "log_level=INFO", "default_hooks.logger.interval=1")  # fmt: skip
+              "log_level=INFO")  # fmt: skip
     assert "loss_rec" in log
     assert "loss_reg" in log
     # step 5
     before, after = (
         CheckpointLoader.load_checkpoint(str(path), map_location="cpu")["state_dict"]
-        for path in (tmp_path / "stock" / "iter_3.pth", work_dir / "iter_3.pth")
+        for path in (tmp_path / "stock" / "iter_3.pth", work_dir / "iter_1000.pth")
     )
     model = MODELS.build(Config.fromfile(tmp_path / "stock.py").model)
     model.load_state_dict(after, strict=True)

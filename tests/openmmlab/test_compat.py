@@ -61,7 +61,7 @@ def test_registries_find_our_names_without_a_prefix():
     )
     assert python(code) == "True"
     # the other way round: the registries are full already when we come
-    assert python("import mmtempreg.compat as c; import mmagic.models; " + code) == "True"
+    assert python("import mmtempreg.openmmlab.compat as c; import mmagic.models; " + code) == "True"
 
 
 @pytest.mark.skipif(not WEIGHTS_ONLY_BY_DEFAULT, reason="the allow-list is of torch >= 2.6")
