@@ -86,7 +86,7 @@ def write_page(
         notes=[*notes, *measurement.notes(), *left_out(measurement, recorder)],
     )
     with replace_when_written(path) as partial:
-        partial.write_text(page, encoding="utf-8")
+        partial.write_bytes(page.encode(errors="backslashreplace"))  # names may be no UTF-8
 
 
 _PARTS = ("page.html", "page.css", "page.js", "uPlot.min.css", "uPlot.iife.min.js")
