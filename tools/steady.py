@@ -32,7 +32,7 @@ from typing import TYPE_CHECKING, Any
 from mmengine.config import DictAction
 
 import mmtempreg  # noqa: F401, before MMagic is imported
-from mmtempreg.utils.command_line import COUNT, WHOLE, Parser, claim, claim_work_dir, is_first_process, run, within
+from mmtempreg.utils.command_line import COUNT, WHOLE, Parser, claim, claim_work_dir, run, within
 
 if TYPE_CHECKING:
     from mmtempreg.apis.steady import Steady
@@ -121,9 +121,8 @@ def main() -> None:
 def steady(args: argparse.Namespace) -> None:
     """Checks what can be checked at once, makes the network steady, and tells."""
     work_dir = args.work_dir or Path("work_dirs") / f"steady_{args.out.stem}"
-    if is_first_process(args.launcher):
-        claim(args.out, inputs=[args.checkpoint, args.images], overwrite=args.overwrite)
-        claim_work_dir(work_dir)
+    claim(args.out, inputs=[args.checkpoint, args.images], overwrite=args.overwrite)
+    claim_work_dir(work_dir)
     from mmtempreg.apis import make_steady
     from mmtempreg.utils.tables import print_table
 
@@ -167,14 +166,8 @@ def table(result: Steady) -> tuple[list[str], list[list[str]]]:
     headings = ["", "F", "K", "K kept", "K true", *(["PSNR [dB]"] if truth else []), "to before [dB]"]
     lines = []
     for name, quality in rows:
-        values = [
-            quality.flicker,
-            quality.detail,
-            quality.kept,
-            quality.true_detail,
-            *([quality.psnr] if truth else []),
-        ]
-        values.append(quality.distance)
+        psnr = [quality.psnr] if truth else []
+        values = [quality.flicker, quality.detail, quality.kept, quality.true_detail, *psnr, quality.distance]
         lines.append([name, *("n/a" if math.isnan(value) else f"{value:.2f}" for value in values)])
     return headings, lines
 

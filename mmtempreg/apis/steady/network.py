@@ -9,7 +9,6 @@ from typing import Any
 
 import torch
 import torch.nn.functional as F
-from mmengine.config import Config
 from mmengine.registry import init_default_scope
 from torch import Tensor
 
@@ -69,12 +68,6 @@ class Network:
         state = model.state_dict()
         return {key: state[self.prefix + key].detach().cpu().clone() for key in self.form.keys}
 
-    def config(self) -> Config:
-        """A config of MMagic with which tools run it."""
-        step = dict(type="LoadImageFromFile", key="img", channel_order=self.order.lower())
-        dataset = dict(type="BasicImageDataset", pipeline=[step])
-        return Config(dict(default_scope="mmagic", model=self.model, test_dataloader=dict(dataset=dataset)))
-
 
 def is_file_of_network(text: str) -> bool:
     """Whether NETWORK is `file.py:Name`, and not a config."""
@@ -133,8 +126,7 @@ def _of_config(path: str, checkpoint: str | Path, pictures: Sequence[tuple[Tenso
         generator, preprocessor = model["generator"], model.get("data_preprocessor")
         model = dict(type="BaseEditModel", generator=generator, pixel_loss=dict(type="L1Loss"))
         model |= dict(data_preprocessor=preprocessor) if preprocessor else {}
-    kind = MODELS.get(name if name in GANS else model["type"]) if isinstance(model["type"], str) else model["type"]
-    kind = MODELS.get("BaseEditModel") if name in GANS else kind
+    kind = MODELS.get(model["type"]) if isinstance(model["type"], str) else model["type"]
     if kind is None or family_of(kind) is not EditFamily:
         raise TypeError(
             f"{path}: a {name} has more to be trained than a network that maps an image; wrap its config by hand "

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import reduce
 from typing import Any
 
 import torch
@@ -91,7 +92,7 @@ class QualityMeter:
                     motion = dict(motion=picture.motion if number else None) if meter.needs_motion else {}
                     meter.update(frame, target[number], weight, **motion)  # type: ignore[arg-type]
                 found[name].append(meter.finish())
-        pooled = {name: _pooled(sums) for name, sums in found.items()}
+        pooled = {name: reduce(add_sums, sums) for name, sums in found.items()}
         return Quality(
             tuple(FlickerMeter.value(sums) for sums in found["F"]),
             FlickerMeter.value(pooled["F"]),
@@ -111,10 +112,3 @@ class QualityMeter:
 
     def _radiance(self, scene: Tensor) -> Tensor:
         return inverse_camera_curve(scene, *MEAN_CAMERA) if self.domain.radiance else scene
-
-
-def _pooled(parts: Sequence[tuple[float, ...]]) -> tuple[float, ...]:
-    total = parts[0]
-    for part in parts[1:]:
-        total = add_sums(total, part)
-    return total

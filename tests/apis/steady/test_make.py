@@ -120,6 +120,23 @@ def degradation(monkeypatch):
     sys.modules.pop("steady", None)
 
 
+def test_the_command_says_what_became_of_it(folder, degradation, monkeypatch, capsys):
+    """Its own status where nothing improves."""
+    import steady
+
+    torch.save(dict(dirt=torch.tensor(0.0), gain=torch.ones(1)), folder / "before.pth")
+    command = ["steady.py", f"{folder / 'network.py'}:Dirty", folder / "before.pth", folder / "images"]
+    command += ["--out", folder / "after.pth", "--iterations", 2, "--range", "0..1", "--order", "RGB"]
+    monkeypatch.setattr(sys, "argv", [*map(str, command), "--work-dir", str(folder / "work")])
+    with pytest.raises(SystemExit) as stop:
+        steady.main()
+    assert stop.value.code == steady.NOTHING_IMPROVED
+    printed = capsys.readouterr().out
+    assert "Nothing flickers less" in printed
+    assert "as it came" in printed
+    assert (folder / "work" / "steady.png").exists()
+
+
 def test_degradations_of_the_command_line(degradation):
     import argparse
 
