@@ -110,3 +110,12 @@ def stock_model_config(config: Config) -> ConfigDict:
     if type_name(model) == "AntiAliasedModel" and type_name(model.model) == "SiameseEditModel":
         return ConfigDict({**model, "model": model.model.model})
     return model
+
+
+PLAIN_LOSSES = ("L1Loss", "MSELoss", "CharbonnierLoss", "PSNRLoss")
+
+
+def loss_distance(model: Mapping[str, Any]) -> dict[str, Any]:
+    """The distance in which predictions of a stock model are compared: that of its own loss if it is a plain one."""
+    loss = plain(model.get("pixel_loss") or {})
+    return loss if type_name(loss) in PLAIN_LOSSES else dict(type="MSELoss")

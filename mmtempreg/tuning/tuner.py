@@ -17,7 +17,7 @@ from mmengine.registry import init_default_scope
 from mmengine.runner import set_random_seed
 
 from ..openmmlab.checkpoints import load_weights, read_weights, weights_hash
-from ..openmmlab.configs import config_hash, plain, stock_model_config, type_name
+from ..openmmlab.configs import config_hash, loss_distance, plain, stock_model_config, type_name
 from ..openmmlab.runners import quiet_runner
 from ..utils.atomic_write import replace_when_written
 from .pseudo_clips import Quality, measure_pseudo_clips
@@ -198,9 +198,7 @@ def _wrapping(config: Config) -> tuple[dict, dict]:
         distance = config.model.regularization.get("distance") or dict(type="MSELoss")
         return plain(config.model.transform), plain(distance)
     stock = stock_model_config(config)
-    loss = plain((stock.model if type_name(stock) == "AntiAliasedModel" else stock).get("pixel_loss") or {})
-    same = type_name(loss) in ("L1Loss", "MSELoss", "CharbonnierLoss", "PSNRLoss")
-    return dict(type="RandomAffine"), loss if same else dict(type="MSELoss")
+    return dict(type="RandomAffine"), loss_distance(stock.model if type_name(stock) == "AntiAliasedModel" else stock)
 
 
 def _base_dataset(config: Config) -> Any:

@@ -213,16 +213,18 @@ def make_steady(
     min_detail = MIN_DETAIL[invents] if min_detail is None else min_detail
     limits = Limits(min_detail, max_psnr_loss)
     chosen, tried = strongest(lambda strength: judge.measure(blended(strength)), first, limits)
-    best = judge.measure(blended(chosen)) if chosen else first
-    eq = _equivariance(blended(chosen), held_out) if chosen else eq_before
+    worst = max(range(len(judge.pictures)), key=lambda number: first.flickers[number])
+    best, eq, after = first, eq_before, judge.last[worst]
+    if chosen:
+        taken = blended(chosen)
+        best, eq, after = tried[chosen], _equivariance(taken, held_out), judge.frames(taken, judge.pictures[worst])
     ratio = flicker_ratio(first.flickers, best.flickers)[0] if chosen else 1.0
     result = Steady(
         out if chosen else None, chosen or 0.0, first, best, tried, (eq_before, eq), ratio, invents, done, found.found
     )
     result.words = in_words(result, limits)
     told = json.dumps(_told(asdict(result)), indent=2, allow_nan=False)
-    worst = max(range(len(judge.pictures)), key=lambda number: first.flickers[number])
-    result.clip = Clip(judge.pictures[worst], judge.first[worst], judge.last[worst], found.domain)
+    result.clip = Clip(judge.pictures[worst], judge.first[worst], after, found.domain)
     if chosen:
         found.form.write(blend_weights(found.form.weights(), trained, chosen), out, strides)
     with replace_when_written(folder / "steady.json") as partial:

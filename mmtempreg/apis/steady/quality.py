@@ -70,7 +70,7 @@ class QualityMeter:
         Raises:
             ValueError: If what it makes is of another size than the scene.
         """
-        self.last = [self._frames(predict, picture) for picture in self.pictures]
+        self.last = [self.frames(predict, picture) for picture in self.pictures]
         predicted = [self.domain.convert(clip) for clip in self.last]
         if not self._before:
             self.first, self._before = self.last, predicted
@@ -103,7 +103,12 @@ class QualityMeter:
             PSNRMeter.value(pooled["distance"]),
         )
 
-    def _frames(self, predict: Predict, picture: MovingPicture) -> Tensor:
+    def frames(self, predict: Predict, picture: MovingPicture) -> Tensor:
+        """What a network makes of a clip, (T, 3, H, W).
+
+        Raises:
+            ValueError: As `measure`.
+        """
         frames = torch.cat([predict(frame) for frame in picture.seen.split(1)])
         if frames.shape[-2:] != picture.truth.shape[-2:]:
             sizes = " and ".join(f"{image.shape[-1]}x{image.shape[-2]}" for image in (frames, picture.truth))

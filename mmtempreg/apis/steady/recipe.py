@@ -9,7 +9,7 @@ from typing import Any
 
 from mmengine.config import Config
 
-from ...openmmlab.configs import type_name
+from ...openmmlab.configs import loss_distance
 from .network import Network
 
 SENSOR_NOISE: dict[str, Any] = dict(
@@ -21,8 +21,6 @@ SENSOR_NOISE: dict[str, Any] = dict(
 
 SHIFT = 8
 """Pixels of the scene that the second frame is moved by at most, and places of the grid that the teacher sees from."""
-
-PLAIN_LOSSES = ("L1Loss", "MSELoss", "CharbonnierLoss", "PSNRLoss")
 
 
 @dataclass(frozen=True)
@@ -49,12 +47,6 @@ class Recipe:
     anti_aliased: bool = False
     steps: Sequence[Mapping[str, Any]] = (SENSOR_NOISE,)
     seed: int = 0
-
-
-def loss_distance(model: Mapping[str, Any]) -> dict[str, Any]:
-    """The distance in which predictions of a stock model are compared: that of its own loss if it is a plain one."""
-    loss = dict(model.get("pixel_loss") or {})
-    return loss if type_name(loss) in PLAIN_LOSSES else dict(type="MSELoss")
 
 
 def steady_model(network: Network, recipe: Recipe, teacher: Path) -> dict[str, Any]:
