@@ -299,7 +299,7 @@ def test_no_space_leaves_nothing(videos, tmp_path, monkeypatch):
 
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "tmp"))
     (tmp_path / "tmp").mkdir()
-    for owner, name in ((VideoWriter, "write"), (Path, "write_text")):
+    for owner, name in ((VideoWriter, "write"), (Path, "write_bytes")):
         with monkeypatch.context() as patched, pytest.raises(OSError, match="No space left"):
             patched.setattr(owner, name, full)
             report_videos(tmp_path / "r.html", {"a": open_frames(videos[1])}, open_frames(videos[0]))
