@@ -196,6 +196,23 @@ def steady_table(values: Mapping[str, Any]) -> str:
     return markdown_table(list(known), lines)
 
 
+def recipes_table(values: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> str:
+    """What recipes.py has measured, in Markdown: mean and standard deviation over the seeds.
+
+    Args:
+        values: The file's content: recipe -> seed -> quality.
+    """
+    columns = {"F": "flicker", "K kept": "kept", "K": "detail", "K true": "true_detail", "PSNR [dB]": "psnr"}
+    lines = []
+    for name, seeds in values.items():
+        found = [[quality[key] for quality in seeds.values()] for key in columns.values()]
+        cells = [
+            f"{statistics.fmean(row):.2f}" + (f" ± {statistics.stdev(row):.2f}" if row[1:] else "") for row in found
+        ]
+        lines.append([name, *cells, str(len(seeds)) if name != "as it came" else ""])
+    return markdown_table([*columns, "seeds"], lines)
+
+
 REAL_MODELS = {
     "F": ("F", ".2f"),
     "F 1 s": ("F, 1 s", ".2f"),
@@ -252,6 +269,9 @@ def tables(args: argparse.Namespace) -> Iterator[tuple[str, str]]:
             return
         if "causes" in values:
             yield args.results[0].stem, causes_table(values["causes"], args.strategies)
+            return
+        if "as it came" in values:
+            yield args.results[0].stem, recipes_table(values)
             return
         if "tried" in values:
             yield args.results[0].stem, steady_table(values)

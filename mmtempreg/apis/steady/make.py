@@ -7,17 +7,14 @@ import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from mmengine.registry import init_default_scope
 from PIL import Image
 from torch import Tensor
 
-from ...datasets.photograph_twice import degraded
 from ...meters import flicker_ratio, flickers_less
 from ...utils.atomic_write import replace_when_written
 from ...video.image_files import HDR_SUFFIXES
@@ -25,8 +22,8 @@ from ..blend import blend_weights
 from ..equivariance import find_images, measure_image_equivariance, read_display
 from ..flicker_causes import FlickerCauses, find_flicker_causes, smallest_crop
 from ..frame_model import FrameModel
-from .network import Network, read_network
-from .pictures import Camera, MovingPicture, moving_pictures
+from .network import CROPS, read_network, smallest_edge
+from .pictures import Camera, MovingPicture, camera_of, moving_pictures, stills
 from .quality import Quality, QualityMeter
 from .recipe import SENSOR_NOISE, SHIFT, Recipe
 from .training import Length, train
@@ -36,9 +33,6 @@ TRIES = 5
 
 MIN_DETAIL = {False: 0.9, True: 0.8}
 """What must be kept of the detail; of one that a network invents, which is a part of what flickers, less."""
-
-CROPS = (96, 128, 192, 256)
-"""Edges of crops in pixels of the scene, of which the smallest is taken that the network takes."""
 
 INVENTS = 0.3
 """A network invents detail, as those do that were trained with a GAN, if what it has that is not the scene's is more
@@ -168,13 +162,13 @@ def make_steady(
     found = read_network(
         network,
         checkpoint,
-        _crops(held_out[:4], _camera(steps, 1)),
+        stills(held_out[:4], camera_of(steps, 1)),
         network_options,
         value_range,
         order,
         config_options,
     )
-    camera = _camera(steps, found.scale)
+    camera = camera_of(steps, found.scale)
     has_truth = degrade is not None or found.scale > 1
     for note in found.found:
         report(note)
@@ -190,7 +184,7 @@ def make_steady(
     anti_alias = anti_alias or found.strides is not None
     if not anti_alias and (causes := _causes(frames, held_out)):
         report(causes)
-    crop = _crop(found, device)
+    crop = smallest_edge(found.build().to(device), found.scale)
     training = [path for path in training if min(_size(path)) >= crop + 2 * SHIFT]
     recipe = Recipe(
         invents,
@@ -330,19 +324,6 @@ def _size(path: Path) -> tuple[int, int]:
         return image.size
 
 
-def _crops(files: Sequence[Path], camera: Camera, edge: int = 96) -> list[tuple[Tensor, Tensor]]:
-    """What a network sees of the middle of photographs, and that."""
-    still = moving_pictures(files, camera, edge, num_frames=1)
-    return [(picture.seen[0], picture.truth[0]) for picture in still]
-
-
-def _camera(steps: Sequence[Mapping[str, Any]], scale: int) -> Camera:
-    from mmcv.transforms import Compose
-
-    init_default_scope("mmagic")
-    return partial(degraded, steps=Compose([dict(step) for step in steps]), scale=scale)
-
-
 def _pictures(frames: FrameModel, files: Sequence[Path], camera: Camera, minutes: float) -> list[MovingPicture]:
     """Moving photographs, as many as can be measured in a tenth of the time: all tries see them."""
     trial = next(iter(moving_pictures(files[:1], camera, num_frames=2)))
@@ -373,28 +354,6 @@ def _causes(frames: FrameModel, files: Sequence[Path]) -> str | None:
         f"{causes.verdict()} --anti-alias does it here: the network must be run with its strides anti-aliased then "
         "(docs/anti_aliasing.md)."
     )
-
-
-def _crop(network: Network, device: str) -> int:
-    """The smallest edge of `CROPS` that the network takes in training.
-
-    Raises:
-        ValueError: If it takes none.
-    """
-    model = network.build().to(device)
-    failure: Exception | None = None
-    for edge in CROPS:
-        small = edge // network.scale
-        if small * network.scale != edge:
-            continue
-        try:
-            with torch.no_grad():
-                model.forward_tensor(torch.rand(2, 3, small, small, device=device), None)
-        except (RuntimeError, ValueError, AssertionError) as error:
-            failure = error
-        else:
-            return edge
-    raise ValueError(f"the network takes no crops of {CROPS} pixels") from failure
 
 
 def _told(value: Any) -> Any:

@@ -20,6 +20,9 @@ from .checkpoint_form import CheckpointForm, read_form
 RANGES = {"0..1": (0.0, 1.0), "0..255": (0.0, 255.0), "-1..1": (-1.0, 1.0)}
 """Black and white as a network sees and gives them."""
 
+CROPS = (96, 128, 192, 256)
+"""Edges of crops in pixels of the scene, of which the smallest is taken that the network takes."""
+
 GANS = ("SRGAN", "ESRGAN", "RealESRGAN", "DeblurGanV2")
 
 
@@ -194,6 +197,31 @@ def _scale(model: Any, picture: Tensor) -> int:
     if out.shape[1] != 3:
         raise ValueError(f"the network gives {out.shape[1]} channels; RGB pictures are needed")
     return frames.scale
+
+
+def smallest_edge(model: Any, scale: int) -> int:
+    """The smallest edge of `CROPS` that a model takes in training.
+
+    Args:
+        model: Of MMagic.
+        scale: How many times as large a picture as it sees it gives.
+
+    Raises:
+        ValueError: If it takes none.
+    """
+    failure: Exception | None = None
+    for edge in CROPS:
+        small = edge // scale
+        if small * scale != edge:
+            continue
+        try:
+            with torch.no_grad():
+                model.forward_tensor(torch.rand(2, 3, small, small, device=next(model.parameters()).device), None)
+        except (RuntimeError, ValueError, AssertionError) as error:
+            failure = error
+        else:
+            return edge
+    raise ValueError(f"the network takes no crops of {CROPS} pixels") from failure
 
 
 def _tries(

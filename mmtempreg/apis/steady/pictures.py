@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
 import torch
+from mmengine.registry import init_default_scope
 from torch import Tensor
 
+from ...datasets.photograph_twice import degraded
 from ...functional import Motion
 from ...video.image_files import read_image
 
@@ -86,6 +90,25 @@ def moving_pictures(
             yield MovingPicture(_frames([camera(frame) for frame in scene]), _frames(scene), _steady(step, window))
     finally:
         np.random.set_state(before)
+
+
+def stills(files: Sequence[Path], camera: Camera, edge: int = 96) -> list[tuple[Tensor, Tensor]]:
+    """What a network sees of the middle of photographs, and that: (3, h, w) and (3, H, W) RGB in [0, 1]."""
+    still = moving_pictures(files, camera, edge, num_frames=1)
+    return [(picture.seen[0], picture.truth[0]) for picture in still]
+
+
+def camera_of(steps: Sequence[Mapping[str, Any]], scale: int) -> Camera:
+    """What makes of a scene what a network sees.
+
+    Args:
+        steps: Configs of MMagic's transforms of `img`.
+        scale: How much smaller that is.
+    """
+    from mmcv.transforms import Compose
+
+    init_default_scope("mmagic")
+    return partial(degraded, steps=Compose([dict(step) for step in steps]), scale=scale)
 
 
 def _frames(images: Sequence[np.ndarray]) -> Tensor:

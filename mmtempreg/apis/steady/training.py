@@ -100,17 +100,9 @@ def train(
     """
     # in folders of its own: what else lies in the work directory is none of ours
     start, folder = folder / "start", folder / "training"
-    for each in (start, folder):
-        each.mkdir(parents=True, exist_ok=True)
-    images, files = photographs
-    teacher, listed = start / "before.pth", start / "images.txt"
-    with replace_when_written(teacher) as partly:
-        state: Any = OrderedDict((f"{network.prefix}{k}", value) for k, value in network.form.weights().items())
-        if network.strides:
-            state._metadata = OrderedDict({network.prefix.rstrip("."): {ANTI_ALIASING: network.strides}})
-        torch.save(dict(meta={}, state_dict=state), partly)
-    with replace_when_written(listed) as partly:
-        partly.write_bytes(b"".join(os.fsencode(path.relative_to(images)) + b"\n" for path in files))
+    folder.mkdir(parents=True, exist_ok=True)
+    images = photographs[0]
+    teacher, listed = write_start(network, photographs, start)
     make = partial(training_config, network, recipe, images.resolve(), listed.resolve(), teacher.resolve())
     held = hashlib.sha256(listed.read_bytes() + weights_hash(network.form.weights()).encode()).hexdigest()
     iterations, optim = _planned(make, held, folder, length, report)
@@ -128,6 +120,27 @@ def train(
     model: Any = runner.model.module if hasattr(runner.model, "module") else runner.model
     told = anti_aliasing_in(model)
     return network.weights(model), runner.iter, {"": {ANTI_ALIASING: told}} if told else None
+
+
+def write_start(network: Network, photographs: tuple[Path, Sequence[Path]], folder: Path) -> tuple[Path, Path]:
+    """What a training begins with: files of the network's weights, with the keys of MMagic's model, and of the images.
+
+    Args:
+        network: As it came.
+        photographs: The folder, and those in it that are trained on.
+        folder: Where they are written.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    images, files = photographs
+    teacher, listed = folder / "before.pth", folder / "images.txt"
+    with replace_when_written(teacher) as partly:
+        state: Any = OrderedDict((f"{network.prefix}{k}", value) for k, value in network.form.weights().items())
+        if network.strides:
+            state._metadata = OrderedDict({network.prefix.rstrip("."): {ANTI_ALIASING: network.strides}})
+        torch.save(dict(meta={}, state_dict=state), partly)
+    with replace_when_written(listed) as partly:
+        partly.write_bytes(b"".join(os.fsencode(path.relative_to(images)) + b"\n" for path in files))
+    return teacher, listed
 
 
 def _planned(

@@ -1,0 +1,217 @@
+"""Which recipe makes a network steady at the least price? All trained alike, measured on other photographs.
+
+Usage: python -m experiments.recipes NETWORK CHECKPOINT IMAGES --test FOLDER --iterations N --out FILE.json
+       [--recipes NAME[=ALPHA] ...] [--seeds S ...] [--strengths S ...] [--degrade STEP ...] [--clips 12]
+       [--network-options KEY=VALUE ...] [--train-options KEY=VALUE ...] [--work-dir DIR] [--picture FILE.png]
+
+`plain` fine-tunes to the photographs, `table1` does so with the transform invariance of the paper (its Table 1's
+transformations), `steady` is the recipe of tools/steady.py. Length, rate, crops and photographs are the same. NETWORK,
+CHECKPOINT and --degrade are as there; the photographs are what is to be predicted. Networks between the one as it came
+and `steady` are measured too, at --strengths. What is done already is not done again.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import statistics
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from mmengine.config import Config, DictAction
+from tqdm import tqdm
+
+from mmtempreg.apis import FrameModel
+from mmtempreg.apis.blend import blend_weights
+from mmtempreg.apis.equivariance import find_images
+from mmtempreg.apis.steady.network import Network, read_network, smallest_edge
+from mmtempreg.apis.steady.pictures import camera_of, moving_pictures, stills
+from mmtempreg.apis.steady.quality import QualityMeter
+from mmtempreg.apis.steady.recipe import SENSOR_NOISE, Recipe, training_config
+from mmtempreg.apis.steady.training import write_start
+from mmtempreg.openmmlab.configs import loss_distance
+from mmtempreg.openmmlab.runners import quiet_runner
+from mmtempreg.utils.atomic_write import replace_when_written
+from mmtempreg.utils.command_line import COUNT, WHOLE, Parser, claim, claim_work_dir, run, within
+from tools.steady import degradation
+
+from .table import recipes_table
+
+ALPHA = 0.8
+"""Of `table1` and `steady`, if nothing else is said: the paper's, and that of tools/steady.py."""
+
+Weights = dict[str, torch.Tensor]
+
+
+def _plain(network: Network, recipe: Recipe, config: Config) -> None:
+    """To the truth, without any regularisation."""
+    stock = _stock(network, recipe)
+    config.model = dict(type="SiameseEditModel", model=stock, seed=recipe.seed, alpha=0.0)
+    config.model |= dict(transform=dict(type="RandomAffine"), regularization=dict(type="TransformInvarianceLoss"))
+    config.train_dataloader.dataset.pipeline[-1] = dict(type="PackInputs")
+
+
+def _table1(network: Network, recipe: Recipe, config: Config) -> None:
+    """To the truth, with T of Table 1, compared by the network's own loss."""
+    _plain(network, recipe, config)
+    distance = loss_distance(_stock(network, recipe))
+    config.model.update(alpha=recipe.alpha, regularization=dict(type="TransformInvarianceLoss", distance=distance))
+
+
+def _steady(network: Network, recipe: Recipe, config: Config) -> None:
+    """As it stands."""
+
+
+RECIPES: dict[str, Callable[[Network, Recipe, Config], None]] = dict(plain=_plain, table1=_table1, steady=_steady)
+"""Name -> what it makes of the config of tools/steady.py."""
+
+
+def _stock(network: Network, recipe: Recipe) -> dict[str, Any]:
+    stock = dict(network.model)
+    return dict(type="AntiAliasedModel", model=stock) if recipe.anti_aliased else stock
+
+
+def named_recipe(text: str) -> tuple[str, float]:
+    """The `type` of --recipes: NAME or NAME=ALPHA."""
+    name, _, alpha = text.partition("=")
+    if name not in RECIPES:
+        raise argparse.ArgumentTypeError(f"there is no recipe {name!r}: choose from {', '.join(RECIPES)}")
+    if name == "plain":
+        if alpha:
+            raise argparse.ArgumentTypeError("plain has no strength")
+        return name, 0.0
+    return name, within("[0, 1]")(alpha) if alpha else ALPHA
+
+
+def main() -> None:
+    parser = Parser(__doc__)
+    parser.add_argument("network", metavar="NETWORK")
+    parser.add_argument("checkpoint", metavar="CHECKPOINT", type=Path)
+    parser.add_argument("images", metavar="IMAGES", type=Path)
+    parser.add_argument("--test", type=Path, required=True, help="folder of other photographs")
+    parser.add_argument("--iterations", type=WHOLE, required=True)
+    parser.add_argument("--out", type=Path, required=True, help="where results are added")
+    recipes = [named_recipe(name) for name in RECIPES]
+    parser.add_argument("--recipes", type=named_recipe, nargs="+", default=recipes, metavar="NAME[=ALPHA]")
+    parser.add_argument("--seeds", type=COUNT, nargs="+", default=[0, 1])
+    parser.add_argument(
+        "--strengths", type=within("(0, 1)"), nargs="*", default=[0.25, 0.5, 0.75], help="of blends with steady"
+    )
+    parser.add_argument("--degrade", nargs="+", type=degradation, metavar="STEP", help="what makes its input")
+    parser.add_argument("--clips", type=WHOLE, default=12, help="photographs of --test, from the first")
+    parser.add_argument("--rate", type=within("(0, 1)"), help="learning rate (default: of tools/steady.py)")
+    parser.add_argument("--network-options", nargs="+", action=DictAction, help="arguments of file.py:Name")
+    parser.add_argument("--train-options", nargs="+", action=DictAction, default={}, help="what differs in training")
+    parser.add_argument("--work-dir", type=Path, default=Path("work_dirs/recipes"))
+    parser.add_argument("--picture", type=Path, help="draw what each keeps against what flickers")
+    run(parser, compare)
+
+
+def compare(args: argparse.Namespace) -> None:
+    """Trains what is not there yet, and measures it."""
+    claim(args.picture, inputs=[args.checkpoint, args.images, args.test], overwrite=True)
+    claim_work_dir(args.work_dir)
+    degrade = args.degrade or [SENSOR_NOISE]
+    tests = find_images(args.test)[: args.clips]
+    network = read_network(
+        args.network, args.checkpoint, stills(tests[:4], camera_of(degrade, 1)), args.network_options
+    )
+    model = network.build()
+    pictures = list(moving_pictures(tests, camera_of(degrade, network.scale)))
+    judge = QualityMeter(pictures, network.domain, True)
+    before = judge.measure(FrameModel.of_model(model, network.order))
+    invents = before.invented > max(0.3, before.true_detail)
+    results: dict[str, Any] = json.loads(args.out.read_text()) if args.out.exists() else {}
+    results = {"as it came": {"0": _told(asdict(before))}} | results
+    photographs = (args.images, find_images(args.images))
+    started = write_start(network, photographs, args.work_dir / "start")
+    edge, batch = smallest_edge(model, network.scale), 4 if network.scale > 1 else 8
+    rate = args.rate or (2e-4 if invents else 1e-4)
+    recipe = Recipe(invents, ALPHA, rate, edge, batch, steps=degrade)
+    for seed in args.seeds:
+        for name, alpha in args.recipes:
+            key = name if name == "plain" else f"{name} {alpha:g}"
+            if str(seed) in results.get(key, {}):
+                continue
+            one = replace(recipe, alpha=alpha, seed=seed)
+            weights = trained(network, name, one, args, started, args.work_dir / key.replace(" ", "_") / str(seed))
+            strengths = [*(args.strengths if (name, alpha) == ("steady", ALPHA) else []), 1.0]
+            for strength in strengths:
+                network.load(model, blend_weights(network.form.weights(), weights, strength))
+                row = key if strength == 1 else f"{key}, {strength:g} of the way"
+                quality = judge.measure(FrameModel.of_model(model, network.order))
+                results.setdefault(row, {})[str(seed)] = _told(asdict(quality))
+            with replace_when_written(args.out) as partial:
+                partial.write_text(json.dumps(dict(results), indent=2))
+    print(recipes_table(results))
+    if args.picture:
+        draw(results, args.picture)
+
+
+def trained(
+    network: Network, name: str, recipe: Recipe, args: argparse.Namespace, started: tuple[Path, Path], folder: Path
+) -> Weights:
+    """The network's weights after a recipe; what was begun in the folder goes on."""
+    teacher, listed = (path.resolve() for path in started)
+    config = training_config(network, recipe, args.images.resolve(), listed, teacher, args.iterations, "OptimWrapper")
+    RECIPES[name](network, recipe, config)
+    config.merge_from_dict(args.train_options)
+    runner = quiet_runner(config, folder, resume=True)
+    bar = tqdm(total=runner.max_iters, desc=f"{name} {recipe.alpha:g}, seed {recipe.seed}", unit="it", mininterval=10)
+    step = runner.model.train_step
+
+    def counted(*batch: Any, **options: Any) -> Any:
+        bar.update()
+        return step(*batch, **options)
+
+    runner.model.train_step = counted
+    runner.train()
+    bar.close()
+    return network.weights(runner.model)
+
+
+def _told(quality: Mapping[str, Any]) -> dict[str, Any]:
+    """The same for a file, without what is no number."""
+    return {key: value for key, value in quality.items() if not isinstance(value, float) or math.isfinite(value)}
+
+
+def draw(results: Mapping[str, Mapping[str, Mapping[str, Any]]], path: Path) -> None:
+    """What each network keeps of the detail, and its PSNR, against F: trained at several strengths, and blends."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    import matplotlib.pyplot as plt
+
+    def mean(row: str, key: str) -> float:
+        return statistics.fmean(values[key] for values in results[row].values())
+
+    steady = [row for row in results if row.startswith("steady")]
+    trainings = sorted((row for row in steady if "of the way" not in row), key=lambda row: mean(row, "flicker"))
+    blends = ["as it came", *(row for row in steady if "of the way" in row), f"steady {ALPHA:g}"]
+    lines = {"trained at several alpha": ["as it came", *trainings[::-1]], "between before and after": blends}
+    figure, axes = plt.subplots(1, 2, figsize=(11, 4.5), layout="constrained")
+    for axis, (key, title) in zip(axes, (("kept", "detail that is kept (K)"), ("psnr", "PSNR [dB]"))):
+        for label, rows in lines.items():
+            rows = sorted(rows, key=lambda row: -mean(row, "flicker"))
+            axis.plot([mean(r, "flicker") for r in rows], [mean(r, key) for r in rows], "o-", ms=4, label=label)
+        for row in results:
+            if "of the way" in row:
+                continue
+            axis.annotate(row, (mean(row, "flicker"), mean(row, key)), xytext=(5, 4), textcoords="offset points")
+            if not row.startswith(("steady", "as it")):
+                axis.plot(mean(row, "flicker"), mean(row, key), "s", color="tab:red", ms=5)
+        axis.set_xlabel("flicker along the motion (F; 1: as the scene)")
+        axis.set_ylabel(title)
+        axis.grid(alpha=0.3)
+    axes[0].legend()
+    with replace_when_written(path) as partial:
+        figure.savefig(partial, dpi=110)
+    plt.close(figure)
+
+
+if __name__ == "__main__":
+    main()
