@@ -18,6 +18,7 @@ import math
 import statistics
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +32,7 @@ from mmtempreg.apis.equivariance import find_images
 from mmtempreg.apis.steady.network import Network, read_network, smallest_edge
 from mmtempreg.apis.steady.pictures import camera_of, moving_pictures, stills
 from mmtempreg.apis.steady.quality import QualityMeter
-from mmtempreg.apis.steady.recipe import SENSOR_NOISE, Recipe, training_config
+from mmtempreg.apis.steady.recipe import SENSOR_NOISE, Recipe, recipe_for, training_config
 from mmtempreg.apis.steady.training import write_start
 from mmtempreg.openmmlab.configs import loss_distance
 from mmtempreg.openmmlab.runners import quiet_runner
@@ -40,9 +41,6 @@ from mmtempreg.utils.command_line import COUNT, WHOLE, Parser, claim, claim_work
 from tools.steady import degradation
 
 from .table import recipes_table
-
-ALPHA = 0.8
-"""Of `table1` and `steady`, if nothing else is said: the paper's, and that of tools/steady.py."""
 
 Weights = dict[str, torch.Tensor]
 
@@ -75,7 +73,7 @@ def _stock(network: Network, recipe: Recipe) -> dict[str, Any]:
     return dict(type="AntiAliasedModel", model=stock) if recipe.anti_aliased else stock
 
 
-def named_recipe(text: str) -> tuple[str, float]:
+def named_recipe(text: str) -> tuple[str, float | None]:
     """The `type` of --recipes: NAME or NAME=ALPHA."""
     name, _, alpha = text.partition("=")
     if name not in RECIPES:
@@ -84,7 +82,7 @@ def named_recipe(text: str) -> tuple[str, float]:
         if alpha:
             raise argparse.ArgumentTypeError("plain has no strength")
         return name, 0.0
-    return name, within("[0, 1]")(alpha) if alpha else ALPHA
+    return name, within("[0, 1]")(alpha) if alpha else None
 
 
 def main() -> None:
@@ -103,7 +101,6 @@ def main() -> None:
     )
     parser.add_argument("--degrade", nargs="+", type=degradation, metavar="STEP", help="what makes its input")
     parser.add_argument("--clips", type=WHOLE, default=12, help="photographs of --test, from the first")
-    parser.add_argument("--rate", type=within("(0, 1)"), help="learning rate (default: of tools/steady.py)")
     parser.add_argument("--network-options", nargs="+", action=DictAction, help="arguments of file.py:Name")
     parser.add_argument("--train-options", nargs="+", action=DictAction, default={}, help="what differs in training")
     parser.add_argument("--work-dir", type=Path, default=Path("work_dirs/recipes"))
@@ -118,35 +115,33 @@ def compare(args: argparse.Namespace) -> None:
     degrade = args.degrade or [SENSOR_NOISE]
     tests = find_images(args.test)[: args.clips]
     network = read_network(
-        args.network, args.checkpoint, stills(tests[:4], camera_of(degrade, 1)), args.network_options
+        args.network, args.checkpoint, partial(stills, tests[:4], camera_of(degrade, 1)), args.network_options
     )
     model = network.build()
     pictures = list(moving_pictures(tests, camera_of(degrade, network.scale)))
     judge = QualityMeter(pictures, network.domain, True)
     before = judge.measure(FrameModel.of_model(model, network.order))
-    invents = before.invented > max(0.3, before.true_detail)
     results: dict[str, Any] = json.loads(args.out.read_text()) if args.out.exists() else {}
     results = {"as it came": {"0": _told(asdict(before))}} | results
     photographs = (args.images, find_images(args.images))
     started = write_start(network, photographs, args.work_dir / "start")
-    edge, batch = smallest_edge(model, network.scale), 4 if network.scale > 1 else 8
-    rate = args.rate or (2e-4 if invents else 1e-4)
-    recipe = Recipe(invents, ALPHA, rate, edge, batch, steps=degrade)
+    recipe = recipe_for(network, before.invents, smallest_edge(model, network.scale), steps=degrade)
     for seed in args.seeds:
-        for name, alpha in args.recipes:
+        for name, given in args.recipes:
+            alpha = recipe.alpha if given is None else given
             key = name if name == "plain" else f"{name} {alpha:g}"
             if str(seed) in results.get(key, {}):
                 continue
             one = replace(recipe, alpha=alpha, seed=seed)
             weights = trained(network, name, one, args, started, args.work_dir / key.replace(" ", "_") / str(seed))
-            strengths = [*(args.strengths if (name, alpha) == ("steady", ALPHA) else []), 1.0]
+            strengths = [*(args.strengths if name == "steady" and alpha == recipe.alpha else []), 1.0]
             for strength in strengths:
                 network.load(model, blend_weights(network.form.weights(), weights, strength))
                 row = key if strength == 1 else f"{key}, {strength:g} of the way"
                 quality = judge.measure(FrameModel.of_model(model, network.order))
                 results.setdefault(row, {})[str(seed)] = _told(asdict(quality))
-            with replace_when_written(args.out) as partial:
-                partial.write_text(json.dumps(dict(results), indent=2))
+            with replace_when_written(args.out) as partly:
+                partly.write_text(json.dumps(dict(results), indent=2))
     print(recipes_table(results))
     if args.picture:
         draw(results, args.picture)
@@ -191,7 +186,8 @@ def draw(results: Mapping[str, Mapping[str, Mapping[str, Any]]], path: Path) -> 
 
     steady = [row for row in results if row.startswith("steady")]
     trainings = sorted((row for row in steady if "of the way" not in row), key=lambda row: mean(row, "flicker"))
-    blends = ["as it came", *(row for row in steady if "of the way" in row), f"steady {ALPHA:g}"]
+    between = [row for row in steady if "of the way" in row]
+    blends = ["as it came", *between, *{row.partition(",")[0] for row in between}]
     lines = {"trained at several alpha": ["as it came", *trainings[::-1]], "between before and after": blends}
     figure, axes = plt.subplots(1, 2, figsize=(11, 4.5), layout="constrained")
     for axis, (key, title) in zip(axes, (("kept", "detail that is kept (K)"), ("psnr", "PSNR [dB]"))):
@@ -208,8 +204,8 @@ def draw(results: Mapping[str, Mapping[str, Mapping[str, Any]]], path: Path) -> 
         axis.set_ylabel(title)
         axis.grid(alpha=0.3)
     axes[0].legend()
-    with replace_when_written(path) as partial:
-        figure.savefig(partial, dpi=110)
+    with replace_when_written(path) as partly:
+        figure.savefig(partly, dpi=110)
     plt.close(figure)
 
 

@@ -3,12 +3,13 @@
 Usage: python tools/steady.py NETWORK CHECKPOINT IMAGES --out steady.pth [--minutes 10 | --iterations N]
        [--network-options KEY=VALUE ...] [--range {0..1,0..255,-1..1}] [--order {RGB,BGR}] [--degrade STEP ...]
        [--min-detail PART] [--max-psnr-loss DB] [--anti-alias] [--invents {auto,yes,no}] [--alpha A] [--seed S]
-       [--work-dir DIR] [--overwrite] [--cfg-options KEY=VALUE ...]
+       [--gpus N] [--work-dir DIR] [--overwrite] [--cfg-options KEY=VALUE ...]
 
 NETWORK is a config of MMagic, or file.py:Name, a class or function that gives any torch.nn.Module from pictures
 (N, 3, H, W) to pictures of the same size or a whole multiple. CHECKPOINT is its weights, as your training code saved
-them; what is written has the same form. IMAGES is a folder of photographs, 100 or so; no ground truth is needed: the
-network as it came is the teacher. Channel range and order of a plain network are found out by running it, and said.
+them; what is written has the same form. IMAGES is a folder of photographs (and folders in it), 100 or so; no ground
+truth is needed: the network as it came is the teacher. Channel range and order of a plain network are found out by
+running it, and said.
 
 If its input is a degraded picture, say how that is made: --degrade noise=25, blur=1.6, jpeg=40, or a step of MMagic's
 pipelines as "RandomNoise(keys=['img'], params=dict(...))". What the network enlarges is reduced as much by itself.
@@ -36,6 +37,7 @@ from mmtempreg.utils.command_line import COUNT, WHOLE, Parser, claim, claim_work
 
 if TYPE_CHECKING:
     from mmtempreg.apis.steady import Steady
+    from mmtempreg.apis.steady.quality import Quality
 
 NOTHING_IMPROVED = 3
 """Exit status."""
@@ -113,6 +115,7 @@ def main() -> None:
     parser.add_argument("--anti-alias", action="store_true", help="anti-alias its strides too (docs/anti_aliasing.md)")
     parser.add_argument("--alpha", type=within("[0, 1]"), help="strength of the regularisation in training")
     parser.add_argument("--seed", type=COUNT, default=0)
+    parser.add_argument("--gpus", type=WHOLE, default=1, help="train on so many (default: 1)")
     parser.add_argument("--work-dir", type=Path, help="default: work_dirs/steady_<name of --out>")
     parser.add_argument("--cfg-options", nargs="+", action=DictAction, help="what differs from the config")
     run(parser, steady)
@@ -145,6 +148,7 @@ def steady(args: argparse.Namespace) -> None:
         anti_alias=args.anti_alias,
         alpha=args.alpha,
         seed=args.seed,
+        gpus=args.gpus,
         report=lambda text: print(text, flush=True),
     )
     print_table(*table(result))
@@ -161,7 +165,8 @@ def steady(args: argparse.Namespace) -> None:
 
 def table(result: Steady) -> tuple[list[str], list[list[str]]]:
     """Headings and rows: before, and all strengths."""
-    rows = [["as it came", result.before], *((f"strength {s:g}", quality) for s, quality in result.tried.items())]
+    rows: list[tuple[str, Quality]] = [("as it came", result.before)]
+    rows += [(f"strength {s:g}", quality) for s, quality in result.tried.items()]
     truth = not math.isnan(result.before.psnr)
     headings = ["", "F", "K", "K kept", "K true", *(["PSNR [dB]"] if truth else []), "to before [dB]"]
     lines = []

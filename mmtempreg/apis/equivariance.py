@@ -20,7 +20,7 @@ from .frame_model import FrameModel
 
 
 def find_images(folder: str | Path) -> list[Path]:
-    """The images of display values in a folder, in the order of their names.
+    """The images of display values in a folder and those in it, in the order of their names; hidden ones are not.
 
     Raises:
         FileNotFoundError: If there is no such folder, or no image in it.
@@ -28,7 +28,9 @@ def find_images(folder: str | Path) -> list[Path]:
     """
     if not Path(folder).is_dir():
         raise FileNotFoundError(f"there is no folder {folder}")
-    files = [check_input(path) for path in sorted(Path(folder).iterdir()) if path.suffix.lower() in IMAGE_SUFFIXES]
+    found = sorted(path for path in Path(folder).rglob("*") if path.suffix.lower() in IMAGE_SUFFIXES)
+    hidden = (any(part.startswith(".") for part in path.relative_to(folder).parts) for path in found)
+    files = [check_input(path) for path, is_hidden in zip(found, hidden) if not is_hidden]
     if not files:
         raise FileNotFoundError(f"{folder} holds no image ({', '.join(IMAGE_SUFFIXES)})")
     return files

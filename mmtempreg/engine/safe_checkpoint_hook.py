@@ -126,6 +126,10 @@ class SafeCheckpointHook(CheckpointHook):
         if hasattr(self, "_claims"):
             self._claims.close()
 
+    def save_now(self, runner: Runner) -> None:
+        """Saves a checkpoint amid an interval, from which a run that was stopped goes on."""
+        self._save_checkpoint_with_step(runner, runner.iter, dict(iter=runner.iter, epoch=runner.epoch))
+
     def _check_place(self, path: Path, done: int) -> None:
         """Raises OSError if it is in the way of what will be written after step `done`."""
         step = re.fullmatch(re.escape(self.filename_tmpl).replace(r"\{\}", r"(\d+)"), path.name)

@@ -30,15 +30,15 @@ def mim(tmp_path_factory):
     without_network = ["--no-index", "--no-deps", "--no-build-isolation"]
     subprocess.run([*pip, "install", *without_network, "--target", site, source], check=True, capture_output=True)
 
-    def run(*command):
+    def run(*command, status=0):
         folder = tmp_path_factory.mktemp("elsewhere")
         environment = dict(os.environ, PYTHONPATH=str(site), PYTHONWARNINGS="ignore", OMP_NUM_THREADS="1")
         done = subprocess.run(
             [sys.executable, "-c", "from mim.cli import cli; cli()", *command],
             cwd=folder, env=environment, capture_output=True, text=True,
         )  # fmt: skip
-        assert done.returncode == 0, (done.stdout + done.stderr)[-3000:]
-        return folder, done.stdout
+        assert done.returncode == status, (done.stdout + done.stderr)[-3000:]
+        return folder, done.stdout if status == 0 else done.stdout + done.stderr
 
     return run
 
@@ -52,6 +52,12 @@ def test_it_finds_configs_and_results(mim):
     _, printed = mim("search", "mmtempreg", "--model", "TempReg")
     assert "config id: hdr_transinv_a0.8" in printed
     assert "temporalflicker" in printed
+
+
+def test_it_makes_networks_steady(mim):
+    """`mim run` finds the tool, and gives it its options."""
+    _, printed = mim("run", "mmtempreg", "steady", "a.py:Net", "a.pth", "photos", "--out", "b.pth", status=1)
+    assert "a.pth" in printed
 
 
 def test_it_trains_from_the_checkpoint_in_the_package_and_tests(mim):

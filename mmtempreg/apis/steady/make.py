@@ -7,6 +7,7 @@ import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,7 @@ from ..frame_model import FrameModel
 from .network import CROPS, read_network, smallest_edge
 from .pictures import Camera, MovingPicture, camera_of, moving_pictures, stills
 from .quality import Quality, QualityMeter
-from .recipe import SENSOR_NOISE, SHIFT, Recipe
+from .recipe import SENSOR_NOISE, SHIFT, recipe_for
 from .training import Length, train
 
 TRIES = 5
@@ -33,10 +34,6 @@ TRIES = 5
 
 MIN_DETAIL = {False: 0.9, True: 0.8}
 """What must be kept of the detail; of one that a network invents, which is a part of what flickers, less."""
-
-INVENTS = 0.3
-"""A network invents detail, as those do that were trained with a GAN, if what it has that is not the scene's is more
-than this part of what the scene has, and more than what it has of that."""
 
 SCARCE = 0.1
 """Less of the scene's detail than this is by chance: a network that colours, or enlarges fourfold, has hardly any."""
@@ -118,6 +115,7 @@ def make_steady(
     anti_alias: bool = False,
     alpha: float | None = None,
     seed: int = 0,
+    gpus: int = 1,
     device: str | None = None,
     report: Callable[[str], None] = lambda text: None,
 ) -> Steady:
@@ -146,6 +144,7 @@ def make_steady(
         anti_alias: Anti-alias its strides too: the checkpoint belongs to another forward then.
         alpha: Strength of the regularisation; None: of the recipe.
         seed: Of all random numbers.
+        gpus: How many processes train together, one on each GPU; more than one finds no end by `minutes`.
         device: Where it is measured; None: a GPU if there is one. Training takes what MMEngine finds.
         report: Is told what is going on, a line at a time.
 
@@ -155,6 +154,8 @@ def make_steady(
     started = time.monotonic()
     device = device or ("cuda" if torch.cuda.is_available() else "cpu")
     out, folder = Path(out), Path(work_dir)
+    if torch.cuda.is_available() and gpus > torch.cuda.device_count():
+        raise ValueError(f"--gpus {gpus}: there are {torch.cuda.device_count()} here")
     if out.suffix != Path(checkpoint).suffix and ".safetensors" in (out.suffix, Path(checkpoint).suffix):
         raise ValueError(f"{out}: the checkpoint is written in the form of {checkpoint}, end it likewise")
     training, held_out = _split(images, seed)
@@ -162,7 +163,7 @@ def make_steady(
     found = read_network(
         network,
         checkpoint,
-        stills(held_out[:4], camera_of(steps, 1)),
+        partial(stills, held_out[:4], camera_of(steps, 1)),
         network_options,
         value_range,
         order,
@@ -178,7 +179,7 @@ def make_steady(
     first = judge.measure(frames)
     eq_before = _equivariance(frames, held_out)
     if invents is None:
-        invents = first.invented > max(INVENTS, first.true_detail)
+        invents = first.invents
         if invents:
             report("most of its detail is invented: predictions are compared relative to how much there is")
     anti_alias = anti_alias or found.strides is not None
@@ -186,18 +187,9 @@ def make_steady(
         report(causes)
     crop = smallest_edge(found.build().to(device), found.scale)
     training = [path for path in training if min(_size(path)) >= crop + 2 * SHIFT]
-    recipe = Recipe(
-        invents,
-        alpha if alpha is not None else (0.5 if invents else 0.8),
-        2e-4 if invents else 1e-4,
-        crop,
-        4 if found.scale > 1 else 8,
-        anti_alias,
-        steps,
-        seed,
-    )
-    length = Length(iterations, started + 60 * 0.75 * minutes)
-    trained, done, strides = train(found, recipe, (Path(images), training), folder, length, report)
+    recipe = recipe_for(found, invents, crop, alpha, anti_aliased=anti_alias, steps=steps, seed=seed)
+    length = Length(iterations, started + 60 * 0.75 * minutes, started + 60 * 0.85 * minutes)
+    trained, done, strides = train(found, recipe, (Path(images), training), folder, length, report, gpus)
     student = found.build(anti_alias).to(device) if anti_alias else before
 
     def blended(strength: float) -> FrameModel:
@@ -221,8 +213,8 @@ def make_steady(
     result.clip = Clip(judge.pictures[worst], judge.first[worst], after, found.domain)
     if chosen:
         found.form.write(blend_weights(found.form.weights(), trained, chosen), out, strides)
-    with replace_when_written(folder / "steady.json") as partial:
-        partial.write_text(told)
+    with replace_when_written(folder / "steady.json") as partly:
+        partly.write_text(told)
     return result
 
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 import torch.nn.functional as F
@@ -22,6 +23,11 @@ RANGES = {"0..1": (0.0, 1.0), "0..255": (0.0, 255.0), "-1..1": (-1.0, 1.0)}
 
 CROPS = (96, 128, 192, 256)
 """Edges of crops in pixels of the scene, of which the smallest is taken that the network takes."""
+
+Pictures = Callable[[int], list[tuple[Tensor, Tensor]]]
+"""Edge in pixels -> crops as a network sees them, and as they are."""
+
+T = TypeVar("T")
 
 GANS = ("SRGAN", "ESRGAN", "RealESRGAN", "DeblurGanV2")
 
@@ -81,7 +87,7 @@ def is_file_of_network(text: str) -> bool:
 def read_network(
     network: str,
     checkpoint: str | Path,
-    pictures: Sequence[tuple[Tensor, Tensor]],
+    pictures: Pictures,
     options: Mapping[str, Any] | None = None,
     value_range: str | None = None,
     order: str | None = None,
@@ -92,8 +98,8 @@ def read_network(
     Args:
         network: Path of a config of MMagic, or `file.py:Name`.
         checkpoint: Its weights, in the form of any training code.
-        pictures: Some crops of what it sees of a scene, and of the scene, (3, H, W) RGB in [0, 1]: to find out what it
-            takes and gives.
+        pictures: Gives some crops of what it sees of a scene, and of the scene, (3, H, W) RGB in [0, 1], by their edge
+            in pixels: to find out what it takes and gives.
         options: Arguments of `Name`.
         value_range: A name of `RANGES`; None: found out. Of a config: as it says.
         order: 'RGB' or 'BGR'; likewise.
@@ -114,7 +120,7 @@ def read_network(
     return _of_config(network, checkpoint, pictures, config_options)
 
 
-def _of_config(path: str, checkpoint: str | Path, pictures: Sequence[tuple[Tensor, Tensor]], options: Any) -> Network:
+def _of_config(path: str, checkpoint: str | Path, pictures: Pictures, options: Any) -> Network:
     from mmagic.registry import MODELS
 
     from ...models.siamese import SiameseEditModel
@@ -145,14 +151,14 @@ def _of_config(path: str, checkpoint: str | Path, pictures: Sequence[tuple[Tenso
     if strides is None and type_name(stock) == "AntiAliasedModel":
         strides = {name: value for name, value in stock.items() if name not in ("type", "_scope_", "model")}
     made = Network(model, "generator.", form, domain, pipeline_order(config), found=[form.note()], strides=strides)
-    made.scale = _scale(made.build(), pictures[0][0])
+    made.scale = _with_smallest_crop(partial(_scale, made.build(), pictures))[0]
     return made
 
 
 def _of_file(
     text: str,
     checkpoint: str | Path,
-    pictures: Sequence[tuple[Tensor, Tensor]],
+    pictures: Pictures,
     options: dict[str, Any],
     value_range: str | None,
     order: str | None,
@@ -165,7 +171,8 @@ def _of_file(
     network = NetworkOfFile(file, name, options)
     form = read_form(checkpoint, network.state_dict())
     network.load_state_dict(form.weights())
-    tried = _tries(network.eval(), pictures, [value_range] if value_range else list(RANGES), order)
+    ranges = [value_range] if value_range else list(RANGES)
+    tried, _ = _with_smallest_crop(lambda edge: _tries(network.eval(), pictures(edge), ranges, order))
     best = _likeliest(tried)
     found = [form.note()]
     if value_range is None:
@@ -179,11 +186,11 @@ def _of_file(
         type="BaseEditModel", generator=generator, pixel_loss=dict(type="MSELoss"), data_preprocessor=preprocessor
     )
     made = Network(model, "generator.", form, found=found)
-    made.scale = _scale(made.build(), pictures[0][0])
+    made.scale = _with_smallest_crop(partial(_scale, made.build(), pictures))[0]
     return made
 
 
-def _scale(model: Any, picture: Tensor) -> int:
+def _scale(model: Any, pictures: Pictures, edge: int) -> int:
     """How many times as large a model's pictures are, found out by running it.
 
     Raises:
@@ -193,7 +200,7 @@ def _scale(model: Any, picture: Tensor) -> int:
 
     frames = FrameModel.of_model(model)
     with torch.no_grad():
-        out = frames(picture[None])
+        out = frames(pictures(edge)[0][0][None])
     if out.shape[1] != 3:
         raise ValueError(f"the network gives {out.shape[1]} channels; RGB pictures are needed")
     return frames.scale
@@ -209,19 +216,29 @@ def smallest_edge(model: Any, scale: int) -> int:
     Raises:
         ValueError: If it takes none.
     """
-    failure: Exception | None = None
+
+    def run(edge: int) -> None:
+        if edge % scale:
+            raise ValueError(f"{edge} is no multiple of {scale}")
+        small = (edge // scale,) * 2
+        with torch.no_grad():
+            model.forward_tensor(torch.rand(2, 3, *small, device=next(model.parameters()).device), None)
+
+    try:
+        return _with_smallest_crop(run)[1]
+    except (RuntimeError, ValueError, AssertionError) as error:
+        raise ValueError(f"the network takes no crops of {CROPS} pixels") from error
+
+
+def _with_smallest_crop(run: Callable[[int], T]) -> tuple[T, int]:
+    """What comes of the first edge of `CROPS` that does not fail, and that edge; else the failure of the last."""
     for edge in CROPS:
-        small = edge // scale
-        if small * scale != edge:
-            continue
         try:
-            with torch.no_grad():
-                model.forward_tensor(torch.rand(2, 3, small, small, device=next(model.parameters()).device), None)
-        except (RuntimeError, ValueError, AssertionError) as error:
-            failure = error
-        else:
-            return edge
-    raise ValueError(f"the network takes no crops of {CROPS} pixels") from failure
+            return run(edge), edge
+        except (RuntimeError, ValueError, AssertionError):
+            if edge == CROPS[-1]:
+                raise
+    raise AssertionError("CROPS is empty")
 
 
 def _tries(

@@ -16,6 +16,10 @@ from ...meters import DOMAINS, DetailMeter, FlickerMeter, PSNRMeter, TrueDetailM
 from .pictures import MovingPicture
 
 Predict = Callable[[Tensor], Tensor]
+INVENTS = 0.3
+"""A network invents detail if what it has that is not the scene's is more than this part of what the scene has, and
+more than what it has of that."""
+
 MEAN_CAMERA = (0.9, 0.6)
 """Exponent and shoulder of the curve by which display values of a photograph are taken as light."""
 
@@ -46,6 +50,11 @@ class Quality:
     def invented(self) -> float:
         """Detail that is not the scene's, in parts of what that has; nan where it is not known."""
         return self.detail - self.true_detail
+
+    @property
+    def invents(self) -> bool:
+        """Whether a network invents detail, as those do that were trained with a GAN."""
+        return self.invented > max(INVENTS, self.true_detail)
 
 
 class QualityMeter:

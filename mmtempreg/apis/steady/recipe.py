@@ -49,6 +49,26 @@ class Recipe:
     seed: int = 0
 
 
+def recipe_for(network: Network, invents: bool, crop: int, alpha: float | None = None, **about: Any) -> Recipe:
+    """The recipe for a network.
+
+    Args:
+        network: What is trained.
+        invents: Whether it invents detail.
+        crop: Edge of the crops of the scene in pixels.
+        alpha: Strength of the regularisation; None: what cost little where it was tried.
+        about: Other attributes of `Recipe`.
+    """
+    return Recipe(
+        invents=invents,
+        alpha=alpha if alpha is not None else (0.5 if invents else 0.8),
+        rate=2e-4 if invents else 1e-4,
+        crop=crop,
+        batch=4 if network.scale > 1 else 8,
+        **about,
+    )
+
+
 def steady_model(network: Network, recipe: Recipe, teacher: Path) -> dict[str, Any]:
     """The config of the wrapped model."""
     stock = dict(network.model)

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import os
 import shutil
 import statistics
+import subprocess
+import sys
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
@@ -23,7 +26,15 @@ from mmengine.runner import Runner
 from torch import Tensor
 from tqdm import tqdm
 
-from ...openmmlab.checkpoints import ANTI_ALIASING, anti_aliasing_in, weights_hash
+from ...engine import SafeCheckpointHook
+from ...openmmlab.checkpoints import (
+    ANTI_ALIASING,
+    anti_aliasing_in,
+    anti_aliasing_of,
+    read_checkpoint,
+    weights_hash,
+    weights_of,
+)
 from ...openmmlab.configs import config_hash
 from ...openmmlab.runners import quiet_runner
 from ...utils.atomic_write import replace_when_written
@@ -44,20 +55,31 @@ class Length:
     Attributes:
         iterations: So many; None: what the time allows.
         until: When it should be done, as of `time.monotonic`.
+        latest: When it is stopped, where the time counts: a machine may get slower on the way.
     """
 
     iterations: int | None
-    until: float
+    until: float = math.inf
+    latest: float = math.inf
+
+
+class _TimeIsUp(Exception):
+    """The training took longer than was planned."""
 
 
 class _Progress(Hook):
-    """Shows how far a training is."""
+    """Shows how far a training is, and stops it when its time is up."""
+
+    def __init__(self, latest: float) -> None:
+        self.latest = latest
 
     def before_train(self, runner: Runner) -> None:
         self.bar = tqdm(total=runner.max_iters, initial=runner.iter, unit="it", desc="fine-tuning")
 
     def after_train_iter(self, runner: Runner, *args: Any, **kwargs: Any) -> None:
         self.bar.update()
+        if time.monotonic() > self.latest and runner.iter + 1 < runner.max_iters:
+            raise _TimeIsUp
 
     def after_train(self, runner: Runner) -> None:
         self.bar.close()
@@ -83,6 +105,7 @@ def train(
     folder: Path,
     length: Length,
     report: Callable[[str], None],
+    processes: int = 1,
 ) -> tuple[dict[str, Tensor], int, dict[str, Any] | None]:
     """Fine-tunes a network; a run that was begun in the folder with the same config goes on.
 
@@ -93,6 +116,7 @@ def train(
         folder: The work directory.
         length: How long.
         report: Is told what is going on.
+        processes: How many train together, each with a batch of its own: one for each GPU.
 
     Returns:
         The weights by the network's own keys, how many iterations they have, and what a state dict has to tell of the
@@ -109,17 +133,45 @@ def train(
     config = make(iterations, optim)
     with replace_when_written(folder.parent / "config.py") as partly:
         config.dump(partly)
+    if processes > 1:
+        return _train_in(processes, network, folder, iterations, report)
     runner = quiet_runner(config, folder, resume=True)
-    runner.register_hook(_Progress())
+    runner.register_hook(_Progress(math.inf if length.iterations else length.latest))
     try:
         runner.train()
-    except KeyboardInterrupt:
-        report(f"stopped after {runner.iter} of {iterations} iterations: what there is is measured")
+    except (KeyboardInterrupt, _TimeIsUp) as stop:
+        why = "time is up" if isinstance(stop, _TimeIsUp) else "stopped"
+        report(f"{why} after {runner.iter} of {iterations} iterations: what there is is measured")
+        with suppress(Exception):  # a step that was cut in its middle
+            next(hook for hook in runner.hooks if isinstance(hook, SafeCheckpointHook)).save_now(runner)
         with suppress(Exception):
             runner.call_hook("after_train")  # lets go of what hooks hold
     model: Any = runner.model.module if hasattr(runner.model, "module") else runner.model
     told = anti_aliasing_in(model)
     return network.weights(model), runner.iter, {"": {ANTI_ALIASING: told}} if told else None
+
+
+def _train_in(
+    processes: int, network: Network, folder: Path, iterations: int, report: Callable[[str], None]
+) -> tuple[dict[str, Tensor], int, dict[str, Any] | None]:
+    """`train` in several processes, one for each GPU, as tools/dist_train.sh does it."""
+    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(processes), "-m"]
+    command += [f"{__package__}.train_process", str(folder.parent / "config.py"), "--work-dir", str(folder)]
+    try:
+        done = subprocess.run([*command, "--launcher", "pytorch", "--resume"]).returncode
+    except KeyboardInterrupt:
+        done = 0
+    last = folder / "last_checkpoint"
+    if done or not last.is_file():
+        raise RuntimeError(f"the training in {processes} processes ended without a checkpoint: see above")
+    path = Path(os.fsdecode(last.read_bytes()))
+    checkpoint = read_checkpoint(path)
+    weights, iteration = weights_of(checkpoint, path), int(checkpoint["meta"]["iter"])
+    if iteration < iterations:
+        report(f"stopped after {iteration} of {iterations} iterations: what there is is measured")
+    told = anti_aliasing_of(checkpoint)
+    own = {key: weights[network.prefix + key].clone() for key in network.form.keys}
+    return own, iteration, {"": {ANTI_ALIASING: told}} if told else None
 
 
 def write_start(network: Network, photographs: tuple[Path, Sequence[Path]], folder: Path) -> tuple[Path, Path]:

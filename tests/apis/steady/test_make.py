@@ -10,6 +10,7 @@ import torch
 from mmengine.config import Config
 
 from mmtempreg.apis import make_steady
+from mmtempreg.apis.steady.training import Length
 from mmtempreg.visualization import plot_steady
 from tests.apis.steady import test_quality
 
@@ -92,15 +93,48 @@ def test_a_network_that_is_steady_already_is_left_alone(folder):
 def test_ctrl_c_measures_what_there_is(folder, monkeypatch):
     from mmtempreg.apis.steady import training
 
+    steps = []
+
     def stop(hook, runner, *args, **kwargs):
-        if runner.iter == 12:
+        steps.append(runner.iter)
+        if runner.iter == last:
             raise KeyboardInterrupt
 
     monkeypatch.setattr(training._Progress, "after_train_iter", stop)
+    last = 12
     result, lines = run(folder, 0.001, iterations=1000, min_detail=0.1, invents=False)
     assert any("stopped after 12 of 1000 iterations" in line for line in lines)
     assert result.iterations == 12
     assert result.improved
+    # the same command goes on from there
+    steps.clear()
+    last = 14
+    result, lines = run(folder, 0.001, iterations=1000, min_detail=0.1, invents=False)
+    assert steps == [12, 13, 14]
+    assert any("stopped after 14 of 1000 iterations" in line for line in lines)
+
+
+def test_a_training_that_takes_longer_than_planned_is_stopped(folder, monkeypatch):
+    from mmtempreg.apis.steady import make
+
+    monkeypatch.setattr(make, "Length", lambda iterations, until, latest: Length(None, until, latest=0))
+    result, lines = run(folder, 0.001, minutes=0.02, min_detail=0.1, invents=False)
+    assert any("time is up after 0 of 20 iterations" in line for line in lines)
+    assert result.iterations == 0
+
+
+@pytest.mark.slow
+def test_several_processes_train_together(folder):
+    """In folders of folders, too."""
+    for number, path in enumerate(sorted((folder / "images").iterdir())):
+        (folder / "images" / str(number % 2)).mkdir(exist_ok=True)
+        path.rename(folder / "images" / str(number % 2) / path.name)
+    result, _ = run(folder, 0.001, iterations=16, min_detail=0.1, invents=False, gpus=2)
+    assert result.iterations == 16
+    assert result.improved
+    after = torch.load(folder / "after.pth")["params_ema"]
+    assert abs(after["dirt"]) < 0.0007
+    assert (folder / "work" / "training" / "iter_16.pth").is_file()
 
 
 def test_too_few_photographs(folder):

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from mmtempreg.apis.steady.network import is_file_of_network, read_network
+from mmtempreg.apis.steady.network import is_file_of_network, read_network, smallest_edge
 
 SOURCE = """
 import torch
@@ -28,6 +28,16 @@ class Double(nn.Module):
     def forward(self, x):
         return self.gain * x.repeat_interleave(2, -1).repeat_interleave(2, -2)
 
+class Large(Double):
+    def forward(self, x):
+        if x.shape[-1] < 192:
+            raise RuntimeError(f"{x.shape[-1]} pixels are too few")
+        return self.gain * x
+
+class Larger(Large):
+    def forward(self, x):
+        raise RuntimeError(f"{x.shape[-1]} pixels are too few")
+
 class Grey(Double):
     def forward(self, x):
         return self.gain * x.mean(1, keepdim=True)
@@ -50,8 +60,8 @@ def identity(size=3):
     return {"conv.weight": weight}
 
 
-def crops():
-    images = torch.rand(2, 3, 12, 12, generator=torch.Generator().manual_seed(0))
+def crops(edge=96):
+    images = torch.rand(2, 3, edge // 8, edge // 8, generator=torch.Generator().manual_seed(0))
     images = torch.nn.functional.interpolate(images, scale_factor=8, mode="bicubic").clamp(0, 1)
     return [(image, image) for image in images]
 
@@ -60,7 +70,7 @@ def crops():
 def test_the_range_is_found(name, low, high, file, tmp_path):
     torch.save(identity(), tmp_path / "a.pth")
     options = dict(low=low, high=high)
-    network = read_network(f"{file}:Brighter", tmp_path / "a.pth", crops(), options)
+    network = read_network(f"{file}:Brighter", tmp_path / "a.pth", crops, options)
     assert f"range: {name}, found by trying" in network.found
     assert "order: RGB, a guess (another would fit as well): give --order if it is wrong" in network.found
     model = network.build()
@@ -72,7 +82,16 @@ def test_the_range_is_found(name, low, high, file, tmp_path):
 
 def test_the_scale_is_found(file, tmp_path):
     torch.save(dict(gain=torch.ones(1)), tmp_path / "a.pth")
-    assert read_network(f"{file}:Double", tmp_path / "a.pth", crops()).scale == 2
+    assert read_network(f"{file}:Double", tmp_path / "a.pth", crops).scale == 2
+
+
+def test_a_network_that_takes_no_small_crops(file, tmp_path):
+    torch.save(dict(gain=torch.ones(1)), tmp_path / "a.pth")
+    network = read_network(f"{file}:Large", tmp_path / "a.pth", crops)
+    assert network.scale == 1
+    assert smallest_edge(network.build(), 1) == 192
+    with pytest.raises(ValueError, match="takes no RGB picture .* of 256x256 pixels: 256 pixels are too few"):
+        read_network(f"{file}:Larger", tmp_path / "a.pth", crops)
 
 
 def test_a_config_of_mmagic(tmp_path):
@@ -87,11 +106,11 @@ def test_a_config_of_mmagic(tmp_path):
 
     model = MODELS.build(Config.fromfile(config).model)
     torch.save(dict(state_dict=model.state_dict()), tmp_path / "a.pth")
-    network = read_network(str(config), tmp_path / "a.pth", crops())
+    network = read_network(str(config), tmp_path / "a.pth", crops)
     assert (network.scale, network.form.prefix, network.domain) == (4, "generator.", "rgb")
     torch.testing.assert_close(network.build().state_dict(), model.state_dict())
     with pytest.raises(ValueError, match="--order is for a network of a Python file"):
-        read_network(str(config), tmp_path / "a.pth", crops(), order="RGB")
+        read_network(str(config), tmp_path / "a.pth", crops, order="RGB")
 
 
 @pytest.mark.parametrize(
@@ -100,14 +119,14 @@ def test_a_config_of_mmagic(tmp_path):
         ("Nobody", {}, "has no class or function 'Nobody'"),
         ("nothing", {}, "gives a int; a torch.nn.Module is needed"),
         ("Brighter", dict(sise=3), "cannot be made with {'sise': 3}"),
-        ("Grey", {}, r"gives \(1, 1, 96, 96\) for \(1, 3, H, W\)"),
+        ("Grey", {}, r"gives \(1, 1, 256, 256\) for \(1, 3, H, W\)"),
         ("Brighter", dict(size=5), "is of another network: 0 of 1 weights fit"),
     ],
 )
 def test_what_is_wrong_is_said(name, options, says, file, tmp_path):
     torch.save({**identity(), "gain": torch.ones(1)}, tmp_path / "a.pth")
     with pytest.raises(ValueError, match=says):
-        read_network(f"{file}:{name}", tmp_path / "a.pth", crops(), options)
+        read_network(f"{file}:{name}", tmp_path / "a.pth", crops, options)
 
 
 def test_names_of_files():
