@@ -1,4 +1,4 @@
-"""What anti-aliased strides cost: inference, and a training step, against the same network without, in turns.
+"""Times anti-aliased strides: inference, and a training step, against the same network without, in turns.
 
 Usage: python -m benchmarks.anti_aliasing [--networks hdr color ...] [--rounds 9] [--size 256] [--device cpu] [--small]
 
@@ -37,7 +37,7 @@ def networks(config: dict[str, Any], device: str) -> tuple[nn.Module, nn.Module]
 
 
 def seconds(work: Callable[[], Any], device: str) -> float:
-    """How long it takes."""
+    """Measures the time of a call."""
     if device != "cpu":
         torch.cuda.synchronize()
     start = time.perf_counter()

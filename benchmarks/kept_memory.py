@@ -1,4 +1,4 @@
-"""What a program gains on a CPU by keeping the memory that it has freed (`mmtempreg.allocator`).
+"""Times programs on a CPU that keep the memory they have freed, or do not (`mmtempreg.utils.allocator`).
 
 Usage: python -m benchmarks.kept_memory [--rounds 15] [--threads 1]
 
@@ -33,7 +33,7 @@ WORKS = [(kind, precision) for kind in ("training step", "frame") for precision 
 
 
 def work_of(kind: str, precision: str) -> Callable[[], Any]:
-    """What is timed."""
+    """Work that is timed."""
     init_default_scope("mmagic")
     config = Config.fromfile(ROOT / "configs" / "tempreg" / "hdr_transinv_a0.8.py")
     if kind == "frame":

@@ -1,4 +1,4 @@
-"""What makes a training step of `hdr_transinv_a0.8` faster on a CPU, side by side in one run.
+"""Times what may make a training step of `hdr_transinv_a0.8` faster on a CPU, side by side in one run.
 
 Usage: python -m benchmarks.training_speed [--batch 8] [--size 64] [--rounds 15] [--threads 1]
 

@@ -1,4 +1,4 @@
-"""How the results in `docs/results` are made: this repository's own sweeps, tables and plots.
+"""This repository's own sweeps, tables and plots: they make the results in `docs/results`.
 
 `python -m experiments.NAME` runs one, from the repository.
 """

@@ -111,7 +111,7 @@ def fine_tunings(seeds: Sequence[int]) -> list[Run]:
 
 @dataclass(frozen=True)
 class Plan:
-    """What all jobs share: where things are, and how much is done.
+    """Settings that all jobs share: where things are, and how much is done.
 
     Attributes:
         out: Folder of the results.
@@ -192,7 +192,7 @@ def register_prepared() -> None:
 
     @DATASETS.register_module(force=True)
     class PreparedPairs:
-        """What `prepare` wrote for a domain."""
+        """Pairs that `prepare` wrote for a domain."""
 
         def __init__(self, folder: str) -> None:
             self.arrays = {key: np.load(Path(folder) / f"{key}.npy", mmap_mode="r") for key in ("img", "gt")}
@@ -350,7 +350,7 @@ def measure(plan: Plan, checkpoint: Path, row: Mapping[str, Any], anti_aliased: 
         config.model = dict(type="AntiAliasedModel", model=config.model)
 
     class Take(Hook):
-        """What `MultiTestLoop` measures, which its `run` does not give."""
+        """Keeps what `MultiTestLoop` measures, which its `run` does not give."""
 
         def after_test_epoch(self, runner: Any, metrics: dict[str, float] | None = None) -> None:
             """Takes them."""
@@ -445,7 +445,7 @@ def _write_rows(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
 
 
 def jobs(plan: Plan, runs: Sequence[Run], speed: bool) -> Iterator[Job]:
-    """What is to be done, the most important first."""
+    """Jobs to be done, the most important first."""
     yield Job("prepare", "alone", prepare, (plan,))
     if speed:
         yield Job("speed", "alone", measure_speed, (plan,), ("prepare",))
@@ -483,7 +483,7 @@ def jobs(plan: Plan, runs: Sequence[Run], speed: bool) -> Iterator[Job]:
 
 
 def _is_there(job: Job) -> bool:
-    """Whether all checkpoints are there that a test needs."""
+    """True if all checkpoints are there that a test needs."""
     plan, *others = job.arguments
     needed = [plan.checkpoint(x, plan.tested_after(x)[-1]) if isinstance(x, Run) else x for x in others]
     return all(path.exists() for path in needed if isinstance(path, Path))

@@ -1,4 +1,4 @@
-"""What a sweep can run: tasks, strategies, and the cells that they make with strengths and seeds.
+"""Grid of a sweep: tasks, strategies, and the cells that they make with strengths and seeds.
 
 A cell is a config of `configs/tempreg` with some options, fine-tuned from the task's baseline and tested.
 """

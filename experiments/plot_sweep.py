@@ -44,7 +44,7 @@ METRICS = {
 
 
 def position(alpha: float) -> float:
-    """Where a strength is on the axis: -log10(1 - alpha), so that 0.9 and 0.99 lie as far apart as 0 and 0.9."""
+    """Place of a strength on the axis: -log10(1 - alpha), so that 0.9 and 0.99 lie as far apart as 0 and 0.9."""
     return -float(np.log10(1 - alpha))
 
 
@@ -76,12 +76,12 @@ class Points:
         return statistics.stdev(values) if len(values) > 1 else 0.0
 
     def complete(self, keys: Sequence[tuple[str, str]]) -> np.ndarray:
-        """Which of them have as many seeds as any has; the baseline, which is not trained, has."""
+        """Marks those that have as many seeds as any has; the baseline, which is not trained, has."""
         many = max(len(rows) for rows in self.groups.values())
         return np.array([len(self.groups[key]) == many or key[0] == "baseline" for key in keys])
 
     def seeds(self) -> str:
-        """How many seeds stand behind the points."""
+        """Numbers of seeds behind the points."""
         counts = [len(rows) for (name, _), rows in self.groups.items() if name != "baseline"] or [1]
         few, many = min(counts), max(counts)
         return f"{many} seed{'s' * (many > 1)}" if few == many else f"{many} seeds (hollow: fewer, {few} at least)"

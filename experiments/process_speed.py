@@ -20,7 +20,7 @@ from mmtempreg.video import Frame, VideoWriter, open_frames
 
 
 class Speed(NamedTuple):
-    """What was measured.
+    """Measured speed.
 
     Attributes:
         bare: Frames per second of the network alone.

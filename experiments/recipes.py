@@ -1,4 +1,4 @@
-"""Which recipe makes a network steady at the least price? All trained alike, measured on other photographs.
+"""Compares recipes that make a network steady: all trained alike, measured on other photographs.
 
 Usage: python -m experiments.recipes NETWORK CHECKPOINT IMAGES --test FOLDER --iterations N --out FILE.json
        [--recipes NAME[=ALPHA] ...] [--seeds S ...] [--strengths S ...] [--degrade STEP ...] [--clips 12]
@@ -170,12 +170,12 @@ def trained(
 
 
 def _told(quality: Mapping[str, Any]) -> dict[str, Any]:
-    """The same for a file, without what is no number."""
+    """Drops what is no number, for a file."""
     return {key: value for key, value in quality.items() if not isinstance(value, float) or math.isfinite(value)}
 
 
 def draw(results: Mapping[str, Mapping[str, Mapping[str, Any]]], path: Path) -> None:
-    """What each network keeps of the detail, and its PSNR, against F: trained at several strengths, and blends."""
+    """Draws the detail that each network keeps, and its PSNR, against F: trainings at several strengths, and blends."""
     import matplotlib
 
     matplotlib.use("Agg")

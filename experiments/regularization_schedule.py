@@ -1,4 +1,4 @@
-"""What buys most stability per second: regularising each step, each k-th step, or a part of each batch.
+"""Compares stability per second: regularising each step, each k-th step, or a part of each batch.
 
 Usage: python -m experiments.regularization_schedule [--seeds 0 1 2] [--jobs 1] [--out-dir DIR]
 

@@ -56,7 +56,7 @@ class ImageNetwork:
 
 
 class WithBlindConsistency(ImageNetwork):
-    """The same, and blind video consistency after it."""
+    """A network, and blind video consistency after it."""
 
     def __init__(self, config: Config, checkpoint: str, blind: str) -> None:
         from mmtempreg.apis import BlindConsistency
@@ -76,7 +76,7 @@ class WithBlindConsistency(ImageNetwork):
 
 
 def metrics_of(task: str, vdp: bool) -> list[Any]:
-    """Those of the table, in its order."""
+    """Metrics of the table, in its order."""
     from mmagic.registry import METRICS
 
     if task == "hdr":
@@ -95,7 +95,7 @@ def metrics_of(task: str, vdp: bool) -> list[Any]:
 
 
 def frames_of(task: str, dataset: Any) -> Iterator[tuple[dict, Tensor, Tensor]]:
-    """What a dataset says of each frame, the input in RGB [0, 1], and the truth in BGR (0 to 255, or radiance)."""
+    """Yields a dataset's facts of each frame, the input in RGB [0, 1], and the truth in BGR (0 to 255, or radiance)."""
     for index in range(len(dataset)):
         item = dataset[index]
         sample = item["data_samples"]

@@ -46,7 +46,7 @@ from .results import append_result, read_results
 
 @dataclass(frozen=True)
 class Sweep:
-    """What all cells have in common.
+    """Settings that all cells have in common.
 
     Attributes:
         folder: Where the cells' folders are.
@@ -96,7 +96,7 @@ class Sweep:
         return config_hash(cell.train_config(strategy, self.train_options)) if strategy.config else "baseline"
 
     def baseline(self, task: str) -> Path:
-        """What is fine-tuned: the shipped one, or `load_from` of the options."""
+        """Checkpoint that is fine-tuned: the shipped one, or `load_from` of the options."""
         given = self.train_options.get("load_from")
         return ROOT / given if given else TASKS[task].baseline(task)
 

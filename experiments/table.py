@@ -108,7 +108,7 @@ def _truth(columns: Iterable[str], row: Row, prefix: str) -> list[str]:
 
 
 def title_of(strategy: str, alpha: str) -> str:
-    """What tables call a strategy at a strength."""
+    """Title of a strategy at a strength."""
     title = KNOWN[strategy].title
     return f"{title}{',' if ',' in title else ''} {float(alpha):g}" if alpha else title
 
@@ -137,7 +137,7 @@ OTHERS = dict(chroma="chroma", frames_per_second="frames/s")
 
 
 def rivals_table(rows: Mapping[str, Mapping[str, float]]) -> str:
-    """What rivals.py has measured, in Markdown."""
+    """Makes the Markdown table of a file of rivals.py."""
     first = next(iter(rows.values()))
     columns, others = columns_of(first), [name for name in OTHERS if name in first]
     lines = [
@@ -148,7 +148,7 @@ def rivals_table(rows: Mapping[str, Mapping[str, float]]) -> str:
 
 
 def tuned_table(tuned: Mapping[str, Any]) -> str:
-    """What tune_alpha.py has tried, in Markdown; its choice is bold."""
+    """Makes the Markdown table of a file of tune_alpha.py; its choice is bold."""
     lines = []
     for trial in (tuned["start"], tuned["plain"], *tuned["trials"]):
         name = trial["regularization"] or ("as it came" if trial == tuned["start"] else "plain fine-tuning")
@@ -163,7 +163,7 @@ def tuned_table(tuned: Mapping[str, Any]) -> str:
 
 
 def causes_table(causes: Mapping[str, Any], wanted: Sequence[str] = ()) -> str:
-    """What measure_equivariance.py --why has found, in Markdown: mean squares of the change, in thousandths.
+    """Makes the Markdown table of a file of measure_equivariance.py --why: mean squares of the change, in thousandths.
 
     Args:
         causes: The file's content.
@@ -179,7 +179,7 @@ def causes_table(causes: Mapping[str, Any], wanted: Sequence[str] = ()) -> str:
 
 
 def steady_table(values: Mapping[str, Any]) -> str:
-    """What tools/steady.py has tried, in Markdown; the strength that it took in bold, if there is one.
+    """Makes the Markdown table of a file of steady.py; the strength that it took is bold, if there is one.
 
     Args:
         values: What it wrote into `steady.json`.
@@ -197,7 +197,7 @@ def steady_table(values: Mapping[str, Any]) -> str:
 
 
 def recipes_table(values: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> str:
-    """What recipes.py has measured, in Markdown: mean and standard deviation over the seeds.
+    """Makes the Markdown table of a file of recipes.py: mean and standard deviation over the seeds.
 
     Args:
         values: The file's content: recipe -> seed -> quality.
@@ -227,7 +227,7 @@ REAL_MODELS = {
 
 
 def real_models_table(values: Mapping[str, Any], kind: str, networks: Sequence[str] = ()) -> str:
-    """What real_models.py has measured of 'videos' or 'pans', in Markdown: means over the clips.
+    """Makes the Markdown table of a file of real_models.py, of 'videos' or 'pans': means over the clips.
 
     Args:
         values: The file's content.

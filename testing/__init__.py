@@ -1,1 +1,1 @@
-"""What tests and benchmarks share: stock models on small photographs, runs that are killed, processes in a group."""
+"""Helpers of tests and benchmarks: stock models on small photographs, runs that are killed, processes in a group."""

@@ -33,7 +33,7 @@ EPOCHS = 6
 
 @dataclass
 class Outcome:
-    """What one run that was killed came to.
+    """Outcome of a run that was killed.
 
     Attributes:
         kills: How often it was killed.
@@ -158,7 +158,7 @@ def start(config: Config, processes: int = 1, first: Callable[[], None] | None =
 
 
 def wait(child: int, seconds: float) -> bool:
-    """Whether the child is done within the time; raises if it failed."""
+    """Waits for the child: True if it is done within the time; raises if it failed."""
     end = time.monotonic() + seconds
     while True:
         ended, status = os.waitpid(child, os.WNOHANG)
@@ -178,7 +178,7 @@ def kill(child: int) -> None:
 
 
 def final_state(work_dir: Path) -> dict[str, Any]:
-    """What the last checkpoint holds of the training's state."""
+    """State of the training in the last checkpoint."""
     path = Path((work_dir / "last_checkpoint").read_text())
     checkpoint = CheckpointLoader.load_checkpoint(str(path), map_location="cpu")
     kept = sorted(p.name for p in work_dir.glob("*.pth"))

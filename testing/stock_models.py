@@ -225,7 +225,7 @@ def initialisable_translation() -> Iterator[None]:
 
 
 def same_as_stock(family: Family, images: Path, folder: Path, small: bool, steps: int = IDENTITY_STEPS) -> bool:
-    """Whether training with alpha=0 and stock training give the same weights, to the bit."""
+    """Tells if training with alpha=0 and stock training give the same weights, to the bit."""
     states = []
     for name in ("stock", "alpha_0"):
         config = family_config(family, images, folder / name, steps, small)
@@ -238,7 +238,7 @@ def same_as_stock(family: Family, images: Path, folder: Path, small: bool, steps
 
 
 def predicts_the_same(family: Family, config: Config, model: torch.nn.Module, small: bool) -> bool:
-    """Whether the stock model with the saved weights predicts what the trained model does, to the bit."""
+    """Tells if the stock model with the saved weights predicts what the trained model does, to the bit."""
     from mmagic.registry import MODELS
 
     path = Path(config.work_dir) / f"iter_{config.train_cfg.max_iters}.pth"

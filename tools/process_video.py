@@ -154,7 +154,7 @@ def identity(args: argparse.Namespace, config: str) -> str:
 
 
 def write_report(args: argparse.Namespace, source: FrameSource, outputs: list[Path]) -> None:
-    """Of the output, which has no reference; beside the input, where that can be compared."""
+    """Writes the report of the output, beside the input where these can be compared; there is no reference."""
     from mmtempreg.visualization import report_videos
 
     shown = outputs[-1]  # of radiance what is tone-mapped, if it was asked for
@@ -176,7 +176,7 @@ def write_report(args: argparse.Namespace, source: FrameSource, outputs: list[Pa
 
 
 def is_radiance(frames: FrameSource) -> bool:
-    """Whether these are images of radiance."""
+    """True of images of radiance."""
     return frames.files[0].suffix.lower() in HDR_SUFFIXES if isinstance(frames, FrameFiles) else False
 
 

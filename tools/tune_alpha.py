@@ -116,7 +116,7 @@ def tune_and_tell(args: argparse.Namespace) -> None:
 
 
 def how_far(tuned: TuningResult, iterations: int) -> str:
-    """What the last doubling of the length changed."""
+    """Says what the last doubling of the length changed."""
     lines = ["How long to train? These runs are short. To plain fine-tuning of the same length:"]
     assert tuned.best is not None
     assert tuned.half is not None

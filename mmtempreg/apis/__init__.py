@@ -1,4 +1,4 @@
-"""What scripts and notebooks call: process, measure, infer."""
+"""Functions for scripts and notebooks: process, measure, infer."""
 
 from importlib import import_module
 from typing import Any

@@ -16,7 +16,7 @@ from ..functional.motion import known_motion
 
 
 class ClipFrame(NamedTuple):
-    """What goes in, what should come out, and what does: (3, H, W) float32 in RGB.
+    """Input, truth and prediction of a frame: (3, H, W) float32 in RGB.
 
     Attributes:
         image: The network's input in [0, 1].
@@ -40,7 +40,7 @@ def load_test_clips(config: Config) -> Any:
 
 
 def clip_indices(dataset: Any, clip: int) -> list[int]:
-    """Where in a dataset of clips the frames of its n-th clip are.
+    """Indices, in a dataset of clips, of the frames of its n-th clip.
 
     Raises:
         IndexError: If the dataset has no such clip.
@@ -73,5 +73,5 @@ def predict_clip(model: Any, dataset: Any, clip: int = 0) -> Iterator[ClipFrame]
 
 
 def frame_motion(sample: Any) -> Motion | None:
-    """What a data sample tells of the motion from the frame before; None if it does not, or is the first."""
+    """Motion from the frame before, as a data sample has it; None for the first frame, or if it has none."""
     return known_motion(sample.metainfo.get("motion"), 1)

@@ -49,7 +49,7 @@ class Changes:
 
 @dataclass
 class FlickerCauses:
-    """What `find_flicker_causes` finds.
+    """Result of `find_flicker_causes`.
 
     Attributes:
         as_it_is: The network's changes.
@@ -93,7 +93,7 @@ class FlickerCauses:
 
     @property
     def strides_to_blame(self) -> bool:
-        """Whether anti-aliasing is worth trying: it takes away a fifth at least, and noise is not the most."""
+        """True if anti-aliasing is worth trying: it takes away a fifth at least, and noise is not the largest part."""
         if self.anti_aliased is None or self._noise_share > 0.5:
             return False
         return self.anti_aliased.of_phase < 0.8 * self.as_it_is.of_phase
@@ -186,7 +186,7 @@ def find_flicker_causes(
 
 
 def _anti_aliased(model: FrameModel, sampling: Sequence[str], wanted: Sequence[str], taps: int) -> FrameModel:
-    """The same model with some of its strides anti-aliased."""
+    """Copies a model, with some of its strides anti-aliased."""
     from ..models.anti_aliasing import anti_alias, mapping_networks
 
     changed = copy.copy(model)

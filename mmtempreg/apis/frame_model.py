@@ -114,7 +114,7 @@ class FrameModel:
 
     @classmethod
     def of_model(cls, model: Any, order: str = "BGR", device: str = "cpu") -> FrameModel:
-        """The same of a model that has its weights already.
+        """Wraps a model that has its weights already.
 
         Args:
             model: Ready for inference, on the device.
@@ -174,7 +174,7 @@ class FrameModel:
         return exp_radiance(mean) if self.radiance else mean
 
     def at_once(self, shape: Sequence[int]) -> int:
-        """How many batches of this (N, 3, H, W) may be given to it at the same time, in threads of their own."""
+        """Number of batches of this size (N, 3, H, W) that may run at the same time, each in a thread."""
         pixels = shape[0] * math.prod(min(length, self.tile or length) for length in shape[-2:])
         dropout = any(isinstance(part, nn.Dropout) and part.training for part in self.model.modules())
         if self.device.type != "cpu" or pixels > SMALL_FRAME or dropout:  # which draws in turns

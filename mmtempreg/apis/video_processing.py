@@ -34,7 +34,7 @@ AHEAD = 3
 
 @dataclass
 class Processed:
-    """What `process_video` did.
+    """Result of `process_video`.
 
     Attributes:
         outputs: Where the frames are.
@@ -159,7 +159,7 @@ def process_video(
 
 
 def _kept(writers: Sequence[FrameWriter]) -> str:
-    """Where the frames are that were done, and how to go on from them; '' if there are none."""
+    """Says where the finished frames are, and how to go on from them; '' if there are none."""
     places = ", ".join(str(writer.written) for writer in writers if writer.written)
     into_folder = bool(writers) and not isinstance(writers[0], VideoWriter)
     return f"{places}: go on with --resume" if places and len(writers) == 1 and into_folder else places
@@ -250,7 +250,7 @@ def _batches(frames: Iterable[Frame], size: int) -> Iterator[list[Frame]]:
 
 
 def ahead(items: Iterable[T], depth: int) -> Iterator[T]:
-    """The same items, made in a thread of its own and up to `depth` ahead of whoever takes them."""
+    """Yields items made in a thread of its own, up to `depth` ahead of whoever takes them."""
     iterator = iter(items)
     with ThreadPoolExecutor(1, thread_name_prefix="ahead") as pool:
         pending = deque(pool.submit(next, iterator, None) for _ in range(depth))

@@ -210,7 +210,7 @@ class ExactResumeHook(Hook):
 
 
 def _checkpoint_folder(runner: Runner) -> Path | None:
-    """Where the checkpoint hook writes; None: into the work directory."""
+    """Folder into which the checkpoint hook writes; None: the work directory."""
     for hook in runner.hooks:
         if isinstance(hook, CheckpointHook) and hook.out_dir:
             return Path(hook.out_dir) / Path(runner.work_dir).name

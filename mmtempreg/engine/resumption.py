@@ -79,7 +79,7 @@ def _candidates(pointer: Path, folder: Path, tell: Callable[[str], None]) -> Ite
 
 
 def settings_of(config: Config) -> dict[str, str]:
-    """What decides what a run comes to, as text for each key: `{'model.alpha': '0.8', ...}`; hooks by their names."""
+    """Settings that are compared on resume, as text for each key: `{'model.alpha': '0.8', ...}`; hooks by name."""
     hooks = {type_name(hook): hook for hook in config.get("custom_hooks") or ()}
     return dict(_flat({part: config.get(part) for part in PARTS} | {HOOKS: hooks}))
 
@@ -97,7 +97,7 @@ def _flat(value: Any, key: str = "") -> Iterator[tuple[str, str]]:
 
 
 def differences(before: Mapping[str, str], now: Mapping[str, str]) -> list[str]:
-    """What differs between the settings of two runs, a text for each key; hooks if both tell theirs."""
+    """Differences between the settings of two runs, a text for each key; of hooks only if both tell theirs."""
     keys = [key for key in dict.fromkeys([*before, *now]) if before.get(key) != now.get(key)]
     if not any(key.startswith(HOOKS) for key in before):  # a checkpoint from before they were noted
         keys = [key for key in keys if not key.startswith(HOOKS)]

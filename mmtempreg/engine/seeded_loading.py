@@ -60,7 +60,7 @@ class SeededBatches:
 
     @property
     def sampler(self) -> SeededBatches:
-        """What MMEngine's `DistSamplerSeedHook` tells the epoch."""
+        """Sampler that MMEngine's `DistSamplerSeedHook` tells the epoch."""
         return self
 
     def set_epoch(self, epoch: int) -> None:

@@ -36,6 +36,6 @@ def files_of(dataset: Any) -> dict[str, Any]:
 
 
 def told_files(files: dict[str, Any]) -> str:
-    """What `files_of` found, in words."""
+    """Says in words what `files_of` found."""
     newest = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(files["newest"]))
     return f"{files['count']} files of {files['bytes'] / 2**20:.2f} MiB, the newest of {newest}"

@@ -26,7 +26,7 @@ KINDS: dict[str, dict[str, Any]] = {
 
 
 def transforms_of(kind: str) -> RandomTransform:
-    """What is drawn for a kind of EQ: within the ranges of Table 1 (2 pixels, 1 degree, 3 %)."""
+    """Random transform of a kind of EQ, within the ranges of Table 1 (2 pixels, 1 degree, 3 %)."""
     return RandomAffine(**KINDS[kind])
 
 

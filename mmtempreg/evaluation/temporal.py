@@ -1,4 +1,4 @@
-"""What changes over time, as MMagic metrics: along the motion (F, E_warp), and at a fixed pixel (S, R)."""
+"""Change over time as MMagic metrics: along the motion (F, E_warp), and at a fixed pixel (S, R)."""
 
 from __future__ import annotations
 

@@ -57,7 +57,7 @@ class AntiAliasedMaxPool2d(nn.Module):
         return low_pass(self._maxima(input), self.stride, self.taps, sample=True)
 
     def _beyond(self, x: Tensor) -> tuple[int, int, int, int]:
-        """What the last window needs to the right and below, for `F.pad`."""
+        """Padding that the last window needs to the right and below, for `F.pad`."""
         added = []
         for length, kernel, stride, pad, dilation in zip(
             x.shape[-2:], self.kernel, self.stride, self.padding, self.dilation
@@ -328,7 +328,7 @@ def looked_for_sampling(name: str, network: nn.Module) -> list[str]:
 
 
 def functional_sampling(network: nn.Module, size: int = 64) -> list[str]:
-    """What else in a network samples: functions that are called outside of the modules that can be anti-aliased.
+    """Names functions that sample outside of the modules that can be anti-aliased.
 
     The network is run once on noise, without gradients and in evaluation mode. Sampling by reshaping is not seen.
 
@@ -388,7 +388,7 @@ class _Recorder(TorchFunctionMode):
 
 
 def _halved(before: Any, after: Any) -> bool:
-    """Whether a map has become one of half the pixels or fewer each way, but not a single one."""
+    """True if a map has lost half of its pixels or more each way, and is not a single one."""
     if not (isinstance(before, Tensor) and isinstance(after, Tensor) and before.ndim == after.ndim >= 3):
         return False
     sizes = [(b, a) for b, a in zip(before.shape[-2:], after.shape[-2:])]

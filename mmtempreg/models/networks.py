@@ -1,4 +1,4 @@
-"""Which of a model's modules are the networks that map images, and not losses or discriminators."""
+"""Finds the networks of a model that map images, and are no losses or discriminators."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which regularisation, and how strong? Short fine-tunings, measured on pseudo-clips of still images."""
+"""Search for a regularisation and its strength: short fine-tunings, measured on pseudo-clips of still images."""
 
 from .pseudo_clips import Quality, measure_pseudo_clips, pseudo_clip_motion
 from .search import LADDER, TuningResult, tune

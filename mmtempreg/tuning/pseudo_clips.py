@@ -34,7 +34,7 @@ from ..transforms.path import FPS, motion_between
 
 @dataclass(frozen=True)
 class Quality:
-    """What pseudo-clips say of a model, in the domain in which it is trained.
+    """Quality of a model on pseudo-clips, in the domain in which it is trained.
 
     Attributes:
         psnr: dB, with 1 as the peak: only differences mean something.
@@ -123,7 +123,7 @@ def _resized(motion: Motion, like: Tensor) -> Motion:
 
 
 def pseudo_clip_motion() -> RandomTransform:
-    """What the frames of a pseudo-clip are moved by, along `draw_wander`."""
+    """Motion of the frames of a pseudo-clip, along `draw_wander`."""
     return Compose([RandomAffine(), RandomElastic(displacement=4)])
 
 

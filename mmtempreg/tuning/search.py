@@ -1,4 +1,4 @@
-"""Which regularisation, and how strong?"""
+"""Search for a regularisation and its strength."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ mean of squares, so that the same alpha may be far too much."""
 
 @dataclass(frozen=True)
 class TuningResult:
-    """What was tried, and what is best.
+    """Trials, and the best of them.
 
     Attributes:
         start: The model as it came.

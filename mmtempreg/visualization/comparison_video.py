@@ -62,7 +62,7 @@ def write_comparison_video(
 
 
 def edges_by_change(frames: Iterable[Mapping[str, np.ndarray]]) -> list[float]:
-    """Where to split the picture so that there is flicker to see, or to miss, in each strip.
+    """Chooses where to split the picture, so that each strip has flicker to see, or to miss.
 
     What counts is by how much the panels differ in their changes from frame to frame: motion, which they share, does
     not. Each strip gets as much of it, but is a fifth of its even share wide at least.

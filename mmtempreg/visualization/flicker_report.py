@@ -75,7 +75,7 @@ UNIT = "% of the range of values"
 
 
 def _changes(measurement: Measurement) -> tuple[str, list[np.ndarray], list[np.ndarray]]:
-    """What is shown over time and over the picture, and its values for each video in `UNIT`."""
+    """Name of the measure that is shown over time and over the picture, and its values for each video in `UNIT`."""
     videos, percent = measurement.videos, 100 / measurement.peak
     if all(np.isfinite(video.change_over_time).any() for video in videos):
         curves = [percent * np.sqrt(video.change_over_time) for video in videos]

@@ -1,4 +1,4 @@
-"""What a report's page shows of the videos: their pictures in step, where they change, and pixels over time."""
+"""Recorder of what a report's page shows: pictures in step, where they change, and pixels over time."""
 
 from __future__ import annotations
 
@@ -124,7 +124,7 @@ class PageRecorder:
 
     @property
     def num_frames(self) -> int:
-        """How many were kept."""
+        """Number of frames that were kept."""
         return len(self._values)
 
     @property
@@ -210,7 +210,7 @@ class PageRecorder:
 
 
 def heat_map(picture: np.ndarray, change: Tensor | None) -> np.ndarray:
-    """Where it changes, in perceptually even colours, over the picture in dark grey.
+    """Draws where a picture changes, in perceptually even colours, over the picture in dark grey.
 
     Args:
         picture: (H, W, 3) uint8 RGB.
@@ -269,7 +269,7 @@ def _grid(size: tuple[int, int], pictures: int, region: Region | None) -> PixelG
 
 
 def mosaic_of(recorder: PageRecorder) -> dict[str, Any]:
-    """Where the tiles are, for the page's script."""
+    """Layout of the tiles, for the page's script."""
     height, width = recorder.tile
     kept = dict(what=CHANNELS[recorder.channel], scale=recorder.scale, offset=recorder.offset)
     return dict(tileWidth=width, tileHeight=height, columns=recorder.columns, videos=recorder.num_videos, values=kept)

@@ -29,7 +29,7 @@ MOST = 64
 
 
 def lies_inside(region: Region, size: tuple[int, int]) -> bool:
-    """Whether a region has a pixel, and all of them in a picture of (height, width)."""
+    """True if a region has a pixel, and all its pixels lie in a picture of (height, width)."""
     left, top, width, height = region
     return min(left, top) >= 0 and min(width, height) >= 1 and left + width <= size[1] and top + height <= size[0]
 

@@ -120,7 +120,7 @@ def whose(measurement: Measurement) -> str:
 
 
 def verdict(measurement: Measurement) -> list[str]:
-    """Who flickers how much, and who keeps how much detail: a sentence each, the best first."""
+    """Says who flickers how much, and who keeps how much detail: a sentence each, the best first."""
 
     def values(name: str) -> dict[str, float]:
         counted = [v for v in measurement.videos if name == "K" or v.name not in measurement.blurred]
@@ -145,7 +145,7 @@ def verdict(measurement: Measurement) -> list[str]:
 
 
 def _ranked(values: Mapping[str, float], form: str, words: str, most_first: bool = False) -> str:
-    """What `words` say of the first, and the values of the others; empty if there is none."""
+    """Says `words` of the first, and the values of the others; empty if there is none."""
     names = sorted(values, key=lambda name: values[name], reverse=most_first)
     if not names:
         return ""
@@ -155,7 +155,7 @@ def _ranked(values: Mapping[str, float], form: str, words: str, most_first: bool
 
 
 def _heat_scale() -> dict[str, Any]:
-    """What the legend of the heat map is drawn from: parts of its width, and what stands there."""
+    """Ticks and colours of the heat map's legend: parts of its width, and what stands there."""
 
     def rgb(colour: Sequence[int]) -> str:
         return "#{:02x}{:02x}{:02x}".format(*colour)
@@ -169,7 +169,7 @@ def _heat_scale() -> dict[str, Any]:
 
 
 def left_out(measurement: Measurement, recorder: PageRecorder | None) -> list[str]:
-    """What the page does not hold, a sentence each."""
+    """Says what the page does not hold, a sentence each."""
     number = len(_all(measurement))
     notes = []
     if recorder and number > recorder.num_videos:
@@ -200,7 +200,7 @@ def _step(measurement: Measurement) -> int:
 
 
 def page_data(measurement: Measurement, recorder: PageRecorder | None) -> dict[str, Any]:
-    """What the script needs, as JSON holds it: no NaN, no path of this machine."""
+    """Data of the page's script, as JSON holds them: no NaN, no path of this machine."""
     shown = _all(measurement)[:MAX_ROWS]
     data: dict[str, Any] = dict(
         names=[video.name for video in shown],
@@ -298,7 +298,7 @@ def _thinned(values: np.ndarray, step: int) -> list[float | None]:
 
 
 def worst_moments(measurement: Measurement) -> list[dict[str, Any]]:
-    """Of each video the frames where it flickers most, half a second apart."""
+    """Finds the frames where each video flickers most, half a second apart."""
     found = []
     apart, percent = max(1, round(float(measurement.rate) / 2)), 100 / measurement.peak
     for video in measurement.videos[:MAX_ROWS]:
@@ -321,7 +321,7 @@ def worst_moments(measurement: Measurement) -> list[dict[str, Any]]:
 
 
 def meaning(meter: type[Meter], measurement: Measurement) -> str:
-    """What a measure says, for people."""
+    """Says in words what a measure means."""
     if measurement.compared and meter is DetailMeter:
         return f"fine detail, in parts of that of {measurement.compared}: 1 is as much, 0 a blur"
     return f"{meter.about} ({meter.better})"
@@ -333,7 +333,7 @@ def _headings(measurement: Measurement, headings: list[str]) -> list[dict[str, s
 
 
 def _cost(meter: type[Meter], value: float) -> float:
-    """How far a value is from the best, or an order of that: less is better."""
+    """Distance of a value from the best, or an order of it: less is better."""
     return abs(value - 1) if meter.better == "near 1" else -value if meter.better == "higher" else value
 
 

@@ -53,7 +53,7 @@ class CheckpointForm:
         return {key: self.state[self.prefix + key] for key in self.keys}
 
     def note(self) -> str:
-        """Where they were found."""
+        """Says where the weights were found."""
         where = f"{self.path}" if self.container is None else f"{self.container!r} of {self.path}"
         other = "".join(f"; also replaced: {' '.join(filter(None, copy))}" for copy in self.copies)
         return f"weights: {where}{f', keys without {self.prefix!r}' if self.prefix else ''}{other}"
@@ -146,6 +146,6 @@ def _containers(holds: Mapping[str, Any]) -> Iterator[tuple[str | None, Mapping[
 
 
 def _prefixes(state: Mapping[str, Any], key: str) -> list[str]:
-    """What stands before a key in a state dict."""
+    """Prefixes with which a key stands in a state dict."""
     found = [name.removesuffix(key) for name in state if name == key or name.endswith(f".{key}")]
     return sorted(found, key=lambda prefix: PREFIXES.index(prefix) if prefix in PREFIXES else len(PREFIXES)) or [""]

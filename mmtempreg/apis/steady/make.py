@@ -60,7 +60,7 @@ class Clip:
 
 @dataclass
 class Steady:
-    """What `make_steady` did.
+    """Result of `make_steady`.
 
     Attributes:
         out: The checkpoint that was written; None: nothing improved, and there is none.
@@ -91,7 +91,7 @@ class Steady:
 
     @property
     def improved(self) -> bool:
-        """Whether there is a network that flickers less."""
+        """True if a network was found that flickers less."""
         return self.out is not None
 
 
@@ -220,7 +220,7 @@ def make_steady(
 
 @dataclass(frozen=True)
 class Limits:
-    """What a network may lose.
+    """Limits to what a network may lose.
 
     Attributes:
         min_detail: What must be kept of its detail, and of the scene's in it.
@@ -231,7 +231,7 @@ class Limits:
     max_psnr_loss: float = 0.1
 
     def passed(self, before: Quality, after: Quality) -> list[str]:
-        """Which are passed, in words."""
+        """Names the limits that are passed."""
         lost = []
         if after.kept < self.min_detail:
             lost.append(f"keeps {after.kept:.2f} of the detail (--min-detail {self.min_detail:g})")
@@ -270,7 +270,7 @@ def strongest(
 
 
 def in_words(result: Steady, limits: Limits) -> str:
-    """What was done, in a sentence or two."""
+    """Says in a sentence or two what was done."""
     if not result.improved:
         lowest = min(result.tried, key=lambda strength: result.tried[strength].flicker)
         flickers = result.tried[lowest].flickers
@@ -332,7 +332,7 @@ def _equivariance(frames: FrameModel, files: Sequence[Path]) -> float:
 
 
 def _causes(frames: FrameModel, files: Sequence[Path]) -> str | None:
-    """What a look for causes says to somebody who has a choice: None if strides are not it."""
+    """Advice to anti-alias, if strides are to blame; else None."""
     shifts = (1, 2, 4)
     needed = smallest_crop(shifts) + max(shifts)
     large = [path for path in files[:4] if min(read_display(path).shape[-2:]) >= needed]
@@ -349,7 +349,7 @@ def _causes(frames: FrameModel, files: Sequence[Path]) -> str | None:
 
 
 def _told(value: Any) -> Any:
-    """The same for a file: what is no number is None there."""
+    """Makes a value fit for JSON: what is no finite number becomes None."""
     if isinstance(value, Mapping):
         return {str(name): _told(part) for name, part in value.items()}
     if isinstance(value, list | tuple):

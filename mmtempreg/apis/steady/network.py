@@ -79,7 +79,7 @@ class Network:
 
 
 def is_file_of_network(text: str) -> bool:
-    """Whether NETWORK is `file.py:Name`, and not a config."""
+    """Tells `file.py:Name` from the path of a config."""
     path, colon, name = text.rpartition(":")
     return bool(colon) and path.endswith(".py") and name.isidentifier()
 
@@ -191,7 +191,7 @@ def _of_file(
 
 
 def _scale(model: Any, pictures: Pictures, edge: int) -> int:
-    """How many times as large a model's pictures are, found out by running it.
+    """Finds a model's scale by running it: the size of its picture over that of its input.
 
     Raises:
         ValueError: If it takes no RGB picture, or gives none of a whole multiple of its size.
@@ -231,7 +231,7 @@ def smallest_edge(model: Any, scale: int) -> int:
 
 
 def _with_smallest_crop(run: Callable[[int], T]) -> tuple[T, int]:
-    """What comes of the first edge of `CROPS` that does not fail, and that edge; else the failure of the last."""
+    """Result of `run` for the first edge of `CROPS` that does not fail, and that edge; raises as the last."""
     for edge in CROPS:
         try:
             return run(edge), edge

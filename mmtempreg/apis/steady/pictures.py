@@ -93,13 +93,13 @@ def moving_pictures(
 
 
 def stills(files: Sequence[Path], camera: Camera, edge: int = 96) -> list[tuple[Tensor, Tensor]]:
-    """What a network sees of the middle of photographs, and that: (3, h, w) and (3, H, W) RGB in [0, 1]."""
+    """Crops of the middle of photographs as a network sees them (3, h, w), and as they are (3, H, W); RGB in [0, 1]."""
     still = moving_pictures(files, camera, edge, num_frames=1)
     return [(picture.seen[0], picture.truth[0]) for picture in still]
 
 
 def camera_of(steps: Sequence[Mapping[str, Any]], scale: int) -> Camera:
-    """What makes of a scene what a network sees.
+    """Makes the function from a scene to what a network sees of it.
 
     Args:
         steps: Configs of MMagic's transforms of `img`.

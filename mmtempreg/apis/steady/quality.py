@@ -1,4 +1,4 @@
-"""What a network makes of moving photographs: flicker, detail, and how far that is from what it made before."""
+"""Quality of a network on moving photographs: flicker, detail, and the distance to what it predicted before."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ class Quality:
 
     @property
     def invents(self) -> bool:
-        """Whether a network invents detail, as those do that were trained with a GAN."""
+        """True of a network that invents detail, as those do that were trained with a GAN."""
         return self.invented > max(INVENTS, self.true_detail)
 
 
@@ -113,7 +113,7 @@ class QualityMeter:
         )
 
     def frames(self, predict: Predict, picture: MovingPicture) -> Tensor:
-        """What a network makes of a clip, (T, 3, H, W).
+        """Runs a network on a clip: (T, 3, H, W).
 
         Raises:
             ValueError: As `measure`.

@@ -25,7 +25,7 @@ SHIFT = 8
 
 @dataclass(frozen=True)
 class Recipe:
-    """How a network is fine-tuned.
+    """Settings of a fine-tuning.
 
     Attributes:
         invents: Whether it invents detail, as those do that were trained with a GAN: predictions are compared so that

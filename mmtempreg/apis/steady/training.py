@@ -50,7 +50,7 @@ WORTH_IT = 0.8
 
 @dataclass(frozen=True)
 class Length:
-    """How long is trained.
+    """Length of a training.
 
     Attributes:
         iterations: So many; None: what the time allows.
@@ -175,7 +175,7 @@ def _train_in(
 
 
 def write_start(network: Network, photographs: tuple[Path, Sequence[Path]], folder: Path) -> tuple[Path, Path]:
-    """What a training begins with: files of the network's weights, with the keys of MMagic's model, and of the images.
+    """Writes what a training begins with: the weights, with the keys of MMagic's model, and the list of images.
 
     Args:
         network: As it came.
@@ -219,7 +219,7 @@ PRECISIONS = ("OptimWrapper", "BFloat16OptimWrapper")
 
 
 def _seconds_per_step(config: Config, folder: Path) -> float:
-    """What an iteration takes here."""
+    """Measures the time of an iteration on this machine."""
     probe, watch = folder / "probe", _Stopwatch()
     config.default_hooks.checkpoint.update(interval=1000, save_last=False)
     runner = quiet_runner(config, probe)

@@ -1,4 +1,4 @@
-"""What Lai et al. publish, as weights of our model."""
+"""Converts the weights that Lai et al. publish."""
 
 from __future__ import annotations
 

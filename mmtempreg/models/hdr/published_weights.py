@@ -1,4 +1,4 @@
-"""What hdrcnn's authors publish, as weights of our network."""
+"""Converts the weights that hdrcnn's authors publish."""
 
 from __future__ import annotations
 

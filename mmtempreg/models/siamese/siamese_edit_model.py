@@ -171,7 +171,7 @@ def _unwrapped(model: Mapping) -> tuple[Mapping, dict | None]:
 
 
 def _stock_class(model: Mapping) -> type[BaseModel]:
-    """What the config of a stock model names."""
+    """Class that the config of a stock model names."""
     kind = model.get("type")
     if isinstance(kind, str):
         with MODELS.switch_scope_and_registry(model.get("_scope_")) as registry:

@@ -1,4 +1,4 @@
-"""What every siamese training does, whichever family of stock models it trains (paper, Eq. 1)."""
+"""The siamese training of all families of stock models (paper, Eq. 1)."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ Predict = Callable[[Tensor], Tensor]
 
 @dataclass
 class Regularizer:
-    """What the siamese training adds. Not a module: nothing of it may enter the model's state dict.
+    """Regularisation that the siamese training adds. Not a module: nothing of it may enter the model's state dict.
 
     Attributes:
         transform: Draws T.
@@ -96,7 +96,7 @@ class Teacher:
         return int(steps[0]), int(steps[1])
 
     def room(self, predict: Predict, x: Tensor) -> ShiftRoom:
-        """Where there is room for shifts: found by trying which sizes the network takes.
+        """Finds the room for shifts by trying which sizes the network takes.
 
         Raises:
             ValueError: If `shift` is less than two pixels of the prediction, or more than the images have, the
@@ -132,7 +132,7 @@ class Teacher:
 
 
 def scale_between(size: tuple[int, int], predicted: tuple[int, int]) -> Fraction | None:
-    """How many times as large a prediction is: a whole number, or a whole part that is rounded up; None: neither."""
+    """Scale of a prediction: a whole number, or a whole part that is rounded up; None: neither."""
     for scale in (Fraction(predicted[0], size[0]), *(Fraction(1, part) for part in range(2, 65))):
         if (scale.numerator == 1 or scale.denominator == 1) and predicted == tuple(math.ceil(n * scale) for n in size):
             return scale
@@ -154,7 +154,7 @@ class ShiftRoom(NamedTuple):
 
 
 def predict_shifted(predict: Predict, x: Tensor, shift: tuple[int, int], room: ShiftRoom) -> Tensor:
-    """What a network predicts of x, seen from another place on the grid of its strides.
+    """Predicts x as seen from another place on the grid of the network's strides.
 
     The picture is put on a larger canvas, which continues it mirrored, and the prediction is cut to it again: all of
     the picture is predicted, and nothing interpolated.
@@ -172,7 +172,7 @@ def predict_shifted(predict: Predict, x: Tensor, shift: tuple[int, int], room: S
 
 @dataclass
 class TrainingStep:
-    """What is known in a training step, from its first prediction to its losses.
+    """State of a training step, from its first prediction to its losses.
 
     Attributes:
         given: T(x) and T that came with the batch; None: they are drawn.
@@ -192,7 +192,7 @@ class TrainingStep:
 
 
 class StockTask:
-    """What a model may tell about its task.
+    """Facts that a model may tell about its task.
 
     A stock model tells nothing and gets these defaults, since it stands before them; a model of ours has its own.
     """
@@ -265,7 +265,7 @@ class SiameseTraining(BaseModel):
 
     @staticmethod
     def predict_rgb(model: Any, frames: Tensor, channel_order: str) -> Tensor:
-        """What a model of this family, wrapped or not, makes of frames.
+        """Runs a model of this family, wrapped or not, on frames.
 
         Args:
             model: Ready for inference.
@@ -284,7 +284,7 @@ class SiameseTraining(BaseModel):
         return out if predicts_radiance(model) else out / 255
 
     def teach(self, ask: Callable[[Any, Tensor], Tensor], x: Tensor) -> Tensor:
-        """What the teacher predicts of x, and keeps it as the step's `target`.
+        """Runs the teacher on x, and keeps its prediction as the step's `target`.
 
         Args:
             ask: (model, x) -> prediction, of the teacher, which is a stock model.
@@ -472,5 +472,5 @@ def as_channel_order(images: Tensor, channel_order: str) -> Tensor:
 
 
 def predicts_radiance(model: Any) -> bool:
-    """Whether a model, wrapped or not, predicts linear radiance, and not display values."""
+    """True if a model, wrapped or not, predicts linear radiance, and not display values."""
     return hasattr(model.data_preprocessor, "destruct_radiance")
