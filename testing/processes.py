@@ -16,7 +16,7 @@ def free_port():
 
 
 def in_processes(function, world_size, folder):
-    """Runs `function(rank)` in several processes, and gives what they return. They are forks: nothing is imported again."""
+    """Runs `function(rank)` in several processes, and gives what they return. Forks: nothing is imported again."""
     port, children = free_port(), []
     for rank in range(world_size):
         child = os.fork()
