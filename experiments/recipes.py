@@ -38,7 +38,7 @@ from mmtempreg.openmmlab.configs import loss_distance
 from mmtempreg.openmmlab.runners import quiet_runner
 from mmtempreg.utils.atomic_write import replace_when_written
 from mmtempreg.utils.command_line import COUNT, WHOLE, Parser, claim, claim_work_dir, run, within
-from tools.steady import degradation
+from mmtempreg.utils.degradations import degradation
 
 from .table import recipes_table
 
@@ -184,26 +184,33 @@ def draw(results: Mapping[str, Mapping[str, Mapping[str, Any]]], path: Path) -> 
     def mean(row: str, key: str) -> float:
         return statistics.fmean(values[key] for values in results[row].values())
 
-    steady = [row for row in results if row.startswith("steady")]
-    trainings = sorted((row for row in steady if "of the way" not in row), key=lambda row: mean(row, "flicker"))
-    between = [row for row in steady if "of the way" in row]
-    blends = ["as it came", *between, *{row.partition(",")[0] for row in between}]
-    lines = {"trained at several alpha": ["as it came", *trainings[::-1]], "between before and after": blends}
-    figure, axes = plt.subplots(1, 2, figsize=(11, 4.5), layout="constrained")
+    def series(rows: list[str], key: str) -> tuple[list[float], list[float]]:
+        rows = sorted(rows, key=lambda row: mean(row, "flicker"))
+        return [mean(row, "flicker") for row in rows], [mean(row, key) for row in rows]
+
+    names = [row for row in results if "of the way" not in row]
+    between = [row for row in results if "of the way" in row]
+    steady, table1 = ([row for row in names if row.startswith(name)] for name in ("steady", "table1"))
+    lines = [
+        ("recipe of steady.py, trained at several alpha", "o-", "tab:blue", ["as it came", *steady]),
+        ("networks between the one as it came and one of these", "o--", "tab:orange", between),
+        ("the paper's T, to the truth", "s-", "tab:red", table1),
+        ("plain fine-tuning", "D", "tab:grey", ["plain"] if "plain" in names else []),
+        ("as it came", "*", "black", ["as it came"]),
+    ]
+    figure, axes = plt.subplots(1, 2, figsize=(11, 5), layout="constrained")
     for axis, (key, title) in zip(axes, (("kept", "detail that is kept (K)"), ("psnr", "PSNR [dB]"))):
-        for label, rows in lines.items():
-            rows = sorted(rows, key=lambda row: -mean(row, "flicker"))
-            axis.plot([mean(r, "flicker") for r in rows], [mean(r, key) for r in rows], "o-", ms=4, label=label)
-        for row in results:
-            if "of the way" in row:
-                continue
-            axis.annotate(row, (mean(row, "flicker"), mean(row, key)), xytext=(5, 4), textcoords="offset points")
-            if not row.startswith(("steady", "as it")):
-                axis.plot(mean(row, "flicker"), mean(row, key), "s", color="tab:red", ms=5)
+        for label, marker, colour, rows in lines:
+            if rows:
+                axis.plot(*series(rows, key), marker, color=colour, ms=9 if marker == "*" else 5, label=label)
+        for row in (*steady, *table1):
+            place = (6, -4) if row in steady else (6, 4)
+            text = row.partition(" ")[2]
+            axis.annotate(text, (mean(row, "flicker"), mean(row, key)), xytext=place, textcoords="offset points")
         axis.set_xlabel("flicker along the motion (F; 1: as the scene)")
         axis.set_ylabel(title)
         axis.grid(alpha=0.3)
-    axes[0].legend()
+    figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=3)
     with replace_when_written(path) as partly:
         figure.savefig(partly, dpi=110)
     plt.close(figure)

@@ -10,13 +10,10 @@ from typing import Any
 from mmengine.config import Config
 
 from ...openmmlab.configs import loss_distance
+from ...utils.degradations import gaussian_noise
 from .network import Network
 
-SENSOR_NOISE: dict[str, Any] = dict(
-    type="RandomNoise",
-    keys=["img"],
-    params=dict(noise_type=["gaussian"], noise_prob=[1], gaussian_sigma=[0, 2], gaussian_gray_noise_prob=0),
-)
+SENSOR_NOISE = gaussian_noise(0, 2)
 """What frames differ by if nothing else is known: noise of up to 2 of 255 levels."""
 
 SHIFT = 8
