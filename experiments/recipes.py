@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import math
 import statistics
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, replace
@@ -36,7 +35,7 @@ from mmtempreg.apis.steady.recipe import SENSOR_NOISE, Recipe, recipe_for, train
 from mmtempreg.apis.steady.training import write_start
 from mmtempreg.openmmlab.configs import loss_distance
 from mmtempreg.openmmlab.runners import quiet_runner
-from mmtempreg.utils.atomic_write import replace_when_written
+from mmtempreg.utils.atomic_write import replace_when_written, write_json
 from mmtempreg.utils.command_line import COUNT, WHOLE, Parser, claim, claim_work_dir, run, within
 from mmtempreg.utils.degradations import degradation
 
@@ -122,7 +121,7 @@ def compare(args: argparse.Namespace) -> None:
     judge = QualityMeter(pictures, network.domain, True)
     before = judge.measure(FrameModel.of_model(model, network.order))
     results: dict[str, Any] = json.loads(args.out.read_text()) if args.out.exists() else {}
-    results = {"as it came": {"0": _told(asdict(before))}} | results
+    results = {"as it came": {"0": asdict(before)}} | results
     photographs = (args.images, find_images(args.images))
     started = write_start(network, photographs, args.work_dir / "start")
     recipe = recipe_for(network, before.invents, smallest_edge(model, network.scale), steps=degrade)
@@ -139,9 +138,8 @@ def compare(args: argparse.Namespace) -> None:
                 network.load(model, blend_weights(network.form.weights(), weights, strength))
                 row = key if strength == 1 else f"{key}, {strength:g} of the way"
                 quality = judge.measure(FrameModel.of_model(model, network.order))
-                results.setdefault(row, {})[str(seed)] = _told(asdict(quality))
-            with replace_when_written(args.out) as partly:
-                partly.write_text(json.dumps(dict(results), indent=2))
+                results.setdefault(row, {})[str(seed)] = asdict(quality)
+            write_json(args.out, results)
     print(recipes_table(results))
     if args.picture:
         draw(results, args.picture)
@@ -167,11 +165,6 @@ def trained(
     runner.train()
     bar.close()
     return network.weights(runner.model)
-
-
-def _told(quality: Mapping[str, Any]) -> dict[str, Any]:
-    """Drops what is no number, for a file."""
-    return {key: value for key, value in quality.items() if not isinstance(value, float) or math.isfinite(value)}
 
 
 def draw(results: Mapping[str, Mapping[str, Mapping[str, Any]]], path: Path) -> None:

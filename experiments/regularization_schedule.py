@@ -18,7 +18,7 @@ from mmtempreg.meters.columns import columns_of
 from .grid import ROOT, TASKS, Strategy, cells
 from .results import read_results
 from .sweep import Sweep, hardware, revision, run_all
-from .table import layout, values_of
+from .table import layout, measured_in, values_of
 
 TASK = TASKS["hdr"]
 # name: (config, options of the wrapper, share of the images that is regularised)
@@ -54,11 +54,12 @@ def main() -> None:
     sweep = Sweep(out, out / "results.csv", strategies, schedule, tests, hardware(), revision())
     run_all(sweep, cells("hdr", strategies, list(strategies), None, args.seeds), args.jobs)
     rows = read_results(sweep.results)
+    names = measured_in(rows, "pans")
     values = {
-        strategy.title: values_of([row for row in rows if row["strategy"] == name], "pans")
+        strategy.title: values_of([row for row in rows if row["strategy"] == name], "pans", names)
         for name, strategy in strategies.items()
     }
-    print(layout(list(columns_of(next(iter(values.values()))[0]).values()), values))
+    print(layout(list(columns_of(names).values()), values))
 
 
 if __name__ == "__main__":

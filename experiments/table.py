@@ -53,21 +53,26 @@ def groups(rows: Iterable[Row], wanted: Sequence[Group], alphas: Sequence[float]
     return {key: found[key] for key in keys}
 
 
-def values_of(rows: Sequence[Row], prefix: str, titles: Sequence[str] = ()) -> list[dict[str, float]]:
-    """The metrics that have a column (of these titles, if any are named), of each row."""
+def measured_in(rows: Iterable[Row], prefix: str, titles: Sequence[str] = ()) -> list[str]:
+    """Names of the metrics that any of the rows has, of those with a column (of these titles, if any are named)."""
     lead = f"{prefix}/" if prefix else ""
-    names = (name.removeprefix(lead) for name, value in rows[0].items() if name.startswith(lead) and value)
+    names = {name.removeprefix(lead): None for row in rows for name in row if name.startswith(lead) and row[name]}
     columns = columns_of(name for name in names if "/" not in name)
-    measured = [name for name, (title, _) in columns.items() if not titles or title in titles]
-    return [{name: float(row.get(lead + name) or math.nan) for name in measured} for row in rows]
+    return [name for name, (title, _) in columns.items() if not titles or title in titles]
+
+
+def values_of(rows: Iterable[Row], prefix: str, names: Sequence[str]) -> list[dict[str, float]]:
+    """The metrics of each row; nan of those that it does not have."""
+    lead = f"{prefix}/" if prefix else ""
+    return [{name: float(row.get(lead + name) or math.nan) for name in names} for row in rows]
 
 
 def differences(
-    rows: Sequence[Row], others: Sequence[Row], prefix: str, titles: Sequence[str] = ()
+    rows: Sequence[Row], others: Sequence[Row], prefix: str, names: Sequence[str]
 ) -> list[dict[str, float]]:
     """Metrics of the rows less those of the other of the same seed, where there is one."""
-    by_seed = {row["seed"]: values for row, values in zip(others, values_of(others, prefix, titles))}
-    own = [(row["seed"], values) for row, values in zip(rows, values_of(rows, prefix, titles))]
+    by_seed = {row["seed"]: values for row, values in zip(others, values_of(others, prefix, names))}
+    own = [(row["seed"], values) for row, values in zip(rows, values_of(rows, prefix, names))]
     return [{name: values[name] - by_seed[seed][name] for name in values} for seed, values in own if seed in by_seed]
 
 
@@ -81,21 +86,22 @@ def markdown(
 ) -> str:
     """The table of one set of clips, of these strengths and columns if any are named; of differences with `against`."""
     lines: dict[Group, list[dict[str, float]]] = {}
-    for key, group in groups(rows, wanted, alphas).items():
+    chosen = groups(rows, wanted, alphas)
+    names = measured_in((row for group in chosen.values() for row in group), prefix, columns)
+    for key, group in chosen.items():
         if against is None:
-            lines[key] = values_of(group, prefix, columns)
+            lines[key] = values_of(group, prefix, names)
             continue
         name, alpha = against
         alpha = alpha or (key[1] if KNOWN[name].alphas else "")
         others = [row for row in rows if (row["strategy"], row["alpha"]) == (name, alpha)]
-        if key != (name, alpha) and others and (found := differences(group, others, prefix, columns)):
+        if key != (name, alpha) and others and (found := differences(group, others, prefix, names)):
             lines[key] = found
     if not lines:
         raise ValueError("the file holds none of these")
-    some = next(iter(lines.values()))[0]
     titles = {title_of(*key): values for key, values in lines.items()}
-    truth = None if against else _truth(some, next(iter(groups(rows, wanted, alphas).values()))[0], prefix)
-    return layout(list(columns_of(some).values()), titles, against is not None, truth)
+    truth = None if against else _truth(names, next(iter(chosen.values()))[0], prefix)
+    return layout(list(columns_of(names).values()), titles, against is not None, truth)
 
 
 def _truth(columns: Iterable[str], row: Row, prefix: str) -> list[str]:

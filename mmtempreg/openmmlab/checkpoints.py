@@ -277,11 +277,16 @@ def anti_aliased_networks(state: Mapping[str, Any]) -> dict[str, dict[str, Any]]
     }
 
 
+def with_metadata(weights: Mapping[str, Tensor], metadata: Mapping[str, Any]) -> OrderedDict[str, Tensor]:
+    """Weights with what a state dict says of modules, by their names (`ANTI_ALIASING`)."""
+    kept: Any = OrderedDict(weights)
+    kept._metadata = OrderedDict(metadata)
+    return kept
+
+
 def with_metadata_of(checkpoint: Mapping[str, Any], weights: Mapping[str, Tensor]) -> OrderedDict[str, Tensor]:
     """Weights with what the state dict that they were made from says of itself: whether strides are anti-aliased."""
-    kept: Any = OrderedDict(weights)
-    kept._metadata = getattr(container_of(checkpoint)[1], "_metadata", OrderedDict())
-    return kept
+    return with_metadata(weights, getattr(container_of(checkpoint)[1], "_metadata", {}))
 
 
 def anti_aliasing_in(model: nn.Module) -> dict[str, Any] | None:

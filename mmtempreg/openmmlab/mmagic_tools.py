@@ -4,7 +4,6 @@ import argparse
 import importlib.util
 import json
 import logging
-import math
 import os
 import runpy
 import sys
@@ -15,7 +14,7 @@ import torch
 import torch.distributed
 
 from ..utils.allocator import keep_freed_memory
-from ..utils.atomic_write import replace_when_written
+from ..utils.atomic_write import write_json
 from ..utils.command_line import Parser, one_line_for_mistakes
 from .run_checks import check_run
 
@@ -61,20 +60,11 @@ def _run(name: str) -> None:
             runpy.run_path(str(tools / name), run_name="mmagic_tool")["main"]()
             out = Path(sys.argv[sys.argv.index("--out") + 1]) if "--out" in sys.argv[:-1] else None
             if out is not None and out.suffix == ".json" and out.is_file():
-                write_valid_json(out)
+                write_json(out, json.loads(out.read_text()), indent=None)  # what was not measured is null
             if joined:
                 _leave_processes()
             return
     raise FileNotFoundError(f"{package} has no tools/{name}: reinstall it with `pip install mmagic==1.2.0`")
-
-
-def write_valid_json(path: Path) -> None:
-    """Rewrites a file of metrics, in which Python writes what JSON has no word for: what was not measured is null."""
-    values = json.loads(path.read_text())
-    if any(isinstance(value, float) and math.isnan(value) for value in values.values()):
-        with replace_when_written(path) as partial:
-            valid = {name: None if isinstance(v, float) and math.isnan(v) else v for name, v in values.items()}
-            partial.write_text(json.dumps(valid))
 
 
 def _join_processes_without_gpu() -> bool:

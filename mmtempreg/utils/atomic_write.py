@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import hashlib
+import json
+import math
 import os
 import platform
 import re
 import shutil
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from tempfile import TemporaryFile
+from typing import Any
 
 LONGEST_NAME = 255
 """Bytes that file systems allow."""
@@ -41,6 +44,22 @@ def replace_when_written(path: str | Path) -> Iterator[Path]:
         raise
     finally:
         partial.unlink(missing_ok=True)
+
+
+def write_json(path: str | Path, value: Any, indent: int | None = 2) -> None:
+    """Writes JSON that every reader takes, whole or not at all: null for NaN and infinity, a text for a path."""
+    with replace_when_written(path) as partial:
+        partial.write_text(json.dumps(_plain(value), indent=indent, allow_nan=False))
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {str(name): _plain(part) for name, part in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(part) for part in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return str(value) if isinstance(value, Path) else value
 
 
 def check_output(path: str | Path, inputs: Iterable[str | Path] = (), folder: bool = False) -> None:

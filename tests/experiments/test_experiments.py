@@ -193,6 +193,15 @@ def test_the_table_has_mean_spread_and_number_of_seeds():
     assert [line.split(" |")[0] for line in lines[5:]] == [f"| transform invariance {a}" for a in (0.5, 0.9, 0.99)]
 
 
+def test_what_was_not_measured_of_a_row_leaves_its_cell_alone():
+    """Every value stands below its heading, whichever row comes first."""
+    more = [row | {"pans/TrueDetail": 0.5} if row["strategy"] == "transinv" else row for row in ROWS]
+    lines = [line.split(" | ") for line in markdown(written(more), [(n, "") for n in STRATEGIES], "pans").splitlines()]
+    column = lines[0].index("K true")
+    assert [line[column] for line in lines[3:6]] == ["n/a", "n/a", "0.500 ± 0.000"]
+    assert lines[4][lines[0].index("R")] == "0.730 ± 0.014"
+
+
 def test_rows_in_the_order_that_is_asked_for():
     wanted = [parse_group(text) for text in ("transinv=0.99", "baseline", "transinv=0.50")]
     lines = markdown(written(ROWS), wanted, "pans").splitlines()

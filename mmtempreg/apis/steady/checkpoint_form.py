@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ...openmmlab.checkpoints import CONTAINERS, check_finite, read_checkpoint
+from ...openmmlab.checkpoints import CONTAINERS, check_finite, read_checkpoint, with_metadata
 from ...utils.atomic_write import replace_when_written
 
 PREFIXES = ("", "module.", "generator_ema.", "module.generator_ema.", "generator.", "module.generator.")
@@ -82,7 +82,7 @@ class CheckpointForm:
             for prefix, (name, about) in product(prefixes, metadata.items()):
                 place = f"{prefix}{name}".rstrip(".")
                 known[place] = {**known.get(place, {}), **about}
-            state = _with_metadata(state, known)
+            state = with_metadata(state, known)
             kept = state if self.container is None else {**kept, self.container: state}  # type: ignore[assignment]
         with replace_when_written(out) as partial:
             if Path(out).suffix == ".safetensors":
@@ -91,14 +91,6 @@ class CheckpointForm:
                 save_file({name: value.contiguous() for name, value in state.items()}, str(partial))
             else:
                 torch.save(kept, partial)
-
-
-def _with_metadata(state: Mapping[str, Any], metadata: dict[str, Any]) -> Any:
-    from collections import OrderedDict
-
-    told: Any = OrderedDict(state)
-    told._metadata = OrderedDict(metadata)
-    return told
 
 
 def read_form(path: str | Path, expected: Mapping[str, Tensor]) -> CheckpointForm:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -17,7 +16,7 @@ from PIL import Image
 from torch import Tensor
 
 from ...meters import flicker_ratio, flickers_less
-from ...utils.atomic_write import replace_when_written
+from ...utils.atomic_write import write_json
 from ...video.image_files import HDR_SUFFIXES
 from ..blend import blend_weights
 from ..equivariance import find_images, measure_image_equivariance, read_display
@@ -209,12 +208,11 @@ def make_steady(
         out if chosen else None, chosen or 0.0, first, best, tried, (eq_before, eq), ratio, invents, done, found.found
     )
     result.words = in_words(result, limits)
-    told = json.dumps(_told(asdict(result)), indent=2, allow_nan=False)
+    told = asdict(result)
     result.clip = Clip(judge.pictures[worst], judge.first[worst], after, found.domain)
     if chosen:
         found.form.write(blend_weights(found.form.weights(), trained, chosen), out, strides)
-    with replace_when_written(folder / "steady.json") as partly:
-        partly.write_text(told)
+    write_json(folder / "steady.json", told)
     return result
 
 
@@ -346,14 +344,3 @@ def _causes(frames: FrameModel, files: Sequence[Path]) -> str | None:
         f"{causes.verdict()} --anti-alias does it here: the network must be run with its strides anti-aliased then "
         "(docs/anti_aliasing.md)."
     )
-
-
-def _told(value: Any) -> Any:
-    """Makes a value fit for JSON: what is no finite number becomes None."""
-    if isinstance(value, Mapping):
-        return {str(name): _told(part) for name, part in value.items()}
-    if isinstance(value, list | tuple):
-        return [_told(part) for part in value]
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
-    return str(value) if isinstance(value, Path) else value

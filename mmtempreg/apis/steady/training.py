@@ -11,7 +11,6 @@ import statistics
 import subprocess
 import sys
 import time
-from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -34,10 +33,11 @@ from ...openmmlab.checkpoints import (
     read_checkpoint,
     weights_hash,
     weights_of,
+    with_metadata,
 )
 from ...openmmlab.configs import config_hash
 from ...openmmlab.runners import quiet_runner
-from ...utils.atomic_write import replace_when_written
+from ...utils.atomic_write import replace_when_written, write_json
 from .network import Network
 from .recipe import Recipe, training_config
 
@@ -186,10 +186,9 @@ def write_start(network: Network, photographs: tuple[Path, Sequence[Path]], fold
     images, files = photographs
     teacher, listed = folder / "before.pth", folder / "images.txt"
     with replace_when_written(teacher) as partly:
-        state: Any = OrderedDict((f"{network.prefix}{k}", value) for k, value in network.form.weights().items())
-        if network.strides:
-            state._metadata = OrderedDict({network.prefix.rstrip("."): {ANTI_ALIASING: network.strides}})
-        torch.save(dict(meta={}, state_dict=state), partly)
+        state = {f"{network.prefix}{key}": value for key, value in network.form.weights().items()}
+        told = {network.prefix.rstrip("."): {ANTI_ALIASING: network.strides}} if network.strides else {}
+        torch.save(dict(meta={}, state_dict=with_metadata(state, told)), partly)
     with replace_when_written(listed) as partly:
         partly.write_bytes(b"".join(os.fsencode(path.relative_to(images)) + b"\n" for path in files))
     return teacher, listed
@@ -209,8 +208,7 @@ def _planned(
     seconds = {optim: _seconds_per_step(make(6, optim), folder) for optim in PRECISIONS}
     optim = PRECISIONS[seconds[PRECISIONS[1]] < WORTH_IT * seconds[PRECISIONS[0]]]
     iterations = length.iterations or int(min(max((length.until - time.monotonic()) / seconds[optim], FEWEST), MOST))
-    with replace_when_written(plan) as partly:
-        partly.write_text(json.dumps(dict(config=key, iterations=iterations, optim=optim)))
+    write_json(plan, dict(config=key, iterations=iterations, optim=optim))
     report(f"{iterations} iterations, {seconds[optim]:.2f} s each ({optim})")
     return iterations, optim
 

@@ -146,7 +146,9 @@ def test_too_few_photographs(folder):
 
 def test_the_command_says_what_became_of_it(folder, monkeypatch, capsys):
     """Its own status where nothing improves."""
-    from tools import steady
+    monkeypatch.syspath_prepend("tools")
+    monkeypatch.delitem(sys.modules, "steady", raising=False)
+    import steady
 
     torch.save(dict(dirt=torch.tensor(0.0), gain=torch.ones(1)), folder / "before.pth")
     command = ["steady.py", f"{folder / 'network.py'}:Dirty", folder / "before.pth", folder / "images"]
