@@ -381,7 +381,7 @@ class SiameseTraining(BaseModel):
             image_range: Black and white in the units of `x`. None: of the data preprocessor.
 
         Raises:
-            TypeError: If x is no batch of images.
+            TypeError: If x is no batch of images, or the prediction none of maps.
             ValueError: If `regularize_every` is more than the iterations of the run.
         """
         regularizer, step = self.regularizer, self.step
@@ -396,10 +396,10 @@ class SiameseTraining(BaseModel):
         part = x[: math.ceil(regularizer.fraction * len(x))]
         moved, step.transforms = self._moved(part, iteration, image_range or self._image_range())
         if regularizer.single_pass:
-            f_x, *f_tx = predict(torch.cat([x, *moved])).split([len(x), *map(len, moved)])
+            f_x, *f_tx = _checked_maps(predict(torch.cat([x, *moved]))).split([len(x), *map(len, moved)])
             step.f_tx = lambda: f_tx
         else:
-            f_x = predict(x)
+            f_x = _checked_maps(predict(x))
             step.f_tx = lambda: [predict(image) for image in moved]
         step.f_x = f_x[: len(part)]
         return f_x
@@ -455,6 +455,17 @@ def _check_length(every: int) -> None:
     length = MessageHub.get_current_instance().get_info("max_iters")
     if length is not None and every > length:
         raise ValueError(f"regularize_every={every} is more than the {length} iterations of this run")
+
+
+def _checked_maps(prediction: Any) -> Tensor:
+    """The prediction; raises TypeError if it is nothing that T can move."""
+    if not isinstance(prediction, Tensor) or prediction.ndim != 4:
+        got = tuple(prediction.shape) if isinstance(prediction, Tensor) else type(prediction).__name__
+        raise TypeError(
+            f"the regularisation compares maps (N, C, H, W), and the network predicts {got}: its family makes a map of "
+            "that (CONTRIBUTING.md, a model whose prediction is no map)"
+        )
+    return prediction
 
 
 def _check_valid(transform: DrawnTransform, f_tx: Tensor) -> None:
