@@ -7,9 +7,10 @@ from itertools import islice
 from typing import Annotated, Any, NamedTuple
 
 import numpy as np
+from annotated_types import Interval
 from mmagic.registry import DATASETS
 
-from ..utils.validation import Count, FrameRate, Interval, Size, Whole, check_arguments
+from ..utils.validation import Count, FrameRate, Size, Whole, check_arguments
 from .clips import ClipDataset, ClipEntry
 from .virtual_camera import Shot, VirtualCamera, exposure_for, photograph, shift_colour
 
@@ -56,7 +57,7 @@ class HDRClipDataset(ClipDataset):
         fps: FrameRate = 24.0,
         shortest: Whole = 50,
         longest: Whole = 200,
-        saturated: Annotated[float, Interval("(0, 1)")] = 0.1,
+        saturated: Annotated[float, Interval(gt=0, lt=1)] = 0.1,
         camera: dict | None = None,
         seed: Count = 0,
         pipeline: Sequence[dict | Callable] = (),

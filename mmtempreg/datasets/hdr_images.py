@@ -10,12 +10,13 @@ from typing import Annotated, Any, NamedTuple
 
 import cv2
 import numpy as np
+from annotated_types import Interval
 from mmagic.registry import DATASETS
 from mmengine.dataset import BaseDataset
 
 from ..functional import lag_frames
 from ..utils.shipped import shipped
-from ..utils.validation import Count, FrameRate, Interval, Positive, Rising, Whole, check_arguments
+from ..utils.validation import Count, FrameRate, Positive, Rising, SomeShare, Whole, check_arguments
 from ..video.image_files import read_image
 from .clip_sampler import frame_name
 from .crops import check_crops
@@ -62,7 +63,7 @@ def _crop_width(path: str, image: np.ndarray, fraction: float, size: int) -> flo
     return min(fraction * width, height - 1.0)
 
 
-ShareRange = Annotated[tuple[float, float], Interval("(0, 1]"), Rising()]
+ShareRange = Annotated[tuple[SomeShare, SomeShare], Rising()]
 
 
 class Window(NamedTuple):
@@ -196,7 +197,7 @@ class HDRImageDataset(_HDRFolder):
         crop: ShareRange = (0.2, 0.6),
         percentile: ShareRange = (0.85, 0.95),
         camera: dict | None = None,
-        lens: Annotated[float, Interval("[0, 10]")] | None = LENS,
+        lens: Annotated[float, Interval(ge=0, le=10)] | None = LENS,
         files: Sequence[str] | None = None,
         pipeline: Sequence[dict | Callable] = (),
         **kwargs: Any,
@@ -315,11 +316,11 @@ class HDRPanDataset(_HDRFolder):
         seed: Count = 0,
         crop: ShareRange = (0.2, 0.6),
         percentile: ShareRange = (0.85, 0.95),
-        pan: Annotated[float, Interval("[0, 100]")] = 0.3,
-        zoom: Annotated[float, Interval("[0, 1)")] = 0.1,
-        roll: Annotated[float, Interval("[0, 360]")] = 4.0,
+        pan: Annotated[float, Interval(ge=0, le=100)] = 0.3,
+        zoom: Annotated[float, Interval(ge=0, lt=1)] = 0.1,
+        roll: Annotated[float, Interval(ge=0, le=360)] = 4.0,
         camera: dict | None = None,
-        lens: Annotated[float, Interval("[0, 10]")] | None = LENS,
+        lens: Annotated[float, Interval(ge=0, le=10)] | None = LENS,
         motion_lags: Sequence[Positive | None] = (),
         files: Sequence[str] | None = None,
         pipeline: Sequence[dict | Callable] = (),

@@ -9,11 +9,14 @@ import cv2
 import numpy as np
 import torch
 import torch.nn.functional as F
+from annotated_types import Interval
 from mmagic.registry import TRANSFORMS
 from mmcv.transforms import BaseTransform, Compose
 
-from ..utils.validation import Count, Interval, Rising, Whole, check_arguments
+from ..utils.validation import Count, Rising, SomeShare, Whole, check_arguments
 from .virtual_camera import photograph
+
+JPEGQuality = Annotated[int, Interval(ge=1, le=100)]
 
 
 @TRANSFORMS.register_module()
@@ -49,7 +52,7 @@ class TwoFrames(BaseTransform):
         scale: Whole = 1,
         shift: Count = 8,
         multiple: Whole = 1,
-        zoom_out: Annotated[float, Interval("(0, 1]")] = 1.0,
+        zoom_out: SomeShare = 1.0,
         steps: Sequence[dict] = (),
     ) -> None:
         if crop_size % scale:
@@ -118,9 +121,9 @@ class PhotographTwice(TwoFrames):
         crop_size: Whole = 96,
         scale: Whole = 4,
         shift: Count = 8,
-        zoom_out: Annotated[float, Interval("(0, 1]")] = 0.5,
-        noise: Annotated[float, Interval("[0, 255]")] = 2.0,
-        jpeg_quality: Annotated[tuple[int, int], Interval("[1, 100]"), Rising()] | None = (70, 95),
+        zoom_out: SomeShare = 0.5,
+        noise: Annotated[float, Interval(ge=0, le=255)] = 2.0,
+        jpeg_quality: Annotated[tuple[JPEGQuality, JPEGQuality], Rising()] | None = (70, 95),
     ) -> None:
         super().__init__(crop_size, scale, shift, zoom_out=zoom_out)
         self.noise, self.jpeg_quality = noise, jpeg_quality

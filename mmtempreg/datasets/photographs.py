@@ -11,10 +11,11 @@ from typing import Annotated, Any
 
 import cv2
 import numpy as np
+from annotated_types import Interval
 from mmagic.registry import DATASETS
 from mmengine.dataset import BaseDataset
 
-from ..utils.validation import Interval, check_arguments
+from ..utils.validation import check_arguments
 from ..video.image_files import read_image
 from .array_cache import cached_array
 from .crops import check_crops
@@ -56,7 +57,7 @@ class PhotographDataset(BaseDataset):
         partition_file: str | None = None,
         split: str | None = None,
         list_file: str | None = None,
-        drop_least_saturated: Annotated[float, Interval("[0, 1)")] = 0.0,
+        drop_least_saturated: Annotated[float, Interval(ge=0, lt=1)] = 0.0,
         cache_dir: str | None = None,
         pipeline: Sequence[dict | Callable] = (),
         **kwargs: Any,

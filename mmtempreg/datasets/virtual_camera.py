@@ -8,9 +8,10 @@ from typing import Annotated
 import cv2
 import numpy as np
 import torch
+from annotated_types import Interval
 
 from ..functional import camera_curve
-from ..utils.validation import Interval, Share, check_fields
+from ..utils.validation import Share, check_fields
 
 
 @dataclass(frozen=True)
@@ -44,8 +45,8 @@ class VirtualCamera:
         jpeg: Compress with a random quality from 30 to 100.
     """
 
-    noise: Annotated[float, Interval("[0, 1]")] = 0.01
-    hue: Annotated[float, Interval("[0, 360]")] = 7.0
+    noise: Share = 0.01
+    hue: Annotated[float, Interval(ge=0, le=360)] = 7.0
     saturation: Share = 0.1
     jpeg: bool = True
 

@@ -7,11 +7,12 @@ from typing import Annotated
 
 import torch
 import torch.nn.functional as F
+from annotated_types import Interval
 from mmagic.registry import MODELS
 from torch import Tensor, nn
 from torchvision.transforms.functional import gaussian_blur
 
-from ..utils.validation import Interval, NotNegative, Positive, check_arguments
+from ..utils.validation import NotNegative, Positive, check_arguments
 
 
 @MODELS.register_module()
@@ -36,8 +37,8 @@ class RelativeDetailLoss(nn.Module):
     @check_arguments
     def __init__(
         self,
-        low_pass: Annotated[float, Interval("[0, 100]")] = 0.7,
-        sigma: Annotated[float, Interval("(0, 100]")] = 1.5,
+        low_pass: Annotated[float, Interval(ge=0, le=100)] = 0.7,
+        sigma: Annotated[float, Interval(gt=0, le=100)] = 1.5,
         epsilon: Positive = 1e-5,
         loss_weight: NotNegative = 1.0,
     ) -> None:
@@ -77,9 +78,9 @@ class LocalStatisticsLoss(nn.Module):
     @check_arguments
     def __init__(
         self,
-        sigmas: Annotated[Sequence[float], Interval("(0, 100]")] = (0.7, 1.5),
-        window: Annotated[float, Interval("(0, 100]")] = 1.5,
-        reach: Annotated[int, Interval("[0, 100]")] = 3,
+        sigmas: Sequence[Annotated[float, Interval(gt=0, le=100)]] = (0.7, 1.5),
+        window: Annotated[float, Interval(gt=0, le=100)] = 1.5,
+        reach: Annotated[int, Interval(ge=0, le=100)] = 3,
         pixel_weight: NotNegative = 4.0,
         mean_weight: NotNegative = 3.0,
         range_weight: NotNegative = 20.0,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Any
 
 import torch
 from mmagic.registry import MODELS
@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from ..functional.temporal import SIGMA, highpass_matrix
 from ..transforms.base import DrawnTransform
-from ..utils.validation import FrameRate, Interval, Positive, check_arguments
+from ..utils.validation import FrameRate, NotNegative, Positive, check_arguments
 from .masked import MaskedLoss
 
 
@@ -180,9 +180,7 @@ class CombinedRegularizationLoss(nn.Module):
     """
 
     @check_arguments
-    def __init__(
-        self, losses: Sequence[dict], weights: Annotated[Sequence[float], Interval("[0, inf)")] | None = None
-    ) -> None:
+    def __init__(self, losses: Sequence[dict], weights: Sequence[NotNegative] | None = None) -> None:
         super().__init__()
         if not losses or (weights is not None and len(weights) != len(losses)):
             raise ValueError(f"give losses, and a weight for each or none: got {losses} and {weights}")

@@ -6,12 +6,13 @@ import math
 from typing import Annotated
 
 import torch
+from annotated_types import Interval
 from mmagic.registry import MODELS
 from torch import Tensor
 
 from ..functional import affine_matrix, transform_points
 from ..functional.geometry import PADDING_MODES
-from ..utils.validation import Interval, OneOf, Pixels, check_arguments
+from ..utils.validation import OneOf, Pixels, check_arguments
 from .base import DrawnTransform, ImageRange, RandomTransform, uniform
 
 
@@ -44,10 +45,10 @@ class RandomAffine(RandomTransform):
     def __init__(
         self,
         translate: Pixels = 2.0,
-        rotate: Annotated[float, Interval("[0, 90)")] = 1.0,
-        zoom: Annotated[float, Interval("[0, 1)")] = 0.03,
-        shear: Annotated[float, Interval("[0, 90)")] = 1.0,
-        scale: Annotated[float, Interval("[0, 1000]")] = 1.0,
+        rotate: Annotated[float, Interval(ge=0, lt=90)] = 1.0,
+        zoom: Annotated[float, Interval(ge=0, lt=1)] = 0.03,
+        shear: Annotated[float, Interval(ge=0, lt=90)] = 1.0,
+        scale: Annotated[float, Interval(ge=0, le=1000)] = 1.0,
         padding_mode: Annotated[str, OneOf(PADDING_MODES)] = "reflection",
         pixel_center: bool = False,
     ) -> None:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Annotated
 
 import torch
 from mmagic.registry import MODELS
 from torch import Tensor
 
-from ..utils.validation import Interval, check_arguments
+from ..utils.validation import NotNegative, check_arguments
 from .base import DrawnTransform, ImageRange, RandomTransform
 from .compose import build_transforms
 
@@ -55,7 +54,7 @@ class RandomChoice(RandomTransform):
     def __init__(
         self,
         transforms: Sequence[dict | RandomTransform],
-        weights: Annotated[Sequence[float], Interval("[0, inf)")] | None = None,
+        weights: Sequence[NotNegative] | None = None,
     ) -> None:
         weights = [1.0] * len(transforms) if weights is None else list(weights)
         if not transforms or len(weights) != len(transforms) or sum(weights) <= 0:

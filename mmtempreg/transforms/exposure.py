@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import Annotated
 
 import torch
+from annotated_types import Interval
 from mmagic.registry import MODELS
 from torch import Tensor
 
-from ..utils.validation import Interval, check_arguments
+from ..utils.validation import check_arguments
 from .base import DrawnTransform, ImageRange, RandomTransform, uniform
 
 
@@ -37,7 +38,7 @@ class RandomExposure(RandomTransform):
     """
 
     @check_arguments
-    def __init__(self, stops: Annotated[float, Interval("[0, 20]")] = 0.1) -> None:
+    def __init__(self, stops: Annotated[float, Interval(ge=0, le=20)] = 0.1) -> None:
         self.stops = float(stops)
 
     def sample(

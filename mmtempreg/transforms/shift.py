@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import Annotated
 
 import torch
+from annotated_types import Interval
 from mmagic.registry import MODELS
 from torch import Tensor
 
-from ..utils.validation import Interval, Pixels, Whole, check_arguments
+from ..utils.validation import Pixels, Whole, check_arguments
 from .base import DrawnTransform, ImageRange, RandomTransform
 
 
@@ -118,7 +119,7 @@ class RandomShift(RandomTransform):
 
     @check_arguments
     def __init__(
-        self, max_shift: Annotated[int, Interval("[1, 10000]")] = 8, multiple: Whole = 1, margin: Pixels = 0.0
+        self, max_shift: Annotated[int, Interval(ge=1, le=10000)] = 8, multiple: Whole = 1, margin: Pixels = 0.0
     ) -> None:
         if multiple > max_shift:
             raise ValueError(f"no shift of up to {max_shift} pixels is a multiple of {multiple}, but 0")

@@ -11,7 +11,7 @@ from mmengine.model import BaseModel
 
 from ...openmmlab.configs import type_name
 from ...transforms import MOTIONS
-from ...utils.validation import Count, Interval, OneOf, Repeats, Share, Whole, check_arguments, check_value
+from ...utils.validation import Count, OneOf, Repeats, Share, SomeShare, Whole, check_arguments, check_value
 from ..anti_aliasing import anti_alias_model, anti_aliasing_options
 from .families import family_of
 from .training import Regularizer, StockTask, Teacher
@@ -79,7 +79,7 @@ class SiameseEditModel(BaseModel):
         alpha: Share = 0.8,
         seed: Count = 0,
         regularize_every: Whole = 1,
-        regularize_fraction: Annotated[float, Interval("(0, 1]")] = 1.0,
+        regularize_fraction: SomeShare = 1.0,
         single_pass: bool = False,
         num_transforms: Repeats = 1,
         motion: Annotated[str, OneOf(tuple(MOTIONS))] = "independent",
