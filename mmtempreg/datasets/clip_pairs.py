@@ -53,6 +53,7 @@ class ClipPairDataset(BaseDataset):
     def __init__(
         self,
         data_root: str,
+        *,
         num_frames: Annotated[int, Interval(ge=2, le=10**6)] = 11,
         crop_size: Annotated[int, Ge(16)] = 192,
         scale: Annotated[tuple[Factor, Factor], Rising()] = (1.0, 1.0),

@@ -52,6 +52,7 @@ class HDRClipDataset(ClipDataset):
     def __init__(
         self,
         data_root: str,
+        *,
         list_file: str | None = None,
         size: Size | None = None,
         fps: FrameRate = 24.0,
@@ -66,7 +67,16 @@ class HDRClipDataset(ClipDataset):
         self.saturated, self.seed = saturated, seed
         self.camera = VirtualCamera(**{**dict(noise=0.0, hue=0.0, saturation=0.0, jpeg=False), **(camera or {})})
         self._take: _Take | None = None  # of the clip read last
-        super().__init__(data_root, list_file, size, fps, shortest, longest, pipeline, **kwargs)
+        super().__init__(
+            data_root,
+            list_file=list_file,
+            size=size,
+            fps=fps,
+            shortest=shortest,
+            longest=longest,
+            pipeline=pipeline,
+            **kwargs,
+        )
 
     def get_data_info(self, idx: int) -> dict:
         """The item before the pipeline."""

@@ -94,7 +94,7 @@ SAMPLES = 4
 """How finely a pixel looks at the scene, each way, at least."""
 
 
-def camera_view(image: np.ndarray, matrix: np.ndarray, size: int, lens: float = LENS) -> np.ndarray:
+def camera_view(image: np.ndarray, matrix: np.ndarray, size: int, *, lens: float = LENS) -> np.ndarray:
     """What a camera sees of a scene: a lens that blurs, and square pixels that gather light over their whole area.
 
     The scene is the image, continuous by bilinear interpolation and mirrored beyond its border. It is sampled `SAMPLES`
@@ -128,7 +128,7 @@ def camera_view(image: np.ndarray, matrix: np.ndarray, size: int, lens: float = 
 def _view(image: np.ndarray, window: Window, size: int, lens: float | None) -> np.ndarray:
     """The image through a window, at `size` pixels; without a lens as the camera of earlier results saw it."""
     if lens is not None:
-        return camera_view(image, window.matrix(size), size, lens)
+        return camera_view(image, window.matrix(size), size, lens=lens)
     scale = window.width / size
     if scale > 1:  # what the smaller grid cannot hold would alias, and crawl as the camera moves
         image = cv2.GaussianBlur(image, (0, 0), 0.5 * scale, borderType=cv2.BORDER_REFLECT)
@@ -191,6 +191,7 @@ class HDRImageDataset(_HDRFolder):
     def __init__(
         self,
         data_root: str,
+        *,
         num_images: Whole = 10000,
         size: Whole = 320,
         seed: Count = 0,
@@ -204,7 +205,18 @@ class HDRImageDataset(_HDRFolder):
     ) -> None:
         self.num_images = num_images
         shot = VirtualCamera(**(camera or {}))
-        super().__init__(data_root, size, seed, crop, percentile, shot, lens, files, pipeline, **kwargs)
+        super().__init__(
+            data_root,
+            size=size,
+            seed=seed,
+            crop=crop,
+            percentile=percentile,
+            camera=shot,
+            lens=lens,
+            files=files,
+            pipeline=pipeline,
+            **kwargs,
+        )
 
     def load_data_list(self) -> list[dict]:
         """One entry per photograph."""
@@ -309,6 +321,7 @@ class HDRPanDataset(_HDRFolder):
     def __init__(
         self,
         data_root: str,
+        *,
         num_clips: Whole | None = None,
         num_frames: Whole = 100,
         size: Whole = 320,
@@ -331,7 +344,18 @@ class HDRPanDataset(_HDRFolder):
         self.lags = [lag_frames(lag, self.fps) for lag in motion_lags]
         self._take: tuple[int, _Take] | None = None  # that of the clip read last
         shot = VirtualCamera(**{"jpeg": False, **(camera or {})})
-        super().__init__(data_root, size, seed, crop, percentile, shot, lens, files, pipeline, **kwargs)
+        super().__init__(
+            data_root,
+            size=size,
+            seed=seed,
+            crop=crop,
+            percentile=percentile,
+            camera=shot,
+            lens=lens,
+            files=files,
+            pipeline=pipeline,
+            **kwargs,
+        )
 
     def load_data_list(self) -> list[dict]:
         """One entry per frame."""

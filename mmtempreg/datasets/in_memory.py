@@ -52,6 +52,7 @@ class InMemoryDataset(Dataset):
     def __init__(
         self,
         dataset: dict | Any,
+        *,
         device: str = "cpu",
         crop_size: tuple[Edge, Edge] | None = None,
         flip_ratio: Share = 0.5,

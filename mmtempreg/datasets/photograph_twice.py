@@ -49,6 +49,7 @@ class TwoFrames(BaseTransform):
     def __init__(
         self,
         crop_size: Whole = 96,
+        *,
         scale: Whole = 1,
         shift: Count = 8,
         multiple: Whole = 1,
@@ -83,7 +84,7 @@ class TwoFrames(BaseTransform):
 
     def _camera(self, order: str) -> Callable[[np.ndarray], np.ndarray]:
         """What makes a frame of a scene: the same for both frames, but for its random numbers."""
-        return lambda scene: degraded(scene, self.steps, self.scale, order)
+        return lambda scene: degraded(scene, self.steps, scale=self.scale, order=order)
 
     def _zoomed(self, image: np.ndarray, name: str) -> np.ndarray:
         needed, shorter = self.crop_size + 2 * self.shift, min(image.shape[:2])
@@ -119,13 +120,14 @@ class PhotographTwice(TwoFrames):
     def __init__(
         self,
         crop_size: Whole = 96,
+        *,
         scale: Whole = 4,
         shift: Count = 8,
         zoom_out: SomeShare = 0.5,
         noise: Annotated[float, Interval(ge=0, le=255)] = 2.0,
         jpeg_quality: Annotated[tuple[JPEGQuality, JPEGQuality], Rising()] | None = (70, 95),
     ) -> None:
-        super().__init__(crop_size, scale, shift, zoom_out=zoom_out)
+        super().__init__(crop_size, scale=scale, shift=shift, zoom_out=zoom_out)
         self.noise, self.jpeg_quality = noise, jpeg_quality
 
     def _camera(self, order: str) -> Callable[[np.ndarray], np.ndarray]:
@@ -197,7 +199,7 @@ def reduced(image: np.ndarray, scale: int) -> np.ndarray:
     return small[0].permute(1, 2, 0).numpy()
 
 
-def degraded(scene: np.ndarray, steps: Callable[[dict], dict], scale: int = 1, order: str = "rgb") -> np.ndarray:
+def degraded(scene: np.ndarray, steps: Callable[[dict], dict], *, scale: int = 1, order: str = "rgb") -> np.ndarray:
     """What a network sees of a scene: what steps of a pipeline make of it, reduced unless they do that, in 8 bits.
 
     Args:

@@ -54,6 +54,7 @@ class PhotographDataset(BaseDataset):
     def __init__(
         self,
         data_root: str,
+        *,
         partition_file: str | None = None,
         split: str | None = None,
         list_file: str | None = None,
@@ -102,7 +103,9 @@ class PhotographDataset(BaseDataset):
         cache = (
             Path(self.cache_dir or root) / f"colourfulness_{hashlib.sha256(os.fsencode(names)).hexdigest()[:12]}.npy"
         )
-        colour = np.asarray(cached_array(cache, (len(paths), 1), "float32", _colourfulness_of(paths)))[:, 0]
+        colour = np.asarray(cached_array(cache, shape=(len(paths), 1), dtype="float32", rows=_colourfulness_of(paths)))[
+            :, 0
+        ]
         dropped = set(np.argsort(colour, kind="stable")[: round(self.drop_least_saturated * len(paths))].tolist())
         return [path for i, path in enumerate(paths) if i not in dropped]
 

@@ -39,7 +39,7 @@ class Wave:
         return float(self.mean + waves.sum())
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Feature:
     """One thing in the scene. Lengths are in image widths.
 
@@ -63,7 +63,7 @@ class Feature:
     stripes: tuple[float, float]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Scene:
     """All that does not change from frame to frame."""
 
@@ -202,7 +202,7 @@ def _render_unexposed(scene: Scene, frame: int, size: int) -> np.ndarray:
     return np.ascontiguousarray(image.transpose(1, 2, 0))
 
 
-def scene_motion(scene: Scene, now: int, then: int, size: int) -> tuple[np.ndarray, np.ndarray]:
+def scene_motion(scene: Scene, now: int, then: int, *, size: int) -> tuple[np.ndarray, np.ndarray]:
     """Where each pixel of a frame was in an earlier one, exactly.
 
     A pixel moves with the foremost feature that covers it, or with the background. It counts as hidden at a rim, and

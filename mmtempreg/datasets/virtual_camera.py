@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 from typing import Annotated
 
 import cv2
@@ -28,13 +28,14 @@ class Shot:
 
     curve_n: float
     curve_s: float
+    _: KW_ONLY
     noise: float = 0.0
     hue: float = 0.0
     saturation: float = 0.0
     jpeg_quality: int | None = None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class VirtualCamera:
     """What settings are drawn from. The defaults are those of hdrcnn's virtual camera.
 

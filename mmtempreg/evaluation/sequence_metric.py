@@ -71,6 +71,7 @@ class SequenceMetric(BaseSampleWiseMetric):
     def __init__(
         self,
         meter: str | None = None,
+        *,
         domain: Annotated[str, OneOf(tuple(DOMAINS))] = "linear",
         mask: Annotated[str, OneOf(("saturated",))] | None = None,
         threshold: SomeShare = SATURATION_THRESHOLD,

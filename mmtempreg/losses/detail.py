@@ -38,6 +38,7 @@ class RelativeDetailLoss(nn.Module):
     def __init__(
         self,
         low_pass: Annotated[float, Interval(ge=0, le=100)] = 0.7,
+        *,
         sigma: Annotated[float, Interval(gt=0, le=100)] = 1.5,
         epsilon: Positive = 1e-5,
         loss_weight: NotNegative = 1.0,
@@ -79,6 +80,7 @@ class LocalStatisticsLoss(nn.Module):
     def __init__(
         self,
         sigmas: Sequence[Annotated[float, Interval(gt=0, le=100)]] = (0.7, 1.5),
+        *,
         window: Annotated[float, Interval(gt=0, le=100)] = 1.5,
         reach: Annotated[int, Interval(ge=0, le=100)] = 3,
         pixel_weight: NotNegative = 4.0,

@@ -34,7 +34,7 @@ class VGG16Loss(nn.Module):
 
     @check_arguments
     def __init__(
-        self, vgg16: str, layers: Annotated[int, Interval(ge=1, le=31)] = 23, low: float = 0.0, high: float = 1.0
+        self, vgg16: str, *, layers: Annotated[int, Interval(ge=1, le=31)] = 23, low: float = 0.0, high: float = 1.0
     ) -> None:
         super().__init__()
         if not low < high:

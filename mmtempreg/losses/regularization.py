@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 from typing import Any
 
 import torch
@@ -34,6 +34,7 @@ class SiameseOutputs:
     f_tx: Tensor
     target: Tensor
     transform: DrawnTransform
+    _: KW_ONLY
     weight: Tensor | None = None
     t_target: Tensor | None = None
 

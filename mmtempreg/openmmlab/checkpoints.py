@@ -187,7 +187,7 @@ def check_resumable(held: Mapping[str, Any], path: str | Path) -> None:
         check_finite(dict(tensors_in(held[part])), path, what)
 
 
-def load_weights(model: nn.Module, path: str | Path, name: str, checkpoint: Mapping[str, Any] | None = None) -> None:
+def load_weights(model: nn.Module, path: str | Path, name: str, *, checkpoint: Mapping[str, Any] | None = None) -> None:
     """Gives a model the weights of a checkpoint, all of them and no others.
 
     Args:

@@ -45,6 +45,7 @@ class RandomAffine(RandomTransform):
     def __init__(
         self,
         translate: Pixels = 2.0,
+        *,
         rotate: Annotated[float, Interval(ge=0, lt=90)] = 1.0,
         zoom: Annotated[float, Interval(ge=0, lt=1)] = 0.03,
         shear: Annotated[float, Interval(ge=0, lt=90)] = 1.0,

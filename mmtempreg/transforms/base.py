@@ -85,7 +85,7 @@ class DrawnTransform:
         """T's geometry on any (N, C, h, w) map of the same field of view."""
         if self.padding_mode is None:
             return f
-        return sample_at(f, self._points(f), self.padding_mode, self.size)
+        return sample_at(f, self._points(f), self.padding_mode, base=self.size)
 
     def of_first(self, number: int) -> DrawnTransform:
         """T of the first `number` images; only of what comes with a batch."""

@@ -46,7 +46,7 @@ class GivenShift(RandomTransform):
             )
         moved = data_samples.moved_img
         offset = torch.as_tensor(data_samples.metainfo["moved_by"], dtype=torch.float64).view(len(moved), 2)
-        return moved, Shift(offset, (moved.shape[-2], moved.shape[-1]), self.margin)
+        return moved, Shift(offset, (moved.shape[-2], moved.shape[-1]), margin=self.margin)
 
     def sample(
         self, x: Tensor, generator: torch.Generator | None = None, image_range: ImageRange = ImageRange()

@@ -23,13 +23,15 @@ class Shift(DrawnTransform):
         padding_mode: What lies outside, as in `functional.sample_at`.
     """
 
-    def __init__(self, offset: Tensor, size: tuple[int, int], margin: float = 0.0, padding_mode: str = "zeros") -> None:
+    def __init__(
+        self, offset: Tensor, size: tuple[int, int], *, margin: float = 0.0, padding_mode: str = "zeros"
+    ) -> None:
         super().__init__(size, padding_mode)
         self.offset, self.margin = offset.to(torch.float64), margin
 
     def of_first(self, number: int) -> Shift:
         """The shift of the first `number` images."""
-        return Shift(self.offset[:number], self.size, self.margin, str(self.padding_mode))
+        return Shift(self.offset[:number], self.size, margin=self.margin, padding_mode=str(self.padding_mode))
 
     def valid(self, f: Tensor) -> Tensor:
         """As of any T, within the margin before and after."""
@@ -136,4 +138,4 @@ class RandomShift(RandomTransform):
             )
         steps = self.max_shift // self.multiple
         offset = torch.randint(-steps, steps + 1, (len(x), 2), generator=generator or torch.default_generator)
-        return WholeShift(self.multiple * offset, size, self.margin, self.padding_mode)
+        return WholeShift(self.multiple * offset, size, margin=self.margin, padding_mode=self.padding_mode)

@@ -41,6 +41,7 @@ def check_input(path: str | Path) -> Path:
 def claimed_outputs(
     files: Iterable[str | Path | None] = (),
     folders: Iterable[str | Path | None] = (),
+    *,
     inputs: Iterable[str | Path | None] = (),
     overwrite: bool = False,
 ) -> Iterator[None]:

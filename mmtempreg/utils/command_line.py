@@ -100,7 +100,7 @@ def claim(
 
     Args and errors are those of `claims.claimed_outputs`.
     """
-    _claims.enter_context(claimed_outputs(files, folders, inputs, overwrite))
+    _claims.enter_context(claimed_outputs(files, folders, inputs=inputs, overwrite=overwrite))
 
 
 def claim_work_dir(path: str | Path) -> None:

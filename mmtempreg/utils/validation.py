@@ -96,7 +96,7 @@ def check_arguments(function: Callable[P, R]) -> Callable[P, R]:
             raise TypeError(f"{_owner(function, args)}{_with_suggestion(str(error), signature)}") from None
         for name, value in bound.arguments.items():
             if name in hints and signature.parameters[name].kind not in _COLLECTING:
-                check_value(name, value, hints[name], _owner(function, args))
+                check_value(name, value, hints[name], where=_owner(function, args))
         return function(*args, **kwargs)
 
     return checked
@@ -105,7 +105,7 @@ def check_arguments(function: Callable[P, R]) -> Callable[P, R]:
 _COLLECTING = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
 
 
-def check_value(name: str, value: Any, hint: Any, where: str = "") -> None:
+def check_value(name: str, value: Any, hint: Any, *, where: str = "") -> None:
     """Checks one value against an annotation.
 
     Raises:
@@ -122,7 +122,7 @@ def check_fields(instance: Any) -> None:
         ValueError: As `check_arguments`.
     """
     for name, hint in get_type_hints(type(instance), include_extras=True).items():
-        check_value(name, getattr(instance, name), hint, f"{type(instance).__name__}: ")
+        check_value(name, getattr(instance, name), hint, where=f"{type(instance).__name__}: ")
 
 
 @cache

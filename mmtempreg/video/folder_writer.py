@@ -52,6 +52,7 @@ class FrameFolderWriter(FrameWriter):
         self,
         path: str | Path,
         suffix: str = ".png",
+        *,
         names: Sequence[str] | None = None,
         overwrite: bool = True,
         keep: bool = True,
@@ -128,7 +129,7 @@ class FrameFolderWriter(FrameWriter):
             self.note(f"is without the colour profile of the images: {self.suffix} cannot hold it")
         if exif and (self.suffix not in METADATA_SUFFIXES or self.suffix in TIFF_SUFFIXES):
             self.note(f"is without the EXIF data of the images: {self.suffix} does not hold them here")
-        write_image(self._partial / self._name(self._count), image, alpha, frame.metadata)
+        write_image(self._partial / self._name(self._count), image, alpha, metadata=frame.metadata)
         self._count += 1
 
     def __exit__(

@@ -250,7 +250,7 @@ def _checked_radiance(path: Path, image: np.ndarray) -> np.ndarray:
 
 
 def write_image(
-    path: str | Path, image: np.ndarray, alpha: np.ndarray | None = None, metadata: Metadata = Metadata()
+    path: str | Path, image: np.ndarray, alpha: np.ndarray | None = None, *, metadata: Metadata = Metadata()
 ) -> None:
     """Writes (H, W, 3) RGB: uint8 or uint16 to .png, .tif and the like, float32 radiance to .hdr or .exr.
 
@@ -277,7 +277,7 @@ def write_image(
         if suffix == ".exr":
             write_exr(partial, image)
         elif suffix in TIFF_SUFFIXES:
-            write_tiff(partial, image, alpha, metadata.icc)
+            write_tiff(partial, image, alpha, icc=metadata.icc)
         elif suffix in (*JPEG_SUFFIXES, ".webp") and any(metadata):
             options: dict[str, Any] = dict(quality=95) if suffix != ".webp" else dict(lossless=True, exact=True)
             pixels = image if alpha is None else np.dstack([image, alpha])

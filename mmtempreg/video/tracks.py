@@ -31,7 +31,7 @@ class Track:
         suffix: Ending of that.
     """
 
-    def __init__(self, source: VideoFile, index: int, container: Any, suffix: str) -> None:
+    def __init__(self, source: VideoFile, index: int, *, container: Any, suffix: str) -> None:
         self._input = av.open(f"file:{source.path}")
         self._start, self._output = source.start, container
         self._waiting: Any = None
@@ -127,7 +127,7 @@ def open_tracks(source: VideoFile, container: Any, suffix: str) -> tuple[list[Tr
             known = stream.codec_context is not None
             fits = keeps and known and can_hold(suffix, stream)
             if fits or (stream.type == "audio" and known):
-                tracks.append(Track(source, stream.index, container, suffix))
+                tracks.append(Track(source, stream.index, container=container, suffix=suffix))
                 if not fits:
                     notes.append(f"{what} ({stream.codec_context.name}) is encoded anew, since {suffix} cannot hold it")
             else:

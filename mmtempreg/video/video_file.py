@@ -70,6 +70,7 @@ class VideoFile(FrameSource):
         self,
         path: str | Path,
         rate: Fraction | None = None,
+        *,
         color: str | None = None,
         stream: int = 0,
         strict: bool = False,

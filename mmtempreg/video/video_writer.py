@@ -119,6 +119,7 @@ class VideoWriter(FrameWriter):
         self,
         path: str | Path,
         rate: float | Fraction,
+        *,
         codec: str | None = None,
         crf: int | None = None,
         audio: VideoFile | None = None,

@@ -102,6 +102,7 @@ def train(
     network: Network,
     recipe: Recipe,
     photographs: tuple[Path, Sequence[Path]],
+    *,
     folder: Path,
     length: Length,
     report: Callable[[str], None],
@@ -127,7 +128,9 @@ def train(
     folder.mkdir(parents=True, exist_ok=True)
     images = photographs[0]
     teacher, listed = write_start(network, photographs, start)
-    make = partial(training_config, network, recipe, images.resolve(), listed.resolve(), teacher.resolve())
+    make = partial(
+        training_config, network, recipe, images.resolve(), listed=listed.resolve(), teacher=teacher.resolve()
+    )
     held = hashlib.sha256(listed.read_bytes() + weights_hash(network.form.weights()).encode()).hexdigest()
     iterations, optim = _planned(make, held, folder, length, report)
     config = make(iterations, optim)

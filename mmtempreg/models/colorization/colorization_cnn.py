@@ -93,6 +93,7 @@ class ColorizationCNN(_Colorizer):
     def __init__(
         self,
         width: Annotated[int, Ge(2)] = 32,
+        *,
         out_activation: str | None = None,
         anti_aliased: bool = False,
         taps: int = TAPS,
@@ -139,6 +140,7 @@ class ColorizationVGG(_Colorizer):
     def __init__(
         self,
         vgg16: str | None = None,
+        *,
         out_activation: str | None = None,
         anti_aliased: bool = False,
         taps: int = TAPS,

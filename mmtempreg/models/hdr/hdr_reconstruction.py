@@ -74,6 +74,7 @@ class HDRReconstructionModel(BaseEditModel):
     def __init__(
         self,
         generator: dict,
+        *,
         pixel_loss: dict = dict(type="MaskedLoss"),
         camera_n: Positive = 0.9,
         camera_s: Positive = 0.6,

@@ -113,6 +113,7 @@ class HDRCNN(BaseModule):
             (64, 64),
             (128, 128),
         ),
+        *,
         bottleneck_channels: Sequence[Whole] = (128,),
         deconv_kernel: int = 3,
         fusion_kernel: Whole = 3,

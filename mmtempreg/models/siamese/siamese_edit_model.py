@@ -66,7 +66,7 @@ class SiameseEditModel(BaseModel):
         if cls is SiameseEditModel:
             if model is None:
                 raise ValueError("SiameseEditModel needs `model`, the config of the stock model to wrap")
-            check_value("model", model, Mapping, "SiameseEditModel: ")
+            check_value("model", model, Mapping, where="SiameseEditModel: ")
             cls = siamese_class(_stock_class(_unwrapped(model)[0]))  # type: ignore[arg-type]  # mypy: a class is hashable
         return super().__new__(cls)
 
@@ -76,6 +76,7 @@ class SiameseEditModel(BaseModel):
         model: Mapping,
         transform: dict | None = None,
         regularization: dict | None = None,
+        *,
         alpha: Share = 0.8,
         seed: Count = 0,
         regularize_every: Whole = 1,
@@ -102,18 +103,18 @@ class SiameseEditModel(BaseModel):
         self.prepare(stock)
         if anti_aliasing is not None:
             anti_alias_model(self, **anti_aliasing)
-        self.teacher = None if teacher is None else Teacher(model, teacher, int(teacher_shift), int(seed))
+        self.teacher = None if teacher is None else Teacher(model, teacher, shift=int(teacher_shift), seed=int(seed))
         if transform is not None and alpha > 0:
             self.regularizer = Regularizer(
                 MODELS.build(transform),
                 MODELS.build(regularization),
-                float(alpha),
-                int(seed),
-                int(regularize_every),
-                float(regularize_fraction),
-                single_pass,
-                int(num_transforms),
-                motion,
+                alpha=float(alpha),
+                seed=int(seed),
+                every=int(regularize_every),
+                fraction=float(regularize_fraction),
+                single_pass=single_pass,
+                num_transforms=int(num_transforms),
+                motion=motion,
             )
 
             self._check_regularizer(self.regularizer)

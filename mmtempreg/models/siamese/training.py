@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 from fractions import Fraction
 from functools import partial
 from typing import Any, NamedTuple
@@ -40,6 +40,7 @@ class Regularizer:
 
     transform: RandomTransform
     loss: nn.Module
+    _: KW_ONLY
     alpha: float = 1.0
     seed: int = 0
     every: int = 1
@@ -50,7 +51,9 @@ class Regularizer:
 
     def sample(self, x: Tensor, generator: torch.Generator, image_range: ImageRange) -> list[DrawnTransform]:
         """Draws the transforms of a step: `num_transforms` for each image."""
-        return MOTIONS[self.motion](self.transform, self.num_transforms, x, generator, image_range)
+        return MOTIONS[self.motion](
+            self.transform, self.num_transforms, x, generator=generator, image_range=image_range
+        )
 
 
 @dataclass
@@ -66,6 +69,7 @@ class Teacher:
 
     model: Mapping
     checkpoint: str
+    _: KW_ONLY
     shift: int = 0
     seed: int = 0
 
@@ -170,7 +174,7 @@ def predict_shifted(predict: Predict, x: Tensor, shift: tuple[int, int], room: S
     return out[..., top : top + room.predicted[0], left : left + room.predicted[1]]
 
 
-@dataclass
+@dataclass(kw_only=True)
 class TrainingStep:
     """State of a training step, from its first prediction to its losses.
 
@@ -366,7 +370,7 @@ class SiameseTraining(BaseModel):
             data_samples: The batch's, where T may come with them.
         """
         given = None if self.regularizer is None else self.regularizer.transform.for_batch(data_samples)
-        self.step = TrainingStep(given, predicting=True, target=self.step.target)
+        self.step = TrainingStep(given=given, predicting=True, target=self.step.target)
         try:
             yield
         finally:
@@ -437,7 +441,7 @@ class SiameseTraining(BaseModel):
             for f_tx, transform in zip(predictions, step.transforms):
                 _check_valid(transform, f_tx)
                 moved = self.moved_target(target, transform)
-                outputs.append(SiameseOutputs(f_x, f_tx.float(), target, transform, weight, moved))
+                outputs.append(SiameseOutputs(f_x, f_tx.float(), target, transform, weight=weight, t_target=moved))
             step.f_x, step.f_tx = None, tuple
             return regularizer.loss.to(target.device)(*outputs)
 
