@@ -19,7 +19,7 @@ LOOK_AT = 8
 
 
 class _Take(NamedTuple):
-    """What is fixed for a clip."""
+    """The choices that are fixed for a clip."""
 
     clip: str
     exposure: float

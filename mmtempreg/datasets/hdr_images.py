@@ -91,11 +91,11 @@ LENS = 0.5
 """Standard deviation of the lens' blur in pixels of the photograph: about what is left at a pixel's own blur."""
 
 SAMPLES = 4
-"""How finely a pixel looks at the scene, each way, at least."""
+"""Samples of the scene in a pixel, each way, at least."""
 
 
 def camera_view(image: np.ndarray, matrix: np.ndarray, size: int, *, lens: float = LENS) -> np.ndarray:
-    """What a camera sees of a scene: a lens that blurs, and square pixels that gather light over their whole area.
+    """View of a scene through a camera: a lens that blurs, and square pixels that gather light over their whole area.
 
     The scene is the image, continuous by bilinear interpolation and mirrored beyond its border. It is sampled `SAMPLES`
     times as finely as the pixels stand, and no coarser than the image's own pixels, blurred by the lens' Gaussian, and
@@ -137,7 +137,7 @@ def _view(image: np.ndarray, window: Window, size: int, lens: float | None) -> n
 
 
 class _HDRFolder(BaseDataset):
-    """What photographs and clips have in common: the folder, the crop and the camera."""
+    """Base of photographs and clips: the folder, the crop and the camera."""
 
     METAINFO = dict(dataset_type="hdr", task_name="hdr_reconstruction")
 
@@ -244,7 +244,7 @@ class HDRImageDataset(_HDRFolder):
 
 @dataclass(frozen=True)
 class _CameraPath:
-    """Where the camera looks at a time in seconds; lengths in pixels of the image."""
+    """Path of a camera over time in seconds; lengths in pixels of the image."""
 
     image: np.ndarray
     x: Wave
@@ -254,7 +254,7 @@ class _CameraPath:
     lens: float | None
 
     def window(self, seconds: float) -> Window:
-        """Where it looks. At the image's border the view stops."""
+        """The part of the image that it sees. At the image's border the view stops."""
         half = self.width(seconds) / 2
         x, y = (
             float(np.clip(position, min(half, extent / 2), max(extent - half, extent / 2)))
@@ -263,11 +263,11 @@ class _CameraPath:
         return Window((x, y), 2 * half, self.angle(seconds))
 
     def view(self, seconds: float, size: int) -> np.ndarray:
-        """What it sees, (size, size, 3)."""
+        """The picture that it sees, (size, size, 3)."""
         return _view(self.image, self.window(seconds), size, self.lens)
 
     def motion(self, now: float, then: float, size: int) -> tuple[np.ndarray, np.ndarray]:
-        """Where each pixel was earlier, as in `meters.Motion`; hidden is what lies beyond the image."""
+        """Motion from an earlier time, as in `functional.Motion`; hidden is what lies beyond the image."""
         ways = [np.vstack([self.window(time).matrix(size), (0, 0, 1)]) for time in (now, then)]
         rows, columns = np.mgrid[:size, :size]
         points = np.stack([columns.ravel(), rows.ravel(), np.ones(size * size)])
@@ -280,7 +280,7 @@ class _CameraPath:
 
 
 class _Take(NamedTuple):
-    """What is fixed for a clip."""
+    """The choices that are fixed for a clip."""
 
     path: _CameraPath
     exposure: float

@@ -83,7 +83,7 @@ class TwoFrames(BaseTransform):
         )
 
     def _camera(self, order: str) -> Callable[[np.ndarray], np.ndarray]:
-        """What makes a frame of a scene: the same for both frames, but for its random numbers."""
+        """The function that makes a frame of a scene: the same for both frames, but for its random numbers."""
         return lambda scene: degraded(scene, self.steps, scale=self.scale, order=order)
 
     def _zoomed(self, image: np.ndarray, name: str) -> np.ndarray:
@@ -144,7 +144,7 @@ class PhotographTwice(TwoFrames):
 
 @TRANSFORMS.register_module()
 class PhotographRadianceTwice(BaseTransform):
-    """The same for HDR reconstruction: crops of a scene of radiance, shifted by whole pixels, and the virtual camera.
+    """Two frames for HDR reconstruction: crops of a scene of radiance, shifted by whole pixels, and the virtual camera.
 
     The photograph of the first crop is the item's own; that of the second has the same exposure, response curve and
     noise level, and noise and compression of its own. Take it instead of the crop in the pipeline.
@@ -200,7 +200,7 @@ def reduced(image: np.ndarray, scale: int) -> np.ndarray:
 
 
 def degraded(scene: np.ndarray, steps: Callable[[dict], dict], *, scale: int = 1, order: str = "rgb") -> np.ndarray:
-    """What a network sees of a scene: what steps of a pipeline make of it, reduced unless they do that, in 8 bits.
+    """Degrades a scene to what a network sees: by steps of a pipeline, then reduced unless they do that, in 8 bits.
 
     Args:
         scene: (H, W, 3) uint8.

@@ -136,7 +136,7 @@ class _Stills(Dataset):
 
 
 def _stills(seed: int, count: int, size: int) -> Iterator[np.ndarray]:
-    """In order; many of them on all cores, unless this is itself a worker, which cannot have any."""
+    """Draws stills in order; many of them on all cores, unless this is itself a worker, which cannot have any."""
     many = count >= 1000 and not multiprocessing.current_process().daemon
     # torch's workers end when the process that they work for is killed; those of a pool would wait for ever
     workers = (os.cpu_count() or 1) if many else 0

@@ -37,7 +37,7 @@ class Shot:
 
 @dataclass(frozen=True, kw_only=True)
 class VirtualCamera:
-    """What settings are drawn from. The defaults are those of hdrcnn's virtual camera.
+    """Ranges that settings are drawn from. The defaults are those of hdrcnn's virtual camera.
 
     Attributes:
         noise: Largest noise standard deviation; drawn uniformly from 0.

@@ -151,7 +151,7 @@ def warp(x: Tensor, matrix: Tensor, padding_mode: str = "zeros", *, base: tuple[
 
 
 def inside(points: Tensor, size: tuple[int, int], base: tuple[int, int] | None = None) -> Tensor:
-    """Where all that bilinear interpolation reads lies inside a map.
+    """Mask of the points for which all that bilinear interpolation reads lies inside a map.
 
     Args:
         points: (N, h', w', 2), (x, y) in the pixel coordinates of a map of the size `base`.

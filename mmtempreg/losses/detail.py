@@ -30,6 +30,12 @@ class RelativeDetailLoss(nn.Module):
         sigma: Standard deviation of G in pixels.
         epsilon: Added to the denominator: the energy of detail that is none. For values in [0, 1].
         loss_weight: Factor.
+
+    Example:
+        >>> x, other = torch.rand(1, 3, 64, 64), torch.rand(1, 3, 64, 64)
+        >>> loss = RelativeDetailLoss(low_pass=0)
+        >>> loss(x, x), loss(x, other).round()
+        (tensor(0.), tensor(1.))
     """
 
     looks_around = True
@@ -72,6 +78,12 @@ class LocalStatisticsLoss(nn.Module):
         pixel_weight, mean_weight, range_weight, energy_weight: How much the terms count.
         epsilon: Energy of detail that nobody sees. For values in [0, 1].
         loss_weight: Factor.
+
+    Example:
+        >>> x = torch.rand(1, 3, 32, 32)
+        >>> loss = LocalStatisticsLoss()
+        >>> bool(loss(x, x) < loss(x.flip(-1), x) < loss(blur(x, 1.0), x))  # detail elsewhere is better than none
+        True
     """
 
     looks_around = True

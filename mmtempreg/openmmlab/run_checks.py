@@ -1,4 +1,4 @@
-"""What can be wrong with a training or a test, said before its data are loaded, which may take minutes."""
+"""Checks of a training or a test before its data are loaded, which may take minutes."""
 
 from __future__ import annotations
 

@@ -39,6 +39,14 @@ class RandomAffine(RandomTransform):
         scale: Multiplies all four ranges (`transf_scaling` in the authors' code).
         padding_mode: What T reads outside the image, 'zeros' (the authors'), 'border' or 'reflection'.
         pixel_center: Turn about the true centre of the pixel grid instead of the authors' (W/2, H/2).
+
+    Example:
+        >>> x = torch.rand(2, 3, 8, 8)
+        >>> drawn = RandomAffine(translate=1.5).sample(x)
+        >>> drawn.apply_input(x).shape  # T(x)
+        torch.Size([2, 3, 8, 8])
+        >>> drawn.apply_output(torch.rand(2, 1, 16, 16)).shape  # the same T of a prediction that is twice as large
+        torch.Size([2, 1, 16, 16])
     """
 
     @check_arguments

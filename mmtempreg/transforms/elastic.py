@@ -40,6 +40,11 @@ class RandomElastic(RandomTransform):
         displacement: Largest displacement of a control point in pixels, each way and axis.
         control_points: Control points per axis, at least 2.
         padding_mode: What T reads outside the image, 'zeros', 'border' or 'reflection'.
+
+    Example:
+        >>> x = torch.rand(2, 3, 16, 16)
+        >>> RandomElastic(displacement=0.0).sample(x).apply_input(x).allclose(x, atol=1e-5)
+        True
     """
 
     @check_arguments

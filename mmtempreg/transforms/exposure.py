@@ -35,6 +35,12 @@ class RandomExposure(RandomTransform):
     Args:
         stops: Largest change each way, of display values: the gain is drawn from 2^-stops to 2^stops, uniformly in
             stops.
+
+    Example:
+        >>> x = torch.full((4, 3, 2, 2), 0.25)
+        >>> gain = RandomExposure(stops=1.0).sample(x).apply_input(x) / x
+        >>> bool(((0.5 <= gain) & (gain <= 2)).all())
+        True
     """
 
     @check_arguments

@@ -24,6 +24,13 @@ class GivenShift(RandomTransform):
     Args:
         margin: Pixels of the input along the border of both photographs that do not count: a network sees an end of the
             world there, which does not move.
+
+    Example:
+        >>> from mmagic.structures import DataSample
+        >>> batch = DataSample(moved_img=torch.rand(2, 3, 8, 8), metainfo=dict(moved_by=[(1, 0), (0, 2)]))
+        >>> moved, drawn = GivenShift().for_batch(batch)
+        >>> drawn.offset.tolist()
+        [[1.0, 0.0], [0.0, 2.0]]
     """
 
     padding_mode = "zeros"

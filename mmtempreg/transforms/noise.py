@@ -35,6 +35,12 @@ class RandomGaussianNoise(RandomTransform):
     Args:
         sigma: (smallest, largest) standard deviation in image units (1 is white); drawn uniformly, one per
             image. The paper's range by default.
+
+    Example:
+        >>> x = torch.full((1, 3, 64, 64), 0.5)
+        >>> drawn = RandomGaussianNoise(sigma=(0.1, 0.1)).sample(x)
+        >>> round(float(drawn.apply_input(x).std()), 1), torch.equal(drawn.apply_output(x), x)
+        (0.1, True)
     """
 
     @check_arguments

@@ -1,9 +1,10 @@
-"""How the transforms of several frames are drawn, each for itself or along a path, and the motion between them."""
+"""Draws of transforms for several frames, each for itself or along a path, and the motion between them."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from typing import Protocol
 
 import torch
 from torch import Tensor
@@ -109,7 +110,13 @@ def motion_between(now: DrawnTransform | None, then: DrawnTransform | None, size
     return [Motion(*pair) for pair in zip(flow, visible)]
 
 
-DrawMotion = Callable[[RandomTransform, int, Tensor, torch.Generator, ImageRange], list[DrawnTransform]]
+class DrawMotion(Protocol):
+    """A way to draw `number` T for frames that follow x."""
+
+    def __call__(
+        self, transform: RandomTransform, number: int, x: Tensor, *, generator: torch.Generator, image_range: ImageRange
+    ) -> list[DrawnTransform]: ...
+
 
 MOTIONS: dict[str, DrawMotion] = dict(independent=draw_independent, path=draw_path, wander=draw_wander)
-"""What `SiameseEditModel` may be told."""
+"""Names of the `motion` of `SiameseEditModel`."""

@@ -34,7 +34,7 @@ class Shift(DrawnTransform):
         return Shift(self.offset[:number], self.size, margin=self.margin, padding_mode=str(self.padding_mode))
 
     def valid(self, f: Tensor) -> Tensor:
-        """As of any T, within the margin before and after."""
+        """Mask as of any T, within the margin before and after."""
         after = self._points(f)
         limits = after.new_tensor([self.size[1], self.size[0]]) - 0.5 - self.margin
         both = torch.cat([after, after - self.offset_of(after)], dim=-1)
@@ -97,7 +97,7 @@ def on_canvas(x: Tensor, at: tuple[int, int], size: tuple[int, int]) -> Tensor:
 
 
 PAD_MULTIPLES = (1, 2, 4, 8, 16, 32, 64, 128, 256)
-"""What images are padded to multiples of until a network takes them."""
+"""Images are padded to multiples of these, one after the other, until a network takes them."""
 
 
 @MODELS.register_module()
@@ -114,6 +114,12 @@ class RandomShift(RandomTransform):
 
     Raises:
         ValueError: If no shift but 0 is a multiple; when drawn, if hardly anything of the images would be left.
+
+    Example:
+        >>> x = torch.arange(64.0).view(1, 1, 8, 8)
+        >>> moved = RandomShift(max_shift=2).sample(x).apply_input(x)
+        >>> set(moved.flatten().tolist()) <= set(x.flatten().tolist())  # nothing is interpolated
+        True
     """
 
     padding_mode = "reflection"

@@ -44,7 +44,7 @@ def replace_when_written(path: str | Path) -> Iterator[Path]:
 
 
 def check_output(path: str | Path, inputs: Iterable[str | Path] = (), folder: bool = False) -> None:
-    """Says before any work is done what would keep it from being written.
+    """Checks before any work that an output can be written.
 
     Args:
         path: What is to be written.

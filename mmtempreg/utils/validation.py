@@ -30,7 +30,7 @@ R = TypeVar("R")
 
 
 class OneOf:
-    """What texts an argument may be.
+    """Condition of a text: one of these.
 
     Args:
         choices: All of them.
@@ -47,7 +47,7 @@ class OneOf:
 
 
 class Rising:
-    """Of a range (smallest, largest): its first number must not be above its second."""
+    """Condition of a range (smallest, largest): its first number is not above its second."""
 
     def __contains__(self, value: Sequence[float]) -> bool:
         return list(value) == sorted(value)
@@ -59,7 +59,7 @@ class Rising:
 Whole = Annotated[int, Interval(ge=1, le=10**9)]
 """A count of at least one, and not of what would never end."""
 Repeats = Annotated[int, Interval(ge=1, le=1000)]
-"""How often something is done to one image."""
+"""A number of times that something is done to one image."""
 Count = Annotated[int, Ge(0)]
 """A count, or a seed."""
 Positive = Annotated[float, Gt(0)]
@@ -68,11 +68,11 @@ Share = Annotated[float, Interval(ge=0, le=1)]
 SomeShare = Annotated[float, Interval(gt=0, le=1)]
 """A share that is not nothing."""
 Pixels = Annotated[float, Interval(ge=0, le=10000)]
-"""How far something moves."""
+"""A length in pixels that something moves."""
 Edge = Annotated[int, Ge(1)]
-"""Of a picture, in pixels."""
+"""Length of a picture's edge in pixels."""
 Size = Edge | tuple[Edge, Edge]
-"""Of pictures in pixels: both edges, or (height, width)."""
+"""Size of pictures in pixels: both edges, or (height, width)."""
 Stops = Annotated[float, Interval(ge=-50, le=50)]
 """Exposure in powers of two."""
 FrameRate = Annotated[float, Interval(ge=0.1, le=1000)]
@@ -131,7 +131,7 @@ def _contract(function: Callable) -> tuple[inspect.Signature, dict[str, Any]]:
 
 
 def _owner(function: Callable, args: Sequence[Any]) -> str:
-    """How messages begin: with the class whose constructor it is."""
+    """Beginning of a message: the class whose constructor it is."""
     return f"{type(args[0]).__name__}: " if function.__name__ == "__init__" and args else ""
 
 

@@ -13,7 +13,7 @@ from .image_sequence import FrameFiles, ImagePages
 from .video_file import VideoFile
 
 UNREAD_SUFFIXES = (".heic", ".heif")
-"""Of images that FFmpeg would take for several videos of a tile each."""
+"""Suffixes of images that FFmpeg would take for several videos of a tile each."""
 
 
 def open_frames(

@@ -35,7 +35,7 @@ def tiff_pages(path: Path, data: bytes) -> Iterator[tuple[np.ndarray, np.ndarray
 
 
 def count_tiff_pages(path: Path) -> int:
-    """How many there are."""
+    """Counts the pages of a TIFF file."""
     with tifffile.TiffFile(path) as file:
         return sum(not page.aspage().is_reduced for page in file.pages)
 

@@ -104,7 +104,7 @@ def open_writer(
 def check_options(
     paths: Sequence[str | Path], *, codec: str | None, crf: int | None, lossless: bool, suffix: str | None
 ) -> None:
-    """Says which options would do nothing, since there is no output of their kind.
+    """Refuses options that would do nothing, since there is no output of their kind.
 
     Args:
         paths: All that is to be written.
@@ -134,7 +134,7 @@ def _check_in_step(source: VideoFile) -> None:
 
 
 def is_folder(path: str | Path) -> bool:
-    """Whether a name is meant for a folder: it has no ending, is one already, ends in a slash, or counts (out_v1.2)."""
+    """True if a name is meant for a folder: it has no ending, is one already, ends in a slash, or counts (out_v1.2)."""
     suffix = Path(path).suffix
     return not suffix or Path(path).is_dir() or str(path).endswith("/") or suffix[1:].isdecimal()
 
