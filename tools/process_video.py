@@ -15,6 +15,7 @@ import argparse
 import hashlib
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from mmengine.config import DictAction
 from tqdm import tqdm
@@ -100,9 +101,10 @@ def process(args: argparse.Namespace) -> None:
         inputs=[args.config, args.checkpoint, args.input, args.original, *files_of(source)],
         overwrite=args.overwrite,
     )
-    for path in outputs:
-        how = dict(audio=not args.no_audio, overwrite=args.overwrite, lossless=args.lossless, resume=args.resume)
-        open_writer(path, source, codec=args.codec, crf=args.crf, suffix=args.suffix or frames_of(path), **how)
+    how: dict[str, Any] = dict(codec=args.codec, crf=args.crf, lossless=args.lossless)
+    how |= dict(audio=not args.no_audio, overwrite=args.overwrite, resume=args.resume)
+    for path in outputs:  # what is wrong with them is said before the model is loaded
+        open_writer(path, source, suffix=args.suffix or frames_of(path), **how)
     from mmtempreg.apis import BlindConsistencyFilter, FrameModel, process_video
 
     config = read_config(args.config, args.cfg_options)
@@ -136,14 +138,9 @@ def process(args: argparse.Namespace) -> None:
         stops=args.stops,
         batch_size=args.batch_size,
         suffix=args.suffix,
-        codec=args.codec,
-        crf=args.crf,
-        audio=not args.no_audio,
-        overwrite=args.overwrite,
-        lossless=args.lossless,
         progress=partial(tqdm, total=source.num_frames, unit="frame", dynamic_ncols=True),
-        resume=args.resume,
         identity=identity(args, config_hash(config)),
+        **how,
     )
     tell(done.notes)
     places = ", ".join(str(path) for path in done.outputs)
