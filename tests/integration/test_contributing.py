@@ -17,7 +17,9 @@ ADDED = [
     *("A family of models", "A model whose prediction is no map", "A hook"),
 ]
 OUR_OWN = [
+    "tests/test_examples.py",
     "tests/test_rooms.py",
+    "tests/test_signatures.py",
     "tests/utils/test_validation.py::test_all_of_them_are_checked",
     "tests/experiments/test_experiments.py::test_our_documents_say_what_our_files_say[docs/metrics.md]",
 ]
