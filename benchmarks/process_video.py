@@ -38,7 +38,7 @@ def main() -> None:
     parser.add_argument("--checkpoint", type=Path, default=ROOT / "checkpoints" / "hdr_baseline.pth")
     args = parser.parse_args()
     keep_freed_memory()  # as the tool does
-    model = FrameModel(Config.fromfile(args.config), str(args.checkpoint), args.device, args.half)
+    model = FrameModel(Config.fromfile(args.config), str(args.checkpoint), device=args.device, half=args.half)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "in.mp4"
         if args.input is None:

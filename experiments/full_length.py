@@ -313,7 +313,7 @@ def measure_between(plan: Plan, taught: Run, steady: Run, share: float, row: Map
     ends = [plan.checkpoint(run, plan.tested_after(run)[-1]) for run in (taught, steady)]
     between = plan.out / "work" / f"{steady.name}_{share:g}.pth"
     between.parent.mkdir(parents=True, exist_ok=True)
-    blend_checkpoints(*ends, share, between)
+    blend_checkpoints(*ends, strength=share, out=between)
     measure(plan, between, row)
 
 
@@ -396,7 +396,9 @@ def measure_speed(plan: Plan) -> None:
         for size in ((64, 64),) if plan.generator else ((426, 320), (1280, 720)):
             path = pan(Path(folder) / f"{size[1]}.mp4", 4 if plan.generator else 120, size)
             for half in (False, True):
-                model = FrameModel(config, str(ROOT / "checkpoints" / "hdr_baseline.pth"), plan.device, half)
+                model = FrameModel(
+                    config, str(ROOT / "checkpoints" / "hdr_baseline.pth"), device=plan.device, half=half
+                )
                 speed = measure(model, path, 3)
                 what = dict(
                     what=f"process_video, {size[0]}x{size[1]}", data=f"{100 * speed.share:.1f} % of the network"

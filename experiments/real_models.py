@@ -60,7 +60,7 @@ def pan_frames(path: Path, step: tuple[float, float], num_frames: int) -> Iterat
     """A window that moves over a photograph, (H, W, 3) uint8; one that stands upright is laid on its side."""
     image = read_image(path)
     image = image if image.shape[0] < image.shape[1] else np.rot90(image).copy()
-    return pan(image, step, num_frames, SIZE)
+    return pan(image, step, num_frames=num_frames, size=SIZE)
 
 
 def write_clip(folder: Path, frames: Sequence[np.ndarray]) -> None:

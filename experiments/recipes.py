@@ -114,7 +114,7 @@ def compare(args: argparse.Namespace) -> None:
     degrade = args.degrade or [SENSOR_NOISE]
     tests = find_images(args.test)[: args.clips]
     network = read_network(
-        args.network, args.checkpoint, partial(stills, tests[:4], camera_of(degrade, 1)), args.network_options
+        args.network, args.checkpoint, partial(stills, tests[:4], camera_of(degrade, 1)), options=args.network_options
     )
     model = network.build()
     pictures = list(moving_pictures(tests, camera_of(degrade, network.scale)))
@@ -150,7 +150,15 @@ def trained(
 ) -> Weights:
     """The network's weights after a recipe; what was begun in the folder goes on."""
     teacher, listed = (path.resolve() for path in started)
-    config = training_config(network, recipe, args.images.resolve(), listed, teacher, args.iterations, "OptimWrapper")
+    config = training_config(
+        network,
+        recipe,
+        args.images.resolve(),
+        listed=listed,
+        teacher=teacher,
+        iterations=args.iterations,
+        optim="OptimWrapper",
+    )
     RECIPES[name](network, recipe, config)
     config.merge_from_dict(args.train_options)
     runner = quiet_runner(config, folder, resume=True)

@@ -127,7 +127,7 @@ class Sweep:
         )
         assert cell.alpha is not None
         checkpoint = folder / "between.pth"
-        blend_checkpoints(before, after, cell.alpha, checkpoint)
+        blend_checkpoints(before, after, strength=cell.alpha, out=checkpoint)
         return checkpoint
 
     def _ends(self, cell: Cell) -> list[Cell]:

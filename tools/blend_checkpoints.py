@@ -27,7 +27,7 @@ def blend(args: argparse.Namespace) -> None:
     claim(args.out, inputs=[args.before, args.after], overwrite=args.overwrite)
     from mmtempreg.apis import blend_checkpoints
 
-    blend_checkpoints(args.before, args.after, args.strength, args.out)
+    blend_checkpoints(args.before, args.after, strength=args.strength, out=args.out)
     say(f"{args.out}: {args.strength:g} of the way from {args.before} to {args.after}")
 
 

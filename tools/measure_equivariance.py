@@ -65,18 +65,18 @@ def measure(args: argparse.Namespace) -> None:
     from mmtempreg.utils.tables import print_table
 
     files = find_images(args.images)[: args.num_images]
-    model = FrameModel(config, args.checkpoint, args.device)
+    model = FrameModel(config, args.checkpoint, device=args.device)
 
     def progress(of: list[Path]) -> Iterable[Path]:
         return tqdm(of, unit="image", dynamic_ncols=True, leave=False)
 
     values: dict[str, Any] = {}
     if args.why:
-        causes = find_flicker_causes(model, progress(files[:8]), args.crop, noise=args.noise)
+        causes = find_flicker_causes(model, progress(files[:8]), crop=args.crop, noise=args.noise)
         values["causes"] = causes.as_dict()
         print_table(*causes.table())
         say(causes.verdict())
-    found = measure_image_equivariance(model, progress(files), args.crop, args.transforms)
+    found = measure_image_equivariance(model, progress(files), crop=args.crop, num_transforms=args.transforms)
     values |= {kind: value if math.isfinite(value) else str(value) for kind, value in found.items()}
 
     def write_json() -> None:

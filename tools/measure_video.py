@@ -106,10 +106,10 @@ def measure(args: argparse.Namespace) -> None:
         raise ValueError("--assets and --region are of a page: give --report NAME.html")
     outputs = (args.json, args.csv, args.report, args.assets and args.assets / PAGE_VIDEO)
     claim(*outputs, inputs=[args.flow, args.source, *(video for _, video in named)], overwrite=args.overwrite)
-    options = (args.fps, args.any_order, args.input_color, 0, args.strict)
+    options = dict(rate=args.fps, any_order=args.any_order, color=args.input_color, strict=args.strict)
     title = None if named[0][0] == named[0][1] or args.no_reference else named[0][0]
-    reference = None if args.no_reference else open_frames(named.pop(0)[1], *options)
-    processed = {name: open_frames(path, *options) for name, path in distinct(named).items()}
+    reference = None if args.no_reference else open_frames(named.pop(0)[1], **options)
+    processed = {name: open_frames(path, **options) for name, path in distinct(named).items()}
     sources = [*([reference] if reference else []), *processed.values()]
     told = [note for source in sources for note in source.notes]
     tell(told)
@@ -127,14 +127,18 @@ def measure(args: argparse.Namespace) -> None:
         stops=args.stops,
         lag=args.lag,
         progress=progress,
-        source=open_frames(args.source, *options) if args.source else None,
+        source=open_frames(args.source, **options) if args.source else None,
     )
     results = Results()
     with ExitStack() as stack:
         if args.report:
             from mmtempreg.visualization import Report
 
-            report = stack.enter_context(Report(args.report, sources, args.assets, args.region, args.channels, title))
+            report = stack.enter_context(
+                Report(
+                    args.report, sources, assets=args.assets, region=args.region, channels=args.channels, title=title
+                )
+            )
             how["watch"] = report.watch
         found = measure_videos(processed, reference, **how)
         results.write(args.json, lambda: write_json(args.json, found))

@@ -15,6 +15,7 @@ import argparse
 import hashlib
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from mmengine.config import DictAction
 from tqdm import tqdm
@@ -86,11 +87,13 @@ def main() -> None:
 
 def process(args: argparse.Namespace) -> None:
     """Checks what can be checked before the model is loaded, and runs it over the video."""
-    source = open_frames(args.input, args.fps, args.any_order, args.input_color, args.stream, args.strict)
+    source = open_frames(
+        args.input, args.fps, any_order=args.any_order, color=args.input_color, stream=args.stream, strict=args.strict
+    )
     tell(source.notes)
     check_report(args.report)
     outputs = [path for path in (args.output, args.tone_mapped) if path is not None]
-    check_options(outputs, args.codec, args.crf, args.lossless, args.suffix)
+    check_options(outputs, codec=args.codec, crf=args.crf, lossless=args.lossless, suffix=args.suffix)
     claim(
         args.report,
         *(path for path in outputs if not is_folder(path)),
@@ -98,9 +101,10 @@ def process(args: argparse.Namespace) -> None:
         inputs=[args.config, args.checkpoint, args.input, args.original, *files_of(source)],
         overwrite=args.overwrite,
     )
-    for path in outputs:
-        how = dict(audio=not args.no_audio, overwrite=args.overwrite, lossless=args.lossless, resume=args.resume)
-        open_writer(path, source, args.codec, args.crf, args.suffix or frames_of(path), **how)
+    how: dict[str, Any] = dict(codec=args.codec, crf=args.crf, lossless=args.lossless)
+    how |= dict(audio=not args.no_audio, overwrite=args.overwrite, resume=args.resume)
+    for path in outputs:  # what is wrong with them is said before the model is loaded
+        open_writer(path, source, suffix=args.suffix or frames_of(path), **how)
     from mmtempreg.apis import BlindConsistencyFilter, FrameModel, process_video
 
     config = read_config(args.config, args.cfg_options)
@@ -113,25 +117,30 @@ def process(args: argparse.Namespace) -> None:
             "blind video consistency takes whole frames in full precision: leave out --tile, --half and --shifts"
         )
     if args.original:
-        model = BlindConsistencyFilter(config, args.checkpoint, open_frames(args.original, args.fps), args.device)
+        model = BlindConsistencyFilter(
+            config, args.checkpoint, open_frames(args.original, args.fps), device=args.device
+        )
     else:
-        model = FrameModel(config, args.checkpoint, args.device, args.half, args.tile, args.tile_overlap, args.shifts)
+        model = FrameModel(
+            config,
+            args.checkpoint,
+            device=args.device,
+            half=args.half,
+            tile=args.tile,
+            tile_overlap=args.tile_overlap,
+            shifts=args.shifts,
+        )
     done = process_video(
         model,
         source,
         args.output,
-        args.tone_mapped,
-        args.stops,
-        args.batch_size,
-        args.suffix,
-        args.codec,
-        args.crf,
-        not args.no_audio,
-        args.overwrite,
-        args.lossless,
-        partial(tqdm, total=source.num_frames, unit="frame", dynamic_ncols=True),
-        args.resume,
-        identity(args, config_hash(config)),
+        tone_mapped=args.tone_mapped,
+        stops=args.stops,
+        batch_size=args.batch_size,
+        suffix=args.suffix,
+        progress=partial(tqdm, total=source.num_frames, unit="frame", dynamic_ncols=True),
+        identity=identity(args, config_hash(config)),
+        **how,
     )
     tell(done.notes)
     places = ", ".join(str(path) for path in done.outputs)

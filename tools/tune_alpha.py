@@ -69,9 +69,23 @@ def tune_and_tell(args: argparse.Namespace) -> None:
     from mmtempreg.utils.atomic_write import replace_when_written
     from mmtempreg.utils.tables import print_table
 
-    tuner = Tuner(config, args.checkpoint, folder, args.iterations, args.num_clips, args.num_frames, args.seed)
+    tuner = Tuner(
+        config,
+        args.checkpoint,
+        folder,
+        iterations=args.iterations,
+        num_clips=args.num_clips,
+        num_frames=args.num_frames,
+        seed=args.seed,
+    )
     with tqdm(total=args.budget + 3, unit="trial", desc="tuning", dynamic_ncols=True) as bar:
-        tuned = tune(tuner, args.max_psnr_loss, args.min_detail, args.budget, report=lambda trial: bar.update())
+        tuned = tune(
+            tuner,
+            max_psnr_loss=args.max_psnr_loss,
+            min_detail=args.min_detail,
+            budget=args.budget,
+            report=lambda trial: bar.update(),
+        )
         bar.total = bar.n
         bar.refresh()
     with replace_when_written(folder / "tuned.json") as partial:

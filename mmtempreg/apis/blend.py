@@ -36,7 +36,7 @@ def blend_weights(before: dict[str, Tensor], after: dict[str, Tensor], strength:
     }
 
 
-def blend_checkpoints(before: str | Path, after: str | Path, strength: float, out: str | Path) -> None:
+def blend_checkpoints(before: str | Path, after: str | Path, *, strength: float, out: str | Path) -> None:
     """Writes the checkpoint between two of one network, such as before and after its fine-tuning.
 
     What a network between them is like was measured (docs/results.md): at times better than both.

@@ -39,7 +39,7 @@ class BlindConsistency:
         """The next frame, (1, 3, H, W) RGB display values in [0, 1] each, to the same."""
         output, original = processed.to(self.device), original.to(self.device)
         if self._before is not None:
-            output, self._state = self.model.step(output, self._before[0], original, self._before[1], self._state)
+            output, self._state = self.model.step(output, self._before[0], original, self._before[1], state=self._state)
             output = output.clamp(0, 1)
         self._before = output, original
         return output.cpu()
@@ -59,7 +59,7 @@ class BlindConsistencyFilter:
         ValueError: When called, if the original has other frames than the processed video.
     """
 
-    def __init__(self, config: Config, checkpoint: str, original: FrameSource, device: str = "cpu") -> None:
+    def __init__(self, config: Config, checkpoint: str, original: FrameSource, *, device: str = "cpu") -> None:
         self.consistency, self.original = BlindConsistency(config, checkpoint, device), original
         self._frames: Iterator[Frame] = iter(original)
         self._count = 0

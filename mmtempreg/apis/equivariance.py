@@ -38,7 +38,7 @@ def find_images(folder: str | Path) -> list[Path]:
 
 @check_arguments
 def measure_image_equivariance(
-    model: FrameModel, files: Iterable[Path], crop: Whole = 256, num_transforms: Repeats = 4
+    model: FrameModel, files: Iterable[Path], *, crop: Whole = 256, num_transforms: Repeats = 4
 ) -> dict[str, float]:
     """EQ of each kind (`evaluation.equivariance.KINDS`) in dB, over all images.
 
@@ -61,7 +61,7 @@ def measure_image_equivariance(
     for number, path in enumerate(files):
         image = _middle(read_display(path), crop)
         try:
-            measure_equivariance(predict, image, meters, number, num_transforms)
+            measure_equivariance(predict, image, meters, number=number, num_transforms=num_transforms)
         except ValueError as error:
             raise ValueError(f"{path}: {error}") from error
     return {kind: meter.value(meter.finish()) for kind, meter in meters.items()}

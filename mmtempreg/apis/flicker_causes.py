@@ -47,7 +47,7 @@ class Changes:
         return sum(small) / len(small) if small else math.nan
 
 
-@dataclass
+@dataclass(kw_only=True)
 class FlickerCauses:
     """Result of `find_flicker_causes`.
 
@@ -135,6 +135,7 @@ class FlickerCauses:
 def find_flicker_causes(
     model: FrameModel,
     files: Iterable[Path],
+    *,
     crop: int = 256,
     shifts: Sequence[int] = SHIFTS,
     stages: bool = True,
@@ -182,7 +183,9 @@ def find_flicker_causes(
         )
     alone = {name: changes for name, changes in found.items() if name not in ("", "all")}
     filtered = anti_aliasing_in(model.model) is not None
-    return FlickerCauses(found[""], alone, found.get("all"), missed, filtered, noise)
+    return FlickerCauses(
+        as_it_is=found[""], stages=alone, anti_aliased=found.get("all"), missed=missed, filtered=filtered, noise=noise
+    )
 
 
 def _anti_aliased(model: FrameModel, sampling: Sequence[str], wanted: Sequence[str], taps: int) -> FrameModel:
@@ -194,7 +197,7 @@ def _anti_aliased(model: FrameModel, sampling: Sequence[str], wanted: Sequence[s
     for name, network in mapping_networks(changed.model).items():
         prefix = f"{name}."
         keep = [one.removeprefix(prefix) for one in sampling if one.startswith(prefix) and one not in wanted]
-        anti_alias(network, taps, keep)
+        anti_alias(network, taps, keep=keep)
     return changed
 
 

@@ -102,6 +102,7 @@ class FrameModel:
         self,
         config: Config,
         checkpoint: str,
+        *,
         device: str = "cpu",
         half: bool = False,
         tile: int | None = None,

@@ -31,5 +31,5 @@ def load_model(config: Config, checkpoint: str, device: str = "cpu") -> Any:
     tells = bool(anti_aliased_networks(read))
     model = MODELS.build(without_anti_aliasing(config.model) if tells else config.model)
     restore_strides(model, read)
-    load_weights(model, checkpoint, type(model).__name__, read)
+    load_weights(model, checkpoint, type(model).__name__, checkpoint=read)
     return model.to(device).eval()

@@ -32,7 +32,7 @@ AHEAD = 3
 """Batches that are decoded ahead, and encoded behind, of the one that is computed."""
 
 
-@dataclass
+@dataclass(kw_only=True)
 class Processed:
     """Result of `process_video`.
 
@@ -54,6 +54,7 @@ def process_video(
     model: Callable[[Tensor], Tensor],
     source: FrameSource,
     output: str | Path,
+    *,
     tone_mapped: str | Path | None = None,
     stops: Stops = 0.0,
     batch_size: Whole = 1,
@@ -102,7 +103,13 @@ def process_video(
         raise ValueError(
             f"stops={stops:g} is an exposure of radiance, and this model gives display values: leave it out"
         )
-    check_options([path for path in (output, tone_mapped) if path is not None], codec, crf, lossless, suffix)
+    check_options(
+        [path for path in (output, tone_mapped) if path is not None],
+        codec=codec,
+        crf=crf,
+        lossless=lossless,
+        suffix=suffix,
+    )
     start, count, told = time.perf_counter(), 0, list(getattr(source, "notes", []))
     options: dict[str, Any] = dict(codec=codec, crf=crf, audio=audio, overwrite=overwrite, lossless=lossless)
     options |= dict(suffix=suffix or (".exr" if radiance else ".png"), resume=resume, identity=identity)
@@ -122,8 +129,8 @@ def process_video(
                 claimed_outputs(
                     [path for path in outputs if not is_folder(path)],
                     [path for path in outputs if is_folder(path)],
-                    files_of(source),
-                    overwrite,
+                    inputs=files_of(source),
+                    overwrite=overwrite,
                 )
             )
             writers += [open_writer(path, source, **options) for path in outputs]
@@ -155,7 +162,12 @@ def process_video(
         raise
     of_frames = [note for note in getattr(source, "notes", []) if note not in told]  # what shows when they are read
     notes = list(dict.fromkeys([*of_frames, *(note for writer in writers for note in writer.notes)]))
-    return Processed([w.written for w in writers if w.written], count, time.perf_counter() - start, notes)
+    return Processed(
+        outputs=[w.written for w in writers if w.written],
+        num_frames=count,
+        seconds=time.perf_counter() - start,
+        notes=notes,
+    )
 
 
 def _kept(writers: Sequence[FrameWriter]) -> str:

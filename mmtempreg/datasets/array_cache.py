@@ -18,10 +18,10 @@ from tqdm import tqdm
 from ..utils.atomic_write import remove_abandoned, replace_when_written
 
 MARK = b"crc32"
-"""What stands after the array, before its checksum of 4 bytes."""
+"""Bytes between the array and its checksum of 4 bytes."""
 
 
-def cached_array(path: Path, shape: tuple[int, ...], dtype: str, rows: Iterable[np.ndarray]) -> np.ndarray:
+def cached_array(path: Path, *, shape: tuple[int, ...], dtype: str, rows: Iterable[np.ndarray]) -> np.ndarray:
     """The read-only memory-mapped array at `path`; made from `rows` first if it is not there, or damaged.
 
     Of several processes that ask at once, one makes it and the others wait. It is written under a temporary

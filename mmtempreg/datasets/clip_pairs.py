@@ -8,15 +8,18 @@ from typing import Annotated, Any
 import cv2
 import numpy as np
 import torch
+from annotated_types import Ge, Interval
 from mmagic.registry import DATASETS
 from mmengine.dataset import BaseDataset
 from torch import Tensor
 
 from ..functional import estimate_flow, warp_by_flow
-from ..utils.validation import Interval, OneOf, Rising, Whole, check_arguments
+from ..utils.validation import OneOf, Rising, Whole, check_arguments
 from ..video import open_frames
 from ..video.flow_files import read_flow
 from ..video.image_files import read_image
+
+Factor = Annotated[float, Interval(gt=0, le=100)]
 
 
 @DATASETS.register_module()
@@ -50,9 +53,10 @@ class ClipPairDataset(BaseDataset):
     def __init__(
         self,
         data_root: str,
-        num_frames: Annotated[int, Interval("[2, 1e6]")] = 11,
-        crop_size: Annotated[int, Interval("[16, inf)")] = 192,
-        scale: Annotated[tuple[float, float], Interval("(0, 100]"), Rising()] = (1.0, 1.0),
+        *,
+        num_frames: Annotated[int, Interval(ge=2, le=10**6)] = 11,
+        crop_size: Annotated[int, Ge(16)] = 192,
+        scale: Annotated[tuple[Factor, Factor], Rising()] = (1.0, 1.0),
         flow: Annotated[str, OneOf(("files", "dis"))] = "files",
         num_items: Whole | None = None,
         **kwargs: Any,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import KW_ONLY, asdict, dataclass, fields
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -39,6 +39,7 @@ class ClipEntry:
     path: str
     start: int
     num_frames: int
+    _: KW_ONLY
     x: int = 0
     y: int = 0
     width: int = 0
@@ -82,7 +83,9 @@ def read_clip_list(path: str | Path) -> list[ClipEntry]:
     return list(entries.values())
 
 
-def find_clips(root: str | Path, shortest: int = 50, longest: int = 200, rate: float | None = None) -> list[ClipEntry]:
+def find_clips(
+    root: str | Path, *, shortest: int = 50, longest: int = 200, rate: float | None = None
+) -> list[ClipEntry]:
     """All videos and folders of frames in a folder, cut to `longest` frames; shorter ones are left out.
 
     Raises:
@@ -128,6 +131,7 @@ class ClipDataset(BaseDataset):
     def __init__(
         self,
         data_root: str,
+        *,
         list_file: str | None = None,
         size: Size | None = None,
         fps: FrameRate | None = None,
@@ -148,7 +152,7 @@ class ClipDataset(BaseDataset):
         if self.list_file:
             entries = read_clip_list(self.list_file)
         else:
-            entries = find_clips(self.data_root, self.shortest, self.longest, self.fps)
+            entries = find_clips(self.data_root, shortest=self.shortest, longest=self.longest, rate=self.fps)
         self._entries = {entry.clip: entry for entry in entries}
         return [
             dict(

@@ -7,7 +7,7 @@ from typing import Any
 
 
 def check_crops(pipeline: Any, size: Sequence[int], name: str) -> None:
-    """Says which crop of a pipeline's first steps an image does not hold.
+    """Checks that an image holds the crops of a pipeline's first steps.
 
     Args:
         pipeline: MMEngine's `Compose`.

@@ -7,9 +7,10 @@ from itertools import islice
 from typing import Annotated, Any, NamedTuple
 
 import numpy as np
+from annotated_types import Interval
 from mmagic.registry import DATASETS
 
-from ..utils.validation import Count, FrameRate, Interval, Size, Whole, check_arguments
+from ..utils.validation import Count, FrameRate, Size, Whole, check_arguments
 from .clips import ClipDataset, ClipEntry
 from .virtual_camera import Shot, VirtualCamera, exposure_for, photograph, shift_colour
 
@@ -18,7 +19,7 @@ LOOK_AT = 8
 
 
 class _Take(NamedTuple):
-    """What is fixed for a clip."""
+    """The choices that are fixed for a clip."""
 
     clip: str
     exposure: float
@@ -51,12 +52,13 @@ class HDRClipDataset(ClipDataset):
     def __init__(
         self,
         data_root: str,
+        *,
         list_file: str | None = None,
         size: Size | None = None,
         fps: FrameRate = 24.0,
         shortest: Whole = 50,
         longest: Whole = 200,
-        saturated: Annotated[float, Interval("(0, 1)")] = 0.1,
+        saturated: Annotated[float, Interval(gt=0, lt=1)] = 0.1,
         camera: dict | None = None,
         seed: Count = 0,
         pipeline: Sequence[dict | Callable] = (),
@@ -65,7 +67,16 @@ class HDRClipDataset(ClipDataset):
         self.saturated, self.seed = saturated, seed
         self.camera = VirtualCamera(**{**dict(noise=0.0, hue=0.0, saturation=0.0, jpeg=False), **(camera or {})})
         self._take: _Take | None = None  # of the clip read last
-        super().__init__(data_root, list_file, size, fps, shortest, longest, pipeline, **kwargs)
+        super().__init__(
+            data_root,
+            list_file=list_file,
+            size=size,
+            fps=fps,
+            shortest=shortest,
+            longest=longest,
+            pipeline=pipeline,
+            **kwargs,
+        )
 
     def get_data_info(self, idx: int) -> dict:
         """The item before the pipeline."""

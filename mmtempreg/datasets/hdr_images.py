@@ -10,12 +10,13 @@ from typing import Annotated, Any, NamedTuple
 
 import cv2
 import numpy as np
+from annotated_types import Interval
 from mmagic.registry import DATASETS
 from mmengine.dataset import BaseDataset
 
 from ..functional import lag_frames
 from ..utils.shipped import shipped
-from ..utils.validation import Count, FrameRate, Interval, Positive, Rising, Whole, check_arguments
+from ..utils.validation import Count, FrameRate, Positive, Rising, SomeShare, Whole, check_arguments
 from ..video.image_files import read_image
 from .clip_sampler import frame_name
 from .crops import check_crops
@@ -62,7 +63,7 @@ def _crop_width(path: str, image: np.ndarray, fraction: float, size: int) -> flo
     return min(fraction * width, height - 1.0)
 
 
-ShareRange = Annotated[tuple[float, float], Interval("(0, 1]"), Rising()]
+ShareRange = Annotated[tuple[SomeShare, SomeShare], Rising()]
 
 
 class Window(NamedTuple):
@@ -90,11 +91,11 @@ LENS = 0.5
 """Standard deviation of the lens' blur in pixels of the photograph: about what is left at a pixel's own blur."""
 
 SAMPLES = 4
-"""How finely a pixel looks at the scene, each way, at least."""
+"""Samples of the scene in a pixel, each way, at least."""
 
 
-def camera_view(image: np.ndarray, matrix: np.ndarray, size: int, lens: float = LENS) -> np.ndarray:
-    """What a camera sees of a scene: a lens that blurs, and square pixels that gather light over their whole area.
+def camera_view(image: np.ndarray, matrix: np.ndarray, size: int, *, lens: float = LENS) -> np.ndarray:
+    """View of a scene through a camera: a lens that blurs, and square pixels that gather light over their whole area.
 
     The scene is the image, continuous by bilinear interpolation and mirrored beyond its border. It is sampled `SAMPLES`
     times as finely as the pixels stand, and no coarser than the image's own pixels, blurred by the lens' Gaussian, and
@@ -127,7 +128,7 @@ def camera_view(image: np.ndarray, matrix: np.ndarray, size: int, lens: float = 
 def _view(image: np.ndarray, window: Window, size: int, lens: float | None) -> np.ndarray:
     """The image through a window, at `size` pixels; without a lens as the camera of earlier results saw it."""
     if lens is not None:
-        return camera_view(image, window.matrix(size), size, lens)
+        return camera_view(image, window.matrix(size), size, lens=lens)
     scale = window.width / size
     if scale > 1:  # what the smaller grid cannot hold would alias, and crawl as the camera moves
         image = cv2.GaussianBlur(image, (0, 0), 0.5 * scale, borderType=cv2.BORDER_REFLECT)
@@ -136,7 +137,7 @@ def _view(image: np.ndarray, window: Window, size: int, lens: float | None) -> n
 
 
 class _HDRFolder(BaseDataset):
-    """What photographs and clips have in common: the folder, the crop and the camera."""
+    """Base of photographs and clips: the folder, the crop and the camera."""
 
     METAINFO = dict(dataset_type="hdr", task_name="hdr_reconstruction")
 
@@ -190,20 +191,32 @@ class HDRImageDataset(_HDRFolder):
     def __init__(
         self,
         data_root: str,
+        *,
         num_images: Whole = 10000,
         size: Whole = 320,
         seed: Count = 0,
         crop: ShareRange = (0.2, 0.6),
         percentile: ShareRange = (0.85, 0.95),
         camera: dict | None = None,
-        lens: Annotated[float, Interval("[0, 10]")] | None = LENS,
+        lens: Annotated[float, Interval(ge=0, le=10)] | None = LENS,
         files: Sequence[str] | None = None,
         pipeline: Sequence[dict | Callable] = (),
         **kwargs: Any,
     ) -> None:
         self.num_images = num_images
         shot = VirtualCamera(**(camera or {}))
-        super().__init__(data_root, size, seed, crop, percentile, shot, lens, files, pipeline, **kwargs)
+        super().__init__(
+            data_root,
+            size=size,
+            seed=seed,
+            crop=crop,
+            percentile=percentile,
+            camera=shot,
+            lens=lens,
+            files=files,
+            pipeline=pipeline,
+            **kwargs,
+        )
 
     def load_data_list(self) -> list[dict]:
         """One entry per photograph."""
@@ -231,7 +244,7 @@ class HDRImageDataset(_HDRFolder):
 
 @dataclass(frozen=True)
 class _CameraPath:
-    """Where the camera looks at a time in seconds; lengths in pixels of the image."""
+    """Path of a camera over time in seconds; lengths in pixels of the image."""
 
     image: np.ndarray
     x: Wave
@@ -241,7 +254,7 @@ class _CameraPath:
     lens: float | None
 
     def window(self, seconds: float) -> Window:
-        """Where it looks. At the image's border the view stops."""
+        """The part of the image that it sees. At the image's border the view stops."""
         half = self.width(seconds) / 2
         x, y = (
             float(np.clip(position, min(half, extent / 2), max(extent - half, extent / 2)))
@@ -250,11 +263,11 @@ class _CameraPath:
         return Window((x, y), 2 * half, self.angle(seconds))
 
     def view(self, seconds: float, size: int) -> np.ndarray:
-        """What it sees, (size, size, 3)."""
+        """The picture that it sees, (size, size, 3)."""
         return _view(self.image, self.window(seconds), size, self.lens)
 
     def motion(self, now: float, then: float, size: int) -> tuple[np.ndarray, np.ndarray]:
-        """Where each pixel was earlier, as in `meters.Motion`; hidden is what lies beyond the image."""
+        """Motion from an earlier time, as in `functional.Motion`; hidden is what lies beyond the image."""
         ways = [np.vstack([self.window(time).matrix(size), (0, 0, 1)]) for time in (now, then)]
         rows, columns = np.mgrid[:size, :size]
         points = np.stack([columns.ravel(), rows.ravel(), np.ones(size * size)])
@@ -267,7 +280,7 @@ class _CameraPath:
 
 
 class _Take(NamedTuple):
-    """What is fixed for a clip."""
+    """The choices that are fixed for a clip."""
 
     path: _CameraPath
     exposure: float
@@ -308,6 +321,7 @@ class HDRPanDataset(_HDRFolder):
     def __init__(
         self,
         data_root: str,
+        *,
         num_clips: Whole | None = None,
         num_frames: Whole = 100,
         size: Whole = 320,
@@ -315,11 +329,11 @@ class HDRPanDataset(_HDRFolder):
         seed: Count = 0,
         crop: ShareRange = (0.2, 0.6),
         percentile: ShareRange = (0.85, 0.95),
-        pan: Annotated[float, Interval("[0, 100]")] = 0.3,
-        zoom: Annotated[float, Interval("[0, 1)")] = 0.1,
-        roll: Annotated[float, Interval("[0, 360]")] = 4.0,
+        pan: Annotated[float, Interval(ge=0, le=100)] = 0.3,
+        zoom: Annotated[float, Interval(ge=0, lt=1)] = 0.1,
+        roll: Annotated[float, Interval(ge=0, le=360)] = 4.0,
         camera: dict | None = None,
-        lens: Annotated[float, Interval("[0, 10]")] | None = LENS,
+        lens: Annotated[float, Interval(ge=0, le=10)] | None = LENS,
         motion_lags: Sequence[Positive | None] = (),
         files: Sequence[str] | None = None,
         pipeline: Sequence[dict | Callable] = (),
@@ -330,7 +344,18 @@ class HDRPanDataset(_HDRFolder):
         self.lags = [lag_frames(lag, self.fps) for lag in motion_lags]
         self._take: tuple[int, _Take] | None = None  # that of the clip read last
         shot = VirtualCamera(**{"jpeg": False, **(camera or {})})
-        super().__init__(data_root, size, seed, crop, percentile, shot, lens, files, pipeline, **kwargs)
+        super().__init__(
+            data_root,
+            size=size,
+            seed=seed,
+            crop=crop,
+            percentile=percentile,
+            camera=shot,
+            lens=lens,
+            files=files,
+            pipeline=pipeline,
+            **kwargs,
+        )
 
     def load_data_list(self) -> list[dict]:
         """One entry per frame."""

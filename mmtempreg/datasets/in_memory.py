@@ -6,12 +6,13 @@ from collections.abc import Sequence
 from typing import Annotated, Any
 
 import torch
+from annotated_types import Interval
 from mmagic.registry import DATASETS
 from mmagic.structures import DataSample
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
-from ..utils.validation import Interval, Share, Whole, check_arguments
+from ..utils.validation import Edge, Share, Whole, check_arguments
 
 
 @DATASETS.register_module()
@@ -51,10 +52,11 @@ class InMemoryDataset(Dataset):
     def __init__(
         self,
         dataset: dict | Any,
+        *,
         device: str = "cpu",
-        crop_size: Annotated[tuple[int, int], Interval("[1, inf)")] | None = None,
+        crop_size: tuple[Edge, Edge] | None = None,
         flip_ratio: Share = 0.5,
-        num_workers: Annotated[int, Interval("[0, 1024]")] = 0,
+        num_workers: Annotated[int, Interval(ge=0, le=1024)] = 0,
         indices: Whole | None = None,
     ) -> None:
         self.source: Any = DATASETS.build(dataset) if isinstance(dataset, dict) else dataset

@@ -9,11 +9,14 @@ import cv2
 import numpy as np
 import torch
 import torch.nn.functional as F
+from annotated_types import Interval
 from mmagic.registry import TRANSFORMS
 from mmcv.transforms import BaseTransform, Compose
 
-from ..utils.validation import Count, Interval, Rising, Whole, check_arguments
+from ..utils.validation import Count, Rising, SomeShare, Whole, check_arguments
 from .virtual_camera import photograph
+
+JPEGQuality = Annotated[int, Interval(ge=1, le=100)]
 
 
 @TRANSFORMS.register_module()
@@ -46,10 +49,11 @@ class TwoFrames(BaseTransform):
     def __init__(
         self,
         crop_size: Whole = 96,
+        *,
         scale: Whole = 1,
         shift: Count = 8,
         multiple: Whole = 1,
-        zoom_out: Annotated[float, Interval("(0, 1]")] = 1.0,
+        zoom_out: SomeShare = 1.0,
         steps: Sequence[dict] = (),
     ) -> None:
         if crop_size % scale:
@@ -79,8 +83,8 @@ class TwoFrames(BaseTransform):
         )
 
     def _camera(self, order: str) -> Callable[[np.ndarray], np.ndarray]:
-        """What makes a frame of a scene: the same for both frames, but for its random numbers."""
-        return lambda scene: degraded(scene, self.steps, self.scale, order)
+        """The function that makes a frame of a scene: the same for both frames, but for its random numbers."""
+        return lambda scene: degraded(scene, self.steps, scale=self.scale, order=order)
 
     def _zoomed(self, image: np.ndarray, name: str) -> np.ndarray:
         needed, shorter = self.crop_size + 2 * self.shift, min(image.shape[:2])
@@ -116,13 +120,14 @@ class PhotographTwice(TwoFrames):
     def __init__(
         self,
         crop_size: Whole = 96,
+        *,
         scale: Whole = 4,
         shift: Count = 8,
-        zoom_out: Annotated[float, Interval("(0, 1]")] = 0.5,
-        noise: Annotated[float, Interval("[0, 255]")] = 2.0,
-        jpeg_quality: Annotated[tuple[int, int], Interval("[1, 100]"), Rising()] | None = (70, 95),
+        zoom_out: SomeShare = 0.5,
+        noise: Annotated[float, Interval(ge=0, le=255)] = 2.0,
+        jpeg_quality: Annotated[tuple[JPEGQuality, JPEGQuality], Rising()] | None = (70, 95),
     ) -> None:
-        super().__init__(crop_size, scale, shift, zoom_out=zoom_out)
+        super().__init__(crop_size, scale=scale, shift=shift, zoom_out=zoom_out)
         self.noise, self.jpeg_quality = noise, jpeg_quality
 
     def _camera(self, order: str) -> Callable[[np.ndarray], np.ndarray]:
@@ -139,7 +144,7 @@ class PhotographTwice(TwoFrames):
 
 @TRANSFORMS.register_module()
 class PhotographRadianceTwice(BaseTransform):
-    """The same for HDR reconstruction: crops of a scene of radiance, shifted by whole pixels, and the virtual camera.
+    """Two frames for HDR reconstruction: crops of a scene of radiance, shifted by whole pixels, and the virtual camera.
 
     The photograph of the first crop is the item's own; that of the second has the same exposure, response curve and
     noise level, and noise and compression of its own. Take it instead of the crop in the pipeline.
@@ -194,8 +199,8 @@ def reduced(image: np.ndarray, scale: int) -> np.ndarray:
     return small[0].permute(1, 2, 0).numpy()
 
 
-def degraded(scene: np.ndarray, steps: Callable[[dict], dict], scale: int = 1, order: str = "rgb") -> np.ndarray:
-    """What a network sees of a scene: what steps of a pipeline make of it, reduced unless they do that, in 8 bits.
+def degraded(scene: np.ndarray, steps: Callable[[dict], dict], *, scale: int = 1, order: str = "rgb") -> np.ndarray:
+    """Degrades a scene to what a network sees: by steps of a pipeline, then reduced unless they do that, in 8 bits.
 
     Args:
         scene: (H, W, 3) uint8.

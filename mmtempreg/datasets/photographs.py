@@ -11,10 +11,11 @@ from typing import Annotated, Any
 
 import cv2
 import numpy as np
+from annotated_types import Interval
 from mmagic.registry import DATASETS
 from mmengine.dataset import BaseDataset
 
-from ..utils.validation import Interval, check_arguments
+from ..utils.validation import check_arguments
 from ..video.image_files import read_image
 from .array_cache import cached_array
 from .crops import check_crops
@@ -53,10 +54,11 @@ class PhotographDataset(BaseDataset):
     def __init__(
         self,
         data_root: str,
+        *,
         partition_file: str | None = None,
         split: str | None = None,
         list_file: str | None = None,
-        drop_least_saturated: Annotated[float, Interval("[0, 1)")] = 0.0,
+        drop_least_saturated: Annotated[float, Interval(ge=0, lt=1)] = 0.0,
         cache_dir: str | None = None,
         pipeline: Sequence[dict | Callable] = (),
         **kwargs: Any,
@@ -101,7 +103,9 @@ class PhotographDataset(BaseDataset):
         cache = (
             Path(self.cache_dir or root) / f"colourfulness_{hashlib.sha256(os.fsencode(names)).hexdigest()[:12]}.npy"
         )
-        colour = np.asarray(cached_array(cache, (len(paths), 1), "float32", _colourfulness_of(paths)))[:, 0]
+        colour = np.asarray(cached_array(cache, shape=(len(paths), 1), dtype="float32", rows=_colourfulness_of(paths)))[
+            :, 0
+        ]
         dropped = set(np.argsort(colour, kind="stable")[: round(self.drop_least_saturated * len(paths))].tolist())
         return [path for i, path in enumerate(paths) if i not in dropped]
 

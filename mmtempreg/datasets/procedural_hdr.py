@@ -58,6 +58,7 @@ class ProceduralHDRDataset(BaseDataset):
     def __init__(
         self,
         num_images: Whole = 10000,
+        *,
         size: Whole = 128,
         seed: Count = 0,
         num_clips: Whole | None = None,
@@ -82,9 +83,9 @@ class ProceduralHDRDataset(BaseDataset):
         name = f"v{VERSION}_seed{self.seed}_{self.num_clips}x{self.num_frames}_{self.size}px.npy"
         self._radiance = cached_array(
             Path(self.data_root) / name,
-            (self.num_clips * self.num_frames, self.size, self.size, 3),
-            "float16",
-            self._render(),
+            shape=(self.num_clips * self.num_frames, self.size, self.size, 3),
+            dtype="float16",
+            rows=self._render(),
         )
         return [
             dict(
@@ -112,7 +113,9 @@ class ProceduralHDRDataset(BaseDataset):
         radiance = self._radiance[info["clip_index"] * self.num_frames + info["frame"]].astype(np.float32)
         if self.lags:
             scene, now = draw_scene(self.seed, info["clip_index"]), info["frame"]
-            info["motion"] = {lag: scene_motion(scene, now, now - lag, self.size) for lag in self.lags if lag <= now}
+            info["motion"] = {
+                lag: scene_motion(scene, now, now - lag, size=self.size) for lag in self.lags if lag <= now
+            }
         rng = np.random.default_rng([self.seed, info["clip_index"], 1])
         shot = self.camera.draw(rng)
         image = photograph(radiance, shot, rng)
@@ -133,7 +136,7 @@ class _Stills(Dataset):
 
 
 def _stills(seed: int, count: int, size: int) -> Iterator[np.ndarray]:
-    """In order; many of them on all cores, unless this is itself a worker, which cannot have any."""
+    """Draws stills in order; many of them on all cores, unless this is itself a worker, which cannot have any."""
     many = count >= 1000 and not multiprocessing.current_process().daemon
     # torch's workers end when the process that they work for is killed; those of a pool would wait for ever
     workers = (os.cpu_count() or 1) if many else 0

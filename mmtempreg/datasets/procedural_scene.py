@@ -39,7 +39,7 @@ class Wave:
         return float(self.mean + waves.sum())
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Feature:
     """One thing in the scene. Lengths are in image widths.
 
@@ -63,7 +63,7 @@ class Feature:
     stripes: tuple[float, float]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Scene:
     """All that does not change from frame to frame."""
 
@@ -164,7 +164,7 @@ def _scene_coordinates(feature: Feature, u: np.ndarray, v: np.ndarray, t: float)
 
 
 def _cover(rim: np.ndarray, scale: float, size: int) -> np.ndarray:
-    """How much a feature covers, of the signed distance to its rim along its own axes.
+    """Coverage by a feature, from the signed distance to its rim along its own axes.
 
     Edges are about two pixels wide: a sub-pixel motion changes pixel values smoothly, as an optic would.
     """
@@ -202,8 +202,8 @@ def _render_unexposed(scene: Scene, frame: int, size: int) -> np.ndarray:
     return np.ascontiguousarray(image.transpose(1, 2, 0))
 
 
-def scene_motion(scene: Scene, now: int, then: int, size: int) -> tuple[np.ndarray, np.ndarray]:
-    """Where each pixel of a frame was in an earlier one, exactly.
+def scene_motion(scene: Scene, now: int, then: int, *, size: int) -> tuple[np.ndarray, np.ndarray]:
+    """Exact motion of each pixel of a frame from an earlier one.
 
     A pixel moves with the foremost feature that covers it, or with the background. It counts as hidden at a rim, and
     where something else covered it then. Glows are light that falls on all of this and moves for itself: where they do,

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 from typing import Annotated
 
 import cv2
 import numpy as np
 import torch
+from annotated_types import Interval
 
 from ..functional import camera_curve
-from ..utils.validation import Interval, Share, check_fields
+from ..utils.validation import Share, check_fields
 
 
 @dataclass(frozen=True)
@@ -27,15 +28,16 @@ class Shot:
 
     curve_n: float
     curve_s: float
+    _: KW_ONLY
     noise: float = 0.0
     hue: float = 0.0
     saturation: float = 0.0
     jpeg_quality: int | None = None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class VirtualCamera:
-    """What settings are drawn from. The defaults are those of hdrcnn's virtual camera.
+    """Ranges that settings are drawn from. The defaults are those of hdrcnn's virtual camera.
 
     Attributes:
         noise: Largest noise standard deviation; drawn uniformly from 0.
@@ -44,8 +46,8 @@ class VirtualCamera:
         jpeg: Compress with a random quality from 30 to 100.
     """
 
-    noise: Annotated[float, Interval("[0, 1]")] = 0.01
-    hue: Annotated[float, Interval("[0, 360]")] = 7.0
+    noise: Share = 0.01
+    hue: Annotated[float, Interval(ge=0, le=360)] = 7.0
     saturation: Share = 0.1
     jpeg: bool = True
 

@@ -138,7 +138,9 @@ class ExactResumeHook(Hook):
                 f"the checkpoint was saved at iteration {loop.iter} of epoch {loop.epoch}, which does not fit epochs "
                 f"of {len(loop.dataloader)} iterations: resume with the batch size, data and number of processes it had"
             )
-        batches = SeededBatches(_batch_sampler(runner, self._seed), self._seed, get_rank(), loop.epoch, skip)
+        batches = SeededBatches(
+            _batch_sampler(runner, self._seed), seed=self._seed, rank=get_rank(), epoch=loop.epoch, skip=skip
+        )
         loop.dataloader = seeded_loader(loop.dataloader, batches)
         if not by_epoch:
             loop.dataloader_iterator = EndlessBatches(loop.dataloader, loop.iter)

@@ -51,7 +51,9 @@ class SeededBatches:
         skip: This many batches are passed over first, in as many epochs as it takes.
     """
 
-    def __init__(self, batches: Iterable[list[int]], seed: int, rank: int = 0, epoch: int = 0, skip: int = 0) -> None:
+    def __init__(
+        self, batches: Iterable[list[int]], *, seed: int, rank: int = 0, epoch: int = 0, skip: int = 0
+    ) -> None:
         self.batches = batches
         self.seed = seed
         self.rank = rank

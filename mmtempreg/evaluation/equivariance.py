@@ -53,6 +53,7 @@ def measure_equivariance(
     predict: Callable[[Tensor], Tensor],
     image: Tensor,
     meters: Mapping[str, EquivarianceMeter],
+    *,
     number: int = 0,
     num_transforms: int = 4,
 ) -> None:

@@ -18,7 +18,7 @@ from ..functional.camera import SATURATION_THRESHOLD
 from ..functional.motion import known_motion
 from ..meters import DOMAINS, METERS, Clip, Meter, Sums, add_sums
 from ..meters.domains import MAX_RADIANCE, shown
-from ..utils.validation import Interval, OneOf, Positive, check_arguments
+from ..utils.validation import OneOf, Positive, SomeShare, check_arguments
 
 
 class ClipRow(NamedTuple):
@@ -71,9 +71,10 @@ class SequenceMetric(BaseSampleWiseMetric):
     def __init__(
         self,
         meter: str | None = None,
+        *,
         domain: Annotated[str, OneOf(tuple(DOMAINS))] = "linear",
         mask: Annotated[str, OneOf(("saturated",))] | None = None,
-        threshold: Annotated[float, Interval("(0, 1]")] = SATURATION_THRESHOLD,
+        threshold: SomeShare = SATURATION_THRESHOLD,
         white: Positive = 255.0,
         reduction: Annotated[str, OneOf(("mean", "pooled"))] = "mean",
         per_clip: bool = False,

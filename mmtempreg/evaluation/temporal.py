@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
+from annotated_types import Interval
 from mmagic.registry import METRICS
 
 from ..functional.temporal import SIGMA
 from ..meters import FlickerMeter, ResidualMeter, SmoothnessMeter, WarpErrorMeter
-from ..utils.validation import Interval, OneOf, Positive, check_arguments
+from ..utils.validation import OneOf, Positive, check_arguments
 from .sequence_metric import SequenceMetric
 
 
@@ -53,7 +54,7 @@ class WarpError(TemporalFlicker):
         self,
         lag: Positive | None = None,
         interpolation: Annotated[str, OneOf(("lanczos", "bilinear"))] = "bilinear",
-        low_pass: Annotated[float, Interval("[0, 100]")] = 0.0,
+        low_pass: Annotated[float, Interval(ge=0, le=100)] = 0.0,
         **kwargs: Any,
     ) -> None:
         super().__init__(lag, **kwargs)

@@ -49,7 +49,7 @@ def antialias_kernel(stride: int, taps: int = TAPS) -> Tensor:
     return torch.tensor(_weights(stride, taps))
 
 
-def low_pass(x: Tensor, strides: tuple[int, int], taps: int = TAPS, sample: bool = False) -> Tensor:
+def low_pass(x: Tensor, strides: tuple[int, int], taps: int = TAPS, *, sample: bool = False) -> Tensor:
     """Takes away what grids coarser by `strides` cannot hold, and goes over to them if asked to.
 
     Args:

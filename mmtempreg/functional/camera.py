@@ -14,7 +14,7 @@ LOG_EPSILON = 1 / 255
 """Added to radiance before the logarithm (hdrcnn's training code)."""
 
 SATURATION_THRESHOLD = 0.95
-"""Where the blend of input and prediction begins (Eilertsen et al. 2017, Eq. 2)."""
+"""Value at which the blend of input and prediction begins (Eilertsen et al. 2017, Eq. 2)."""
 
 LUMINANCE_WEIGHTS = (0.213, 0.715, 0.072)
 """R, G, B weights of luminance (hdrcnn's training code)."""
@@ -48,7 +48,7 @@ def inverse_camera_curve(display: Tensor, n: Tensor | float, s: Tensor | float) 
 
 
 def saturation_mask(image: Tensor, threshold: float = SATURATION_THRESHOLD) -> Tensor:
-    """How saturated a pixel is: clip((max_c image - threshold) / (1 - threshold), 0, 1).
+    """Saturation of each pixel: clip((max_c image - threshold) / (1 - threshold), 0, 1).
 
     Args:
         image: (..., C, H, W), display values or radiance (where 1 saturates).

@@ -1,4 +1,4 @@
-"""How well the eye sees flicker: spatio-temporal contrast sensitivity, beside the high-pass of S (paper, Figure 3)."""
+"""The eye's spatio-temporal contrast sensitivity, beside the high-pass of S (paper, Figure 3)."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def contrast_sensitivity(spatial: Tensor, temporal: Tensor, constants: tuple[flo
 
 
 def highpass_response(temporal: Tensor, sigma: float = SIGMA) -> Tensor:
-    """What v - G_sigma * v leaves of a frequency: 1 - exp(-2 pi^2 sigma^2 f^2).
+    """The part of a frequency that v - G_sigma * v leaves: 1 - exp(-2 pi^2 sigma^2 f^2).
 
     Args:
         temporal: f in Hz.

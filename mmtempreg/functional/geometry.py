@@ -20,6 +20,7 @@ PADDING_MODES = ("zeros", "border", "reflection")
 
 def affine_matrix(
     translate: Tensor,
+    *,
     rotate: Tensor,
     zoom: Tensor,
     shear: Tensor,
@@ -96,7 +97,7 @@ def _to_own_pixels(points: Tensor, size: tuple[int, int], base: tuple[int, int])
     return (points + 0.5) * scale - 0.5
 
 
-def sample_at(x: Tensor, points: Tensor, padding_mode: str = "zeros", base: tuple[int, int] | None = None) -> Tensor:
+def sample_at(x: Tensor, points: Tensor, padding_mode: str = "zeros", *, base: tuple[int, int] | None = None) -> Tensor:
     """Reads `x` at `points` by bilinear interpolation.
 
     Args:
@@ -124,7 +125,7 @@ def sample_at(x: Tensor, points: Tensor, padding_mode: str = "zeros", base: tupl
     return out.to(x.dtype)
 
 
-def warp(x: Tensor, matrix: Tensor, padding_mode: str = "zeros", base: tuple[int, int] | None = None) -> Tensor:
+def warp(x: Tensor, matrix: Tensor, padding_mode: str = "zeros", *, base: tuple[int, int] | None = None) -> Tensor:
     """T(x): every output pixel p is read from `x` at `matrix` (p, 1).
 
     Args:
@@ -146,11 +147,11 @@ def warp(x: Tensor, matrix: Tensor, padding_mode: str = "zeros", base: tuple[int
     size = (x.shape[-2], x.shape[-1])
     base = size if base is None else base
     points = transform_points(matrix.to(x.device), pixel_grid(size, base, x.device))
-    return sample_at(x, points, padding_mode, base)
+    return sample_at(x, points, padding_mode, base=base)
 
 
 def inside(points: Tensor, size: tuple[int, int], base: tuple[int, int] | None = None) -> Tensor:
-    """Where all that bilinear interpolation reads lies inside a map.
+    """Mask of the points for which all that bilinear interpolation reads lies inside a map.
 
     Args:
         points: (N, h', w', 2), (x, y) in the pixel coordinates of a map of the size `base`.

@@ -23,7 +23,7 @@ INTERPOLATIONS = {"lanczos": (cv2.INTER_LANCZOS4, 4), "bilinear": (cv2.INTER_LIN
 
 
 class Motion(NamedTuple):
-    """Where each pixel of a frame was in an earlier frame.
+    """Motion from an earlier frame: where each pixel was.
 
     Attributes:
         flow: (2, H, W) float32, (x, y) in pixels: what is at p now was at p + flow(p) then.
@@ -85,7 +85,7 @@ def flow_inside(flow: Tensor, margin: int = 0) -> Tensor:
 
 
 def reliable(forward: Tensor, backward: Tensor) -> Tensor:
-    """Where flow can be trusted: (1, H, W) float32, 1 or 0.
+    """Mask of flow that can be trusted: (1, H, W) float32, 1 or 0.
 
     Not where the two flows do not lead back (occlusion), nor where the flow jumps (motion boundary), as in Lai et al.'s
     code after Sundaram et al. 2010:

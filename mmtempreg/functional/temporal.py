@@ -132,7 +132,7 @@ class TemporalHighpass:
         return self._highpass(self.BLOCK if self._count - self.radius - self._done >= self.BLOCK else 0)
 
     def flush(self) -> Iterator[Piece]:
-        """What is complete now that the clip has ended; take all of it before another clip begins."""
+        """Gives what is complete now that the clip has ended; take all of it before another clip begins."""
         rest = [
             self._highpass(min(self.BLOCK, self._count - first)) for first in range(self._done, self._count, self.BLOCK)
         ]

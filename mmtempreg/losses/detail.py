@@ -7,11 +7,12 @@ from typing import Annotated
 
 import torch
 import torch.nn.functional as F
+from annotated_types import Interval
 from mmagic.registry import MODELS
 from torch import Tensor, nn
 from torchvision.transforms.functional import gaussian_blur
 
-from ..utils.validation import Interval, NotNegative, Positive, check_arguments
+from ..utils.validation import NotNegative, Positive, check_arguments
 
 
 @MODELS.register_module()
@@ -29,6 +30,12 @@ class RelativeDetailLoss(nn.Module):
         sigma: Standard deviation of G in pixels.
         epsilon: Added to the denominator: the energy of detail that is none. For values in [0, 1].
         loss_weight: Factor.
+
+    Example:
+        >>> x, other = torch.rand(1, 3, 64, 64), torch.rand(1, 3, 64, 64)
+        >>> loss = RelativeDetailLoss(low_pass=0)
+        >>> loss(x, x), loss(x, other).round()
+        (tensor(0.), tensor(1.))
     """
 
     looks_around = True
@@ -36,8 +43,9 @@ class RelativeDetailLoss(nn.Module):
     @check_arguments
     def __init__(
         self,
-        low_pass: Annotated[float, Interval("[0, 100]")] = 0.7,
-        sigma: Annotated[float, Interval("(0, 100]")] = 1.5,
+        low_pass: Annotated[float, Interval(ge=0, le=100)] = 0.7,
+        *,
+        sigma: Annotated[float, Interval(gt=0, le=100)] = 1.5,
         epsilon: Positive = 1e-5,
         loss_weight: NotNegative = 1.0,
     ) -> None:
@@ -70,6 +78,12 @@ class LocalStatisticsLoss(nn.Module):
         pixel_weight, mean_weight, range_weight, energy_weight: How much the terms count.
         epsilon: Energy of detail that nobody sees. For values in [0, 1].
         loss_weight: Factor.
+
+    Example:
+        >>> x = torch.rand(1, 3, 32, 32)
+        >>> loss = LocalStatisticsLoss()
+        >>> bool(loss(x, x) < loss(x.flip(-1), x) < loss(blur(x, 1.0), x))  # detail elsewhere is better than none
+        True
     """
 
     looks_around = True
@@ -77,9 +91,10 @@ class LocalStatisticsLoss(nn.Module):
     @check_arguments
     def __init__(
         self,
-        sigmas: Annotated[Sequence[float], Interval("(0, 100]")] = (0.7, 1.5),
-        window: Annotated[float, Interval("(0, 100]")] = 1.5,
-        reach: Annotated[int, Interval("[0, 100]")] = 3,
+        sigmas: Sequence[Annotated[float, Interval(gt=0, le=100)]] = (0.7, 1.5),
+        *,
+        window: Annotated[float, Interval(gt=0, le=100)] = 1.5,
+        reach: Annotated[int, Interval(ge=0, le=100)] = 3,
         pixel_weight: NotNegative = 4.0,
         mean_weight: NotNegative = 3.0,
         range_weight: NotNegative = 20.0,

@@ -22,6 +22,11 @@ class MaskedLoss(nn.Module):
     Args:
         distance: Config of any MMagic pixel loss, called as `distance(pred, target)`; of several values that it gives,
             such as `PerceptualLoss`, the sum counts.
+
+    Example:
+        >>> ones, half = torch.ones(1, 3, 2, 2), torch.full((1, 1, 2, 2), 0.5)
+        >>> MaskedLoss()(ones, 0 * ones, half)
+        tensor(0.2500)
     """
 
     @check_arguments
@@ -46,7 +51,12 @@ class MaskedLoss(nn.Module):
 
 @MODELS.register_module()
 class L2NormLoss(nn.Module):
-    """The norm ||pred - target||_2 of each image, as the paper prints it, averaged over the batch."""
+    """The norm ||pred - target||_2 of each image, as the paper prints it, averaged over the batch.
+
+    Example:
+        >>> L2NormLoss()(torch.ones(2, 3, 2, 2), torch.zeros(2, 3, 2, 2))  # the square root of 12
+        tensor(3.4641)
+    """
 
     def forward(self, pred: Tensor, target: Tensor) -> Tensor:
         """Args: pred, target: (N, C, H, W)."""

@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import Annotated
 
 import torch.nn.functional as F
+from annotated_types import Interval
 from mmagic.registry import MODELS
 from torch import Tensor, nn
 from torchvision.models import vgg16 as torchvision_vgg16
 
-from ..utils.validation import Interval, check_arguments
+from ..utils.validation import check_arguments
 from .vgg16 import MEAN, STD, load_vgg16
 
 
@@ -33,7 +34,7 @@ class VGG16Loss(nn.Module):
 
     @check_arguments
     def __init__(
-        self, vgg16: str, layers: Annotated[int, Interval("[1, 31]")] = 23, low: float = 0.0, high: float = 1.0
+        self, vgg16: str, *, layers: Annotated[int, Interval(ge=1, le=31)] = 23, low: float = 0.0, high: float = 1.0
     ) -> None:
         super().__init__()
         if not low < high:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Annotated, Any
+from dataclasses import KW_ONLY, dataclass
+from typing import Any
 
 import torch
 from mmagic.registry import MODELS
@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from ..functional.temporal import SIGMA, highpass_matrix
 from ..transforms.base import DrawnTransform
-from ..utils.validation import FrameRate, Interval, Positive, check_arguments
+from ..utils.validation import FrameRate, NotNegative, Positive, check_arguments
 from .masked import MaskedLoss
 
 
@@ -28,12 +28,19 @@ class SiameseOutputs:
         weight: (N, 1 or C, H, W) in [0, 1], how much each value of the prediction counts; None: all 1.
         t_target: T(y). None: T applied to `target`. A model whose prediction is not linear in light gives
             its own (HDR: the logarithm of the moved radiance).
+
+    Example:
+        >>> y, dark = torch.ones(1, 3, 4, 4), torch.full((1, 1, 4, 4), 0.25)
+        >>> outputs = SiameseOutputs(y, y, y, DrawnTransform((4, 4)), weight=dark)  # T that moves nothing
+        >>> torch.equal(outputs.moved_target(), y), torch.equal(outputs.joint_weight(), dark)
+        (True, True)
     """
 
     f_x: Tensor
     f_tx: Tensor
     target: Tensor
     transform: DrawnTransform
+    _: KW_ONLY
     weight: Tensor | None = None
     t_target: Tensor | None = None
 
@@ -90,7 +97,13 @@ class RegularizationLoss(nn.Module):
 
 @MODELS.register_module()
 class StabilityLoss(RegularizationLoss):
-    """Eq. 2: || f(x) - f(T(x)) ||. Zheng et al. 2016 with noise as T; with motion it asks f to freeze."""
+    """Eq. 2: || f(x) - f(T(x)) ||. Zheng et al. 2016 with noise as T; with motion it asks f to freeze.
+
+    Example:
+        >>> f_x, still = torch.rand(1, 3, 4, 4), DrawnTransform((4, 4))
+        >>> StabilityLoss()(SiameseOutputs(f_x, f_x + 0.1, f_x, still))
+        tensor(0.0100)
+    """
 
     def terms(self, outputs: SiameseOutputs) -> tuple[Tensor, Tensor, Tensor | None]:
         return outputs.f_tx, outputs.f_x, outputs.joint_weight()
@@ -98,7 +111,13 @@ class StabilityLoss(RegularizationLoss):
 
 @MODELS.register_module()
 class TransformInvarianceLoss(RegularizationLoss):
-    """Eq. 4: || f(T(x)) - T(f(x)) ||."""
+    """Eq. 4: || f(T(x)) - T(f(x)) ||.
+
+    Example:
+        >>> f_x, still = torch.rand(1, 3, 4, 4), DrawnTransform((4, 4))
+        >>> TransformInvarianceLoss()(SiameseOutputs(f_x, f_x + 0.1, f_x, still))
+        tensor(0.0100)
+    """
 
     def terms(self, outputs: SiameseOutputs) -> tuple[Tensor, Tensor, Tensor | None]:
         return outputs.f_tx, outputs.transform.apply_output(outputs.f_x), outputs.moved_weight()
@@ -106,7 +125,13 @@ class TransformInvarianceLoss(RegularizationLoss):
 
 @MODELS.register_module()
 class SparseJacobianLoss(RegularizationLoss):
-    """Eq. 7-8: || (f(T(x)) - f(x)) - (T(y) - y) ||, the change of the error from one frame to the next."""
+    """Eq. 7-8: || (f(T(x)) - f(x)) - (T(y) - y) ||, the change of the error from one frame to the next.
+
+    Example:
+        >>> y, still = torch.rand(1, 3, 4, 4), DrawnTransform((4, 4))
+        >>> SparseJacobianLoss()(SiameseOutputs(y + 0.3, y + 0.4, y, still))  # an error that stays costs nothing
+        tensor(0.0100)
+    """
 
     def terms(self, outputs: SiameseOutputs) -> tuple[Tensor, Tensor, Tensor | None]:
         change = outputs.f_tx - outputs.f_x
@@ -115,7 +140,13 @@ class SparseJacobianLoss(RegularizationLoss):
 
 @MODELS.register_module()
 class AugmentationLoss(RegularizationLoss):
-    """Eq. 5: || f(T(x)) - T(y) ||. With alpha = 1 this is plain augmentation by T."""
+    """Eq. 5: || f(T(x)) - T(y) ||. With alpha = 1 this is plain augmentation by T.
+
+    Example:
+        >>> y, still = torch.rand(1, 3, 4, 4), DrawnTransform((4, 4))
+        >>> AugmentationLoss()(SiameseOutputs(y, y + 0.2, y, still))
+        tensor(0.0400)
+    """
 
     def terms(self, outputs: SiameseOutputs) -> tuple[Tensor, Tensor, Tensor | None]:
         return outputs.f_tx, outputs.moved_target(), outputs.moved_weight()
@@ -136,6 +167,12 @@ class TemporalResidualLoss(RegularizationLoss):
         fps: Frames per second of the pseudo-clip.
         sigma: Standard deviation of the Gaussian in seconds.
         kwargs: Arguments of `RegularizationLoss`.
+
+    Example:
+        >>> y, still = torch.rand(1, 3, 4, 4), DrawnTransform((4, 4))
+        >>> frames = [SiameseOutputs(y + 0.3, y + 0.3, y, still) for _ in range(5)]
+        >>> bool(TemporalResidualLoss()(*frames) < 1e-10)  # an error that stays costs nothing
+        True
     """
 
     @check_arguments
@@ -156,7 +193,7 @@ class TemporalResidualLoss(RegularizationLoss):
         return self.masked_loss(highpass, torch.zeros_like(highpass))
 
     def _weight(self, outputs: Sequence[SiameseOutputs]) -> Tensor | None:
-        """What counts in any frame, of what all frames see."""
+        """Weight of what counts in any frame, where all frames see it."""
         weight = None
         if outputs[0].weight is not None:
             joint = [one.joint_weight() for one in outputs]
@@ -177,12 +214,17 @@ class CombinedRegularizationLoss(nn.Module):
 
     Raises:
         ValueError: If there is no loss, or not one weight for each.
+
+    Example:
+        >>> losses = [dict(type="StabilityLoss"), dict(type="AugmentationLoss")]
+        >>> loss = CombinedRegularizationLoss(losses, weights=[1, 2])
+        >>> y, still = torch.rand(1, 3, 4, 4), DrawnTransform((4, 4))
+        >>> loss(SiameseOutputs(y, y + 0.1, y, still))
+        tensor(0.0300)
     """
 
     @check_arguments
-    def __init__(
-        self, losses: Sequence[dict], weights: Annotated[Sequence[float], Interval("[0, inf)")] | None = None
-    ) -> None:
+    def __init__(self, losses: Sequence[dict], weights: Sequence[NotNegative] | None = None) -> None:
         super().__init__()
         if not losses or (weights is not None and len(weights) != len(losses)):
             raise ValueError(f"give losses, and a weight for each or none: got {losses} and {weights}")

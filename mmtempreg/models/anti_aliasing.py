@@ -136,7 +136,7 @@ def strided_modules(network: nn.Module) -> list[Strided]:
     return found
 
 
-def anti_alias(network: nn.Module, taps: int = TAPS, keep: Sequence[str] = (), name: str = "") -> list[Strided]:
+def anti_alias(network: nn.Module, taps: int = TAPS, *, keep: Sequence[str] = (), name: str = "") -> list[Strided]:
     """Anti-aliases the strides of a network, in place: parameters and keys stay as they are.
 
     `nn.MaxPool2d` becomes `AntiAliasedMaxPool2d`; `nn.AvgPool2d` and strided `nn.Conv2d` (also inside mmcv's
@@ -227,7 +227,7 @@ def anti_alias_model(model: nn.Module, taps: int = TAPS, keep: Sequence[str] = (
     for name, network in networks.items():
         if name not in keep:
             own = [kept.removeprefix(f"{name}.") for kept in keep if kept.startswith(f"{name}.")]
-            changed += anti_alias(network, taps, own, name)
+            changed += anti_alias(network, taps, keep=own, name=name)
             missed += [f"{name}.{text}" for text in looked_for_sampling(name, network)]
     if missed:
         text = "not anti-aliased, since it samples outside of the modules that can be"

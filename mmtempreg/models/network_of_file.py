@@ -14,7 +14,7 @@ from torch import nn
 
 @MODELS.register_module()
 def NetworkOfFile(
-    file: str, name: str, options: Mapping[str, Any] | None = None, value_range: tuple[float, float] = (0.0, 1.0)
+    file: str, name: str, *, options: Mapping[str, Any] | None = None, value_range: tuple[float, float] = (0.0, 1.0)
 ) -> nn.Module:
     """Builds the network that a Python file defines; its state-dict keys are its own, and its pictures in [0, 1].
 

@@ -1,1 +1,1 @@
-"""What we do around OpenMMLab: its faults, its private names, its registries, configs, checkpoints and tools."""
+"""Our dealings with OpenMMLab: its faults, its private names, its registries, configs, checkpoints and tools."""

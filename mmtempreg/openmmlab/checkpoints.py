@@ -28,11 +28,11 @@ ANTI_ALIASING = "anti_aliasing"
 """
 
 CONTAINERS = ("state_dict", "params_ema", "params", "model_state_dict", "model", "net", "generator", "weights")
-"""Where training codes keep the weights in what they save; the first that is there is taken."""
+"""Keys under which training codes save the weights; the first that is there is taken."""
 
 
 def load_from_local(filename: str, map_location: Any = None) -> Any:
-    """What a checkpoint file holds: one that `torch.save` wrote, or .safetensors.
+    """Reads a checkpoint file: one that `torch.save` wrote, or .safetensors.
 
     Raises:
         FileNotFoundError: If there is no such file.
@@ -59,7 +59,7 @@ def load_from_local(filename: str, map_location: Any = None) -> Any:
 
 
 def _is_safetensors(path: Path) -> bool:
-    """Whether it begins as such a file does: with the length of a JSON text, and that."""
+    """True if it begins as such a file does: with the length of a JSON text, and that."""
     with open(path, "rb") as file:
         begin = file.read(9)
     return path.suffix == ".safetensors" or (begin[8:] == b"{" and begin[7:8] == b"\0")
@@ -75,7 +75,7 @@ CheckpointLoader.register_scheme(prefixes="", loader=load_from_local, force=True
 
 
 OWN_CHECKPOINT = r"(epoch|iter)_\d+|best_.*"
-"""What a run calls its own checkpoints, without `.pth`."""
+"""Names that a run gives its own checkpoints, without `.pth`."""
 
 
 def refuse_to_overwrite(load_from: str | Path | None, folder: str | Path) -> None:
@@ -187,7 +187,7 @@ def check_resumable(held: Mapping[str, Any], path: str | Path) -> None:
         check_finite(dict(tensors_in(held[part])), path, what)
 
 
-def load_weights(model: nn.Module, path: str | Path, name: str, checkpoint: Mapping[str, Any] | None = None) -> None:
+def load_weights(model: nn.Module, path: str | Path, name: str, *, checkpoint: Mapping[str, Any] | None = None) -> None:
     """Gives a model the weights of a checkpoint, all of them and no others.
 
     Args:
@@ -225,7 +225,7 @@ def fitted(weights: dict[str, Tensor], expected: Mapping[str, Tensor], path: str
 
 
 def _beginnings(weights: Mapping[str, Tensor], expected: Mapping[str, Tensor]) -> tuple[str, str, int]:
-    """What to take off the names of weights and to put before them so that most fit, and how many do."""
+    """Finds what to take off the names of weights and to put before them so that most fit, and how many do."""
 
     def fits(off: str, on: str) -> int:
         found = {on + name.removeprefix(off): value.shape for name, value in weights.items() if name.startswith(off)}
@@ -242,12 +242,12 @@ def _beginnings(weights: Mapping[str, Tensor], expected: Mapping[str, Tensor]) -
 
 
 def _renaming(off: str, on: str) -> str:
-    """In words."""
+    """Describes such a change of names in words."""
     return " and ".join([f"{off!r} taken off"] * bool(off) + [f"{on!r} put before them"] * bool(on))
 
 
 def misfits(weights: Mapping[str, Tensor], expected: Mapping[str, Tensor]) -> str:
-    """What keeps weights from being those that a network expects; '' if nothing does."""
+    """Describes why weights are not those that a network expects; '' if they are."""
     missing = [name for name in expected if name not in weights]
     other = [
         f"{name} {tuple(weights[name].shape)}, expected {tuple(value.shape)}"
@@ -263,12 +263,12 @@ def misfits(weights: Mapping[str, Tensor], expected: Mapping[str, Tensor]) -> st
 
 
 def anti_aliasing_of(state: Mapping[str, Any]) -> dict[str, Any] | None:
-    """How the network was anti-aliased that a state dict (or a checkpoint with one) is of; None: it was not."""
+    """Anti-aliasing of the network that a state dict (or a checkpoint with one) is of; None: there is none."""
     return next(iter(anti_aliased_networks(state).values()), None)
 
 
 def anti_aliased_networks(state: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
-    """The same of each network of a model, by its name in it."""
+    """Anti-aliasing of each network of a model, by its name in it."""
     metadata = getattr(container_of(state)[1], "_metadata", {})
     return {
         name.removeprefix("module").removeprefix("."): dict(about[ANTI_ALIASING])
@@ -290,7 +290,7 @@ def with_metadata_of(checkpoint: Mapping[str, Any], weights: Mapping[str, Tensor
 
 
 def anti_aliasing_in(model: nn.Module) -> dict[str, Any] | None:
-    """How a model, or a network in it, is anti-aliased; None: it is not."""
+    """Anti-aliasing of a model, or of a network in it; None: there is none."""
     return next((getattr(m, ANTI_ALIASING) for m in model.modules() if hasattr(m, ANTI_ALIASING)), None)
 
 

@@ -28,7 +28,7 @@ def add_location(registry: Registry, module: str) -> None:
 
 
 def checkpoint_of(runner: Runner) -> str | None:
-    """What the runner loads before it trains; None: nothing, or the last checkpoint of its work directory.
+    """The checkpoint that the runner loads before it trains; None: none, or the last one of its work directory.
 
     `load_from` of the config is what `--resume` may have changed since.
     """
@@ -36,12 +36,12 @@ def checkpoint_of(runner: Runner) -> str | None:
 
 
 def resumes(runner: Runner) -> bool:
-    """Whether the runner goes on where a checkpoint ends. It says so nowhere before it has done so."""
+    """True if the runner goes on where a checkpoint ends. It says so nowhere before it has done so."""
     return runner._resume
 
 
 def trains(runner: Runner) -> bool:
-    """Whether the runner is training: its loop is a config, or None, until it does."""
+    """True if the runner is training: its loop is a config, or None, until it does."""
     return not (runner._train_loop is None or isinstance(runner._train_loop, dict))
 
 
@@ -74,7 +74,7 @@ def accumulated_steps(wrapper: Any) -> int:
 
 
 def normalizes(preprocessor: Any) -> bool:
-    """Whether a data preprocessor takes a mean out; without one it has neither `mean` nor `std`."""
+    """True if a data preprocessor takes a mean out; without one it has neither `mean` nor `std`."""
     return getattr(preprocessor, "_enable_normalize", False)
 
 

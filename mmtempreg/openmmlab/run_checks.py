@@ -1,4 +1,4 @@
-"""What can be wrong with a training or a test, said before its data are loaded, which may take minutes."""
+"""Checks of a training or a test before its data are loaded, which may take minutes."""
 
 from __future__ import annotations
 
@@ -8,10 +8,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
+from annotated_types import Interval
 from mmengine.config import Config, DictAction
 
 from ..utils.command_line import claim, claim_work_dir, is_first_process
-from ..utils.validation import Count, Interval, NotNegative, Whole, check_value
+from ..utils.validation import Count, NotNegative, Whole, check_value
 from .checkpoints import check_resumable, read_checkpoint, refuse_to_overwrite
 from .configs import check_keys, read_config, type_name
 
@@ -23,7 +24,7 @@ VALUES: dict[str, Any] = {
     "train_dataloader.num_workers": Count,
     "val_dataloader.num_workers": Count,
     "test_dataloader.num_workers": Count,
-    "randomness.seed": Annotated[int, Interval("[0, 4294967295]")],
+    "randomness.seed": Annotated[int, Interval(ge=0, le=4294967295)],
 }
 """Keys of a config and what they may be, if they are there and not None."""
 

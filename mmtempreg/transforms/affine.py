@@ -6,12 +6,13 @@ import math
 from typing import Annotated
 
 import torch
+from annotated_types import Interval
 from mmagic.registry import MODELS
 from torch import Tensor
 
 from ..functional import affine_matrix, transform_points
 from ..functional.geometry import PADDING_MODES
-from ..utils.validation import Interval, OneOf, Pixels, check_arguments
+from ..utils.validation import OneOf, Pixels, check_arguments
 from .base import DrawnTransform, ImageRange, RandomTransform, uniform
 
 
@@ -38,16 +39,25 @@ class RandomAffine(RandomTransform):
         scale: Multiplies all four ranges (`transf_scaling` in the authors' code).
         padding_mode: What T reads outside the image, 'zeros' (the authors'), 'border' or 'reflection'.
         pixel_center: Turn about the true centre of the pixel grid instead of the authors' (W/2, H/2).
+
+    Example:
+        >>> x = torch.rand(2, 3, 8, 8)
+        >>> drawn = RandomAffine(translate=1.5).sample(x)
+        >>> drawn.apply_input(x).shape  # T(x)
+        torch.Size([2, 3, 8, 8])
+        >>> drawn.apply_output(torch.rand(2, 1, 16, 16)).shape  # the same T of a prediction that is twice as large
+        torch.Size([2, 1, 16, 16])
     """
 
     @check_arguments
     def __init__(
         self,
         translate: Pixels = 2.0,
-        rotate: Annotated[float, Interval("[0, 90)")] = 1.0,
-        zoom: Annotated[float, Interval("[0, 1)")] = 0.03,
-        shear: Annotated[float, Interval("[0, 90)")] = 1.0,
-        scale: Annotated[float, Interval("[0, 1000]")] = 1.0,
+        *,
+        rotate: Annotated[float, Interval(ge=0, lt=90)] = 1.0,
+        zoom: Annotated[float, Interval(ge=0, lt=1)] = 0.03,
+        shear: Annotated[float, Interval(ge=0, lt=90)] = 1.0,
+        scale: Annotated[float, Interval(ge=0, le=1000)] = 1.0,
         padding_mode: Annotated[str, OneOf(PADDING_MODES)] = "reflection",
         pixel_center: bool = False,
     ) -> None:

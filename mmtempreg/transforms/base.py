@@ -18,11 +18,15 @@ from ..functional import inside, pixel_grid, sample_at
 
 @dataclass(frozen=True)
 class ImageRange:
-    """How image units (0 black, 1 white) relate to the values that the network sees.
+    """Black and white in the values that the network sees (image units: 0 is black, 1 white).
 
     Attributes:
         low: Black, a float or a tensor that broadcasts over (N, C, H, W).
         high: White, likewise.
+
+    Example:
+        >>> ImageRange(-1.0, 1.0).clip(torch.tensor([-3.0, 0.5, 3.0]))
+        tensor([-1.0000,  0.5000,  1.0000])
     """
 
     low: Tensor | float = 0.0
@@ -70,7 +74,7 @@ class DrawnTransform:
         self._read: dict[tuple, Tensor] = {}  # where maps of a shape are read: a step asks for it four times or more
 
     def map_points(self, points: Tensor) -> Tensor:
-        """Where the output points (N, h, w, 2) or (h, w, 2) are read, in pixel coordinates of the image."""
+        """Maps output points (N, h, w, 2) or (h, w, 2) to where they are read, in pixel coordinates of the image."""
         return points
 
     def perturb(self, x: Tensor) -> Tensor:
@@ -85,7 +89,7 @@ class DrawnTransform:
         """T's geometry on any (N, C, h, w) map of the same field of view."""
         if self.padding_mode is None:
             return f
-        return sample_at(f, self._points(f), self.padding_mode, self.size)
+        return sample_at(f, self._points(f), self.padding_mode, base=self.size)
 
     def of_first(self, number: int) -> DrawnTransform:
         """T of the first `number` images; only of what comes with a batch."""

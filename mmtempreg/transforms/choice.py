@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Annotated
 
 import torch
 from mmagic.registry import MODELS
 from torch import Tensor
 
-from ..utils.validation import Interval, check_arguments
+from ..utils.validation import NotNegative, check_arguments
 from .base import DrawnTransform, ImageRange, RandomTransform
 from .compose import build_transforms
 
@@ -29,7 +28,7 @@ class ChoiceTransform(DrawnTransform):
         return self._of_each([transform.perturb(x) for transform in self.transforms])
 
     def _of_each(self, results: Sequence[Tensor]) -> Tensor:
-        """Of results (N or 1, ...), or (...) for all images, those of the chosen transforms: (N, ...)."""
+        """Picks from results (N or 1, ...), or (...) for all images, those of the chosen transforms: (N, ...)."""
         out = results[0].expand(len(self.chosen), *results[0].shape[-3:])
         for i, result in enumerate(results[1:], start=1):
             out = torch.where((self.chosen == i).to(result.device).view(-1, 1, 1, 1), result, out)
@@ -49,13 +48,19 @@ class RandomChoice(RandomTransform):
 
     Raises:
         ValueError: If there is no transform, not one weight for each, no weight above 0, or padding modes differ.
+
+    Example:
+        >>> small, large = dict(type="RandomShift", max_shift=1), dict(type="RandomShift", max_shift=30)
+        >>> seldom = RandomChoice([small, large], weights=[9, 1])
+        >>> seldom.sample(torch.rand(8, 3, 64, 64)).apply_output(torch.rand(8, 1, 64, 64)).shape
+        torch.Size([8, 1, 64, 64])
     """
 
     @check_arguments
     def __init__(
         self,
         transforms: Sequence[dict | RandomTransform],
-        weights: Annotated[Sequence[float], Interval("[0, inf)")] | None = None,
+        weights: Sequence[NotNegative] | None = None,
     ) -> None:
         weights = [1.0] * len(transforms) if weights is None else list(weights)
         if not transforms or len(weights) != len(transforms) or sum(weights) <= 0:

@@ -63,6 +63,11 @@ class Compose(RandomTransform):
     Args:
         transforms: Configs of random transforms, or built ones. All that move pixels need the same
             `padding_mode`.
+
+    Example:
+        >>> moved = Compose([dict(type="RandomShift", max_shift=2), dict(type="RandomGaussianNoise")])
+        >>> moved.sample(torch.zeros(2, 3, 8, 8)).apply_input(torch.zeros(2, 3, 8, 8)).shape
+        torch.Size([2, 3, 8, 8])
     """
 
     @check_arguments

@@ -6,11 +6,12 @@ from typing import Annotated
 
 import torch
 import torch.nn.functional as F
+from annotated_types import Interval
 from mmagic.registry import MODELS
 from torch import Tensor
 
 from ..functional.geometry import PADDING_MODES
-from ..utils.validation import Interval, OneOf, Pixels, check_arguments
+from ..utils.validation import OneOf, Pixels, check_arguments
 from .base import DrawnTransform, ImageRange, RandomTransform, uniform
 
 
@@ -39,13 +40,18 @@ class RandomElastic(RandomTransform):
         displacement: Largest displacement of a control point in pixels, each way and axis.
         control_points: Control points per axis, at least 2.
         padding_mode: What T reads outside the image, 'zeros', 'border' or 'reflection'.
+
+    Example:
+        >>> x = torch.rand(2, 3, 16, 16)
+        >>> RandomElastic(displacement=0.0).sample(x).apply_input(x).allclose(x, atol=1e-5)
+        True
     """
 
     @check_arguments
     def __init__(
         self,
         displacement: Pixels = 2.0,
-        control_points: Annotated[int, Interval("[2, 1000]")] = 5,
+        control_points: Annotated[int, Interval(ge=2, le=1000)] = 5,
         padding_mode: Annotated[str, OneOf(PADDING_MODES)] = "reflection",
     ) -> None:
         self.displacement = displacement

@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import Annotated
 
 import torch
+from annotated_types import Interval
 from mmagic.registry import MODELS
 from torch import Tensor
 
-from ..utils.validation import Interval, check_arguments
+from ..utils.validation import check_arguments
 from .base import DrawnTransform, ImageRange, RandomTransform, uniform
 
 
@@ -34,10 +35,16 @@ class RandomExposure(RandomTransform):
     Args:
         stops: Largest change each way, of display values: the gain is drawn from 2^-stops to 2^stops, uniformly in
             stops.
+
+    Example:
+        >>> x = torch.full((4, 3, 2, 2), 0.25)
+        >>> gain = RandomExposure(stops=1.0).sample(x).apply_input(x) / x
+        >>> bool(((0.5 <= gain) & (gain <= 2)).all())
+        True
     """
 
     @check_arguments
-    def __init__(self, stops: Annotated[float, Interval("[0, 20]")] = 0.1) -> None:
+    def __init__(self, stops: Annotated[float, Interval(ge=0, le=20)] = 0.1) -> None:
         self.stops = float(stops)
 
     def sample(

@@ -24,6 +24,13 @@ class GivenShift(RandomTransform):
     Args:
         margin: Pixels of the input along the border of both photographs that do not count: a network sees an end of the
             world there, which does not move.
+
+    Example:
+        >>> from mmagic.structures import DataSample
+        >>> batch = DataSample(moved_img=torch.rand(2, 3, 8, 8), metainfo=dict(moved_by=[(1, 0), (0, 2)]))
+        >>> moved, drawn = GivenShift().for_batch(batch)
+        >>> drawn.offset.tolist()
+        [[1.0, 0.0], [0.0, 2.0]]
     """
 
     padding_mode = "zeros"
@@ -46,7 +53,7 @@ class GivenShift(RandomTransform):
             )
         moved = data_samples.moved_img
         offset = torch.as_tensor(data_samples.metainfo["moved_by"], dtype=torch.float64).view(len(moved), 2)
-        return moved, Shift(offset, (moved.shape[-2], moved.shape[-1]), self.margin)
+        return moved, Shift(offset, (moved.shape[-2], moved.shape[-1]), margin=self.margin)
 
     def sample(
         self, x: Tensor, generator: torch.Generator | None = None, image_range: ImageRange = ImageRange()

@@ -5,11 +5,14 @@ from __future__ import annotations
 from typing import Annotated
 
 import torch
+from annotated_types import Interval
 from mmagic.registry import MODELS
 from torch import Tensor
 
-from ..utils.validation import Interval, Rising, check_arguments
+from ..utils.validation import Rising, check_arguments
 from .base import DrawnTransform, ImageRange, RandomTransform, uniform
+
+Sigma = Annotated[float, Interval(ge=0, le=10)]
 
 
 class NoiseTransform(DrawnTransform):
@@ -32,10 +35,16 @@ class RandomGaussianNoise(RandomTransform):
     Args:
         sigma: (smallest, largest) standard deviation in image units (1 is white); drawn uniformly, one per
             image. The paper's range by default.
+
+    Example:
+        >>> x = torch.full((1, 3, 64, 64), 0.5)
+        >>> drawn = RandomGaussianNoise(sigma=(0.1, 0.1)).sample(x)
+        >>> round(float(drawn.apply_input(x).std()), 1), torch.equal(drawn.apply_output(x), x)
+        (0.1, True)
     """
 
     @check_arguments
-    def __init__(self, sigma: Annotated[tuple[float, float], Interval("[0, 10]"), Rising()] = (0.01, 0.04)) -> None:
+    def __init__(self, sigma: Annotated[tuple[Sigma, Sigma], Rising()] = (0.01, 0.04)) -> None:
         low, high = sigma
         self.sigma = (float(low), float(high))
 

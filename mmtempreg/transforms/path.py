@@ -1,9 +1,10 @@
-"""How the transforms of several frames are drawn, each for itself or along a path, and the motion between them."""
+"""Draws of transforms for several frames, each for itself or along a path, and the motion between them."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from typing import Protocol
 
 import torch
 from torch import Tensor
@@ -44,27 +45,27 @@ class PathStep(DrawnTransform):
 
 
 def draw_independent(
-    transform: RandomTransform, number: int, x: Tensor, generator: torch.Generator, image_range: ImageRange
+    transform: RandomTransform, number: int, x: Tensor, *, generator: torch.Generator, image_range: ImageRange
 ) -> list[DrawnTransform]:
     """`number` T that have nothing to do with each other."""
     return [transform.sample(x, generator, image_range) for _ in range(number)]
 
 
 def draw_path(
-    transform: RandomTransform, number: int, x: Tensor, generator: torch.Generator, image_range: ImageRange
+    transform: RandomTransform, number: int, x: Tensor, *, generator: torch.Generator, image_range: ImageRange
 ) -> list[DrawnTransform]:
     """Steady motion: the n-th frame after x is moved n times as far as one T moves it."""
-    drawn = draw_independent(transform, number, x, generator, image_range)
+    drawn = draw_independent(transform, number, x, generator=generator, image_range=image_range)
     return [PathStep([(drawn[0], n)], appearance) for n, appearance in enumerate(drawn, start=1)]
 
 
 def draw_wander(
-    transform: RandomTransform, number: int, x: Tensor, generator: torch.Generator, image_range: ImageRange
+    transform: RandomTransform, number: int, x: Tensor, *, generator: torch.Generator, image_range: ImageRange
 ) -> list[DrawnTransform]:
     """Motion as of a hand-held camera: two T, each swinging up to twice as far at 0.3 to 1 Hz; x is the first frame."""
-    motions = draw_independent(transform, 2, x, generator, image_range)
+    motions = draw_independent(transform, 2, x, generator=generator, image_range=image_range)
     swings = [(uniform(generator, 0.3, 1.0, len(x)), uniform(generator, 0, 2 * math.pi, len(x))) for _ in motions]
-    appearances = draw_independent(transform, number, x, generator, image_range)
+    appearances = draw_independent(transform, number, x, generator=generator, image_range=image_range)
 
     def distance(frequency: Tensor, phase: Tensor, frame: int) -> Tensor:
         return torch.sin(2 * math.pi * frequency * frame / FPS + phase) - torch.sin(phase)
@@ -109,7 +110,13 @@ def motion_between(now: DrawnTransform | None, then: DrawnTransform | None, size
     return [Motion(*pair) for pair in zip(flow, visible)]
 
 
-DrawMotion = Callable[[RandomTransform, int, Tensor, torch.Generator, ImageRange], list[DrawnTransform]]
+class DrawMotion(Protocol):
+    """A way to draw `number` T for frames that follow x."""
+
+    def __call__(
+        self, transform: RandomTransform, number: int, x: Tensor, *, generator: torch.Generator, image_range: ImageRange
+    ) -> list[DrawnTransform]: ...
+
 
 MOTIONS: dict[str, DrawMotion] = dict(independent=draw_independent, path=draw_path, wander=draw_wander)
-"""What `SiameseEditModel` may be told."""
+"""Names of the `motion` of `SiameseEditModel`."""

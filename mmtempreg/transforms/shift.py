@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import Annotated
 
 import torch
+from annotated_types import Interval
 from mmagic.registry import MODELS
 from torch import Tensor
 
-from ..utils.validation import Interval, Pixels, Whole, check_arguments
+from ..utils.validation import Pixels, Whole, check_arguments
 from .base import DrawnTransform, ImageRange, RandomTransform
 
 
@@ -22,16 +23,18 @@ class Shift(DrawnTransform):
         padding_mode: What lies outside, as in `functional.sample_at`.
     """
 
-    def __init__(self, offset: Tensor, size: tuple[int, int], margin: float = 0.0, padding_mode: str = "zeros") -> None:
+    def __init__(
+        self, offset: Tensor, size: tuple[int, int], *, margin: float = 0.0, padding_mode: str = "zeros"
+    ) -> None:
         super().__init__(size, padding_mode)
         self.offset, self.margin = offset.to(torch.float64), margin
 
     def of_first(self, number: int) -> Shift:
         """The shift of the first `number` images."""
-        return Shift(self.offset[:number], self.size, self.margin, str(self.padding_mode))
+        return Shift(self.offset[:number], self.size, margin=self.margin, padding_mode=str(self.padding_mode))
 
     def valid(self, f: Tensor) -> Tensor:
-        """As of any T, within the margin before and after."""
+        """Mask as of any T, within the margin before and after."""
         after = self._points(f)
         limits = after.new_tensor([self.size[1], self.size[0]]) - 0.5 - self.margin
         both = torch.cat([after, after - self.offset_of(after)], dim=-1)
@@ -94,7 +97,7 @@ def on_canvas(x: Tensor, at: tuple[int, int], size: tuple[int, int]) -> Tensor:
 
 
 PAD_MULTIPLES = (1, 2, 4, 8, 16, 32, 64, 128, 256)
-"""What images are padded to multiples of until a network takes them."""
+"""Images are padded to multiples of these, one after the other, until a network takes them."""
 
 
 @MODELS.register_module()
@@ -111,6 +114,12 @@ class RandomShift(RandomTransform):
 
     Raises:
         ValueError: If no shift but 0 is a multiple; when drawn, if hardly anything of the images would be left.
+
+    Example:
+        >>> x = torch.arange(64.0).view(1, 1, 8, 8)
+        >>> moved = RandomShift(max_shift=2).sample(x).apply_input(x)
+        >>> set(moved.flatten().tolist()) <= set(x.flatten().tolist())  # nothing is interpolated
+        True
     """
 
     padding_mode = "reflection"
@@ -118,7 +127,7 @@ class RandomShift(RandomTransform):
 
     @check_arguments
     def __init__(
-        self, max_shift: Annotated[int, Interval("[1, 10000]")] = 8, multiple: Whole = 1, margin: Pixels = 0.0
+        self, max_shift: Annotated[int, Interval(ge=1, le=10000)] = 8, multiple: Whole = 1, margin: Pixels = 0.0
     ) -> None:
         if multiple > max_shift:
             raise ValueError(f"no shift of up to {max_shift} pixels is a multiple of {multiple}, but 0")
@@ -135,4 +144,4 @@ class RandomShift(RandomTransform):
             )
         steps = self.max_shift // self.multiple
         offset = torch.randint(-steps, steps + 1, (len(x), 2), generator=generator or torch.default_generator)
-        return WholeShift(self.multiple * offset, size, self.margin, self.padding_mode)
+        return WholeShift(self.multiple * offset, size, margin=self.margin, padding_mode=self.padding_mode)

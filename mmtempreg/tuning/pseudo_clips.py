@@ -32,7 +32,7 @@ from ..transforms import Compose, RandomAffine, RandomElastic, RandomTransform
 from ..transforms.path import FPS, motion_between
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Quality:
     """Quality of a model on pseudo-clips, in the domain in which it is trained.
 
@@ -127,7 +127,7 @@ def pseudo_clip_motion() -> RandomTransform:
     return Compose([RandomAffine(), RandomElastic(displacement=4)])
 
 
-def measure_pseudo_clips(model: Any, batches: Sequence[dict], num_frames: int = 24, seed: int = 0) -> Quality:
+def measure_pseudo_clips(model: Any, batches: Sequence[dict], *, num_frames: int = 24, seed: int = 0) -> Quality:
     """F, K, PSNR, S and R over clips that a hand-held camera would make of still images of things that move.
 
     No video is needed: each image and its truth are moved along the same smooth random path (`draw_wander` with the

@@ -14,7 +14,7 @@ LADDER = (0.2, 0.5, 0.8, 0.9, 0.95, 0.98, 0.99, 0.995)
 mean of squares, so that the same alpha may be far too much."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class TuningResult:
     """Trials, and the best of them.
 
@@ -48,6 +48,7 @@ def check_budget(budget: int, candidates: Collection[str]) -> None:
 
 def tune(
     tuner: Tuner,
+    *,
     max_psnr_loss: float = 0.1,
     min_detail: float = 0.95,
     budget: int = 12,
@@ -105,4 +106,12 @@ def tune(
         half = tuner.trial(best.regularization, best.alpha, shorter), tuner.trial("", 0.0, shorter)
         for trial in half:
             report(trial)
-    return TuningResult(start, plain, trials, best, half, max_psnr_loss, min_detail)
+    return TuningResult(
+        start=start,
+        plain=plain,
+        trials=trials,
+        best=best,
+        half=half,
+        max_psnr_loss=max_psnr_loss,
+        min_detail=min_detail,
+    )

@@ -6,7 +6,7 @@ import hashlib
 import json
 import time
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import KW_ONLY, asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -64,6 +64,7 @@ class Trial:
 
     regularization: str
     alpha: float
+    _: KW_ONLY
     quality: Quality
     seconds: float
     checkpoint: str
@@ -93,6 +94,7 @@ class Tuner:
         config: Config,
         checkpoint: str,
         work_dir: str | Path,
+        *,
         iterations: int = 200,
         num_clips: int = 16,
         num_frames: int = 24,
@@ -132,10 +134,10 @@ class Tuner:
         load_weights(model, self.checkpoint, model.stock_class.__name__)
         if torch.cuda.is_available():
             model.cuda()
-        return Trial("", 0.0, self._quality(model), 0.0, self.checkpoint)
+        return Trial("", 0.0, quality=self._quality(model), seconds=0.0, checkpoint=self.checkpoint)
 
     def _quality(self, model: Any) -> Quality:
-        return measure_pseudo_clips(model, self.batches, self.num_frames, self.seed)
+        return measure_pseudo_clips(model, self.batches, num_frames=self.num_frames, seed=self.seed)
 
     def wrapping(self, name: str) -> dict[str, dict]:
         """The `transform` and `regularization` of a candidate, for a `SiameseEditModel`."""
@@ -189,7 +191,13 @@ class Tuner:
             with replace_when_written(result) as partial:
                 partial.write_text(json.dumps(values))
         values = json.loads(result.read_text())
-        return Trial(name, alpha, Quality(**values["quality"]), values["seconds"], values["checkpoint"])
+        return Trial(
+            name,
+            alpha,
+            quality=Quality(**values["quality"]),
+            seconds=values["seconds"],
+            checkpoint=values["checkpoint"],
+        )
 
 
 def _wrapping(config: Config) -> tuple[dict, dict]:

@@ -1,1 +1,1 @@
-"""What has nothing to do with networks: the command line, arguments, files, tables, memory."""
+"""Helpers without networks: the command line, arguments, files, tables, memory."""

@@ -63,7 +63,7 @@ def _plain(value: Any) -> Any:
 
 
 def check_output(path: str | Path, inputs: Iterable[str | Path] = (), folder: bool = False) -> None:
-    """Says before any work is done what would keep it from being written.
+    """Checks before any work that an output can be written.
 
     Args:
         path: What is to be written.

@@ -1,4 +1,4 @@
-"""What a run reads and writes, said before its work: nothing is lost that is read, made by others, or being written.
+"""Claims on what a run reads and writes: nothing is lost that is read, made by others, or being written.
 
 A lock file, `.NAME.lock`, stands beside each output while it is made, and `.lock` in a work directory; it says by which
 process. The system lets go of the lock when that ends, in whatever way: a file that is left over hinders nobody.
@@ -25,7 +25,7 @@ _held: dict[Path, int] = {}
 
 
 def check_input(path: str | Path) -> Path:
-    """Says of what is there, and cannot be read from its begin as often as needed, that it is so.
+    """Checks that an input can be read from its beginning as often as needed.
 
     Raises:
         ValueError: If it is a pipe, a socket or a device, which would be waited for.
@@ -41,6 +41,7 @@ def check_input(path: str | Path) -> Path:
 def claimed_outputs(
     files: Iterable[str | Path | None] = (),
     folders: Iterable[str | Path | None] = (),
+    *,
     inputs: Iterable[str | Path | None] = (),
     overwrite: bool = False,
 ) -> Iterator[None]:
@@ -111,7 +112,7 @@ def _check_apart(paths: Iterable[Path]) -> None:
 
 
 def _lock_name(name: str) -> str:
-    """Of a file's or folder's lock; names cannot be longer than 255 bytes."""
+    """Name of a file's or folder's lock; names cannot be longer than 255 bytes."""
     data = os.fsencode(name)
     return f".{name}.lock" if len(data) < 240 else f".{hashlib.sha256(data).hexdigest()[:32]}.lock"
 

@@ -14,9 +14,11 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
+from annotated_types import Ge, Gt, Le, Lt
+
 from .allocator import keep_freed_memory
 from .claims import claimed_outputs, claimed_work_dir
-from .validation import Interval, check_value
+from .validation import check_value
 
 MISTAKES = (ValueError, TypeError, OSError, ImportError, FloatingPointError)
 """What is raised with a message for the user."""
@@ -46,9 +48,12 @@ def within(interval: str, kind: type = float) -> Callable[[str], Any]:
     """The `type` of an option that is a number.
 
     Args:
-        interval: What it may be, as of `validation.Interval`.
+        interval: What it may be, as mathematics writes it: "[0, 1)", "(0, inf)".
         kind: float or int.
     """
+    low, high = map(float, interval[1:-1].split(","))
+    above = Ge(low) if interval[0] == "[" else Gt(low)
+    below = Le(high) if interval[-1] == "]" else Lt(high)
 
     def parse(text: str) -> Any:
         try:
@@ -56,7 +61,7 @@ def within(interval: str, kind: type = float) -> Callable[[str], Any]:
         except ValueError:
             value = text
         try:
-            check_value("it", value, Annotated[kind, Interval(interval)])
+            check_value("it", value, Annotated[kind, above, below])
         except ValueError as error:
             raise argparse.ArgumentTypeError(str(error)) from None
         return value
@@ -95,7 +100,7 @@ def claim(
 
     Args and errors are those of `claims.claimed_outputs`.
     """
-    _claims.enter_context(claimed_outputs(files, folders, inputs, overwrite))
+    _claims.enter_context(claimed_outputs(files, folders, inputs=inputs, overwrite=overwrite))
 
 
 def claim_work_dir(path: str | Path) -> None:

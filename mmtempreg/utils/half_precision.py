@@ -1,4 +1,4 @@
-"""Whether half precision is worth its while on a device."""
+"""Tests for whether half precision is worth its while on a device."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import torch
 
 
 def slow_bfloat16(device: str) -> str | None:
-    """Why bfloat16 would be slower than float32 on a device, for a message; None: it is not.
+    """The reason, for a message, why bfloat16 would be slower than float32 on a device; None: it is not.
 
     Args:
         device: Type of the device, 'cpu' or 'cuda'.
@@ -23,7 +23,7 @@ def slow_bfloat16(device: str) -> str | None:
 
 
 def native_bfloat16() -> bool:
-    """Whether the processor multiplies in bfloat16 by itself."""
+    """True if the processor multiplies in bfloat16 by itself."""
     if not (torch.backends.mkldnn.is_available() and torch.ops.mkldnn._is_mkldnn_bf16_supported()):
         return False
     # of x86 that says no more than that there is AVX-512; torch before 2.5 knows no better

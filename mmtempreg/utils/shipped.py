@@ -1,4 +1,4 @@
-"""What comes with the package: its small checkpoints and HDR images, from wherever one stands."""
+"""Files that come with the package: its small checkpoints and HDR images, from wherever one stands."""
 
 from __future__ import annotations
 

@@ -1,10 +1,11 @@
 """Arguments of constructors, checked against their annotations: whatever a config holds is named if it is nonsense.
 
     @check_arguments
-    def __init__(self, alpha: Annotated[float, Interval("[0, 1]")] = 0.8, seed: int = 0) -> None: ...
+    def __init__(self, alpha: Annotated[float, Interval(ge=0, le=1)] = 0.8, seed: int = 0) -> None: ...
 
 A float must be a finite number, an int a whole one, a bool no text that says so; of tuples and sequences each element
-counts. What an annotation says beyond that (`Any`, classes of other packages) is not checked.
+counts. Bounds are those of `annotated_types` (`Ge`, `Gt`, `Le`, `Lt`, `Interval`). What an annotation says beyond that
+(`Any`, classes of other packages) is not checked.
 """
 
 from __future__ import annotations
@@ -15,45 +16,21 @@ import os
 import re
 import reprlib
 import types
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import astuple
 from functools import cache, wraps
 from numbers import Integral, Real
 from typing import Annotated, Any, ParamSpec, TypeVar, Union, get_args, get_origin, get_type_hints
 
 import numpy as np
+from annotated_types import Ge, GroupedMetadata, Gt, Interval, Le, Lt
 
 P = ParamSpec("P")
 R = TypeVar("R")
 
 
-class Interval:
-    """What numbers an argument may be, as mathematics writes it: "[0, 1)", "(0, inf)".
-
-    Args:
-        text: The interval; inf for no bound. Infinite values are in none.
-    """
-
-    def __init__(self, text: str) -> None:
-        found = re.fullmatch(r"([\[(])\s*([^,\s]+)\s*,\s*([^,\s]+)\s*([\])])", text)
-        if not found:
-            raise ValueError(f"{text!r} is no interval such as '[0, 1)'")
-        self.text, self.low, self.high = text, float(found[2]), float(found[3])
-        self.open_low, self.open_high = found[1] == "(", found[4] == ")"
-
-    def __contains__(self, value: float) -> bool:
-        above = value > self.low if self.open_low else value >= self.low
-        below = value < self.high if self.open_high else value <= self.high
-        return _is_finite(value) and above and below
-
-    def __str__(self) -> str:
-        if math.isinf(self.high):
-            low = f"above {self.low:g}" if self.open_low else f">= {self.low:g}"
-            return "" if math.isinf(self.low) else low
-        return f"in {self.text}"
-
-
 class OneOf:
-    """What texts an argument may be.
+    """Condition of a text: one of these.
 
     Args:
         choices: All of them.
@@ -70,7 +47,7 @@ class OneOf:
 
 
 class Rising:
-    """Of a range (smallest, largest): its first number must not be above its second."""
+    """Condition of a range (smallest, largest): its first number is not above its second."""
 
     def __contains__(self, value: Sequence[float]) -> bool:
         return list(value) == sorted(value)
@@ -79,22 +56,26 @@ class Rising:
         return "and not falling"
 
 
-Whole = Annotated[int, Interval("[1, 1e9]")]
+Whole = Annotated[int, Interval(ge=1, le=10**9)]
 """A count of at least one, and not of what would never end."""
-Repeats = Annotated[int, Interval("[1, 1000]")]
-"""How often something is done to one image."""
-Count = Annotated[int, Interval("[0, inf)")]
+Repeats = Annotated[int, Interval(ge=1, le=1000)]
+"""A number of times that something is done to one image."""
+Count = Annotated[int, Ge(0)]
 """A count, or a seed."""
-Positive = Annotated[float, Interval("(0, inf)")]
-NotNegative = Annotated[float, Interval("[0, inf)")]
-Share = Annotated[float, Interval("[0, 1]")]
-Pixels = Annotated[float, Interval("[0, 10000]")]
-"""How far something moves."""
-Size = Annotated[int, Interval("[1, inf)")] | Annotated[tuple[int, int], Interval("[1, inf)")]
-"""Of pictures in pixels: both edges, or (height, width)."""
-Stops = Annotated[float, Interval("[-50, 50]")]
+Positive = Annotated[float, Gt(0)]
+NotNegative = Annotated[float, Ge(0)]
+Share = Annotated[float, Interval(ge=0, le=1)]
+SomeShare = Annotated[float, Interval(gt=0, le=1)]
+"""A share that is not nothing."""
+Pixels = Annotated[float, Interval(ge=0, le=10000)]
+"""A length in pixels that something moves."""
+Edge = Annotated[int, Ge(1)]
+"""Length of a picture's edge in pixels."""
+Size = Edge | tuple[Edge, Edge]
+"""Size of pictures in pixels: both edges, or (height, width)."""
+Stops = Annotated[float, Interval(ge=-50, le=50)]
 """Exposure in powers of two."""
-FrameRate = Annotated[float, Interval("[0.1, 1000]")]
+FrameRate = Annotated[float, Interval(ge=0.1, le=1000)]
 """Frames per second."""
 
 
@@ -115,7 +96,7 @@ def check_arguments(function: Callable[P, R]) -> Callable[P, R]:
             raise TypeError(f"{_owner(function, args)}{_with_suggestion(str(error), signature)}") from None
         for name, value in bound.arguments.items():
             if name in hints and signature.parameters[name].kind not in _COLLECTING:
-                check_value(name, value, hints[name], _owner(function, args))
+                check_value(name, value, hints[name], where=_owner(function, args))
         return function(*args, **kwargs)
 
     return checked
@@ -124,7 +105,7 @@ def check_arguments(function: Callable[P, R]) -> Callable[P, R]:
 _COLLECTING = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
 
 
-def check_value(name: str, value: Any, hint: Any, where: str = "") -> None:
+def check_value(name: str, value: Any, hint: Any, *, where: str = "") -> None:
     """Checks one value against an annotation.
 
     Raises:
@@ -141,7 +122,7 @@ def check_fields(instance: Any) -> None:
         ValueError: As `check_arguments`.
     """
     for name, hint in get_type_hints(type(instance), include_extras=True).items():
-        check_value(name, getattr(instance, name), hint, f"{type(instance).__name__}: ")
+        check_value(name, getattr(instance, name), hint, where=f"{type(instance).__name__}: ")
 
 
 @cache
@@ -150,7 +131,7 @@ def _contract(function: Callable) -> tuple[inspect.Signature, dict[str, Any]]:
 
 
 def _owner(function: Callable, args: Sequence[Any]) -> str:
-    """How messages begin: with the class whose constructor it is."""
+    """Beginning of a message: the class whose constructor it is."""
     return f"{type(args[0]).__name__}: " if function.__name__ == "__init__" and args else ""
 
 
@@ -165,7 +146,7 @@ def _with_suggestion(message: str, signature: inspect.Signature) -> str:
 def _fits(value: Any, hint: Any) -> bool:
     origin, parts = get_origin(hint), get_args(hint)
     if origin is Annotated:
-        return _fits(value, parts[0]) and all(_satisfies(value, condition) for condition in parts[1:])
+        return _fits(value, parts[0]) and all(_satisfies(value, condition) for condition in _ungrouped(parts[1:]))
     if origin in (Union, types.UnionType):
         return any(_fits(value, part) for part in parts)
     if hint is type(None) or hint is None:
@@ -186,17 +167,29 @@ def _fits(value: Any, hint: Any) -> bool:
     return True
 
 
+def _ungrouped(metadata: Iterable[Any]) -> list[Any]:
+    """Conditions one by one: an `Interval` is the two bounds that it stands for."""
+    return [one for given in metadata for one in (given if isinstance(given, GroupedMetadata) else [given])]
+
+
 def _satisfies(value: Any, condition: Any) -> bool:
-    if not isinstance(condition, Interval | OneOf | Rising):
-        return True
-    if isinstance(condition, Rising) or not _is_list(value):
-        return value is None or value in condition
-    return all(item in condition for item in value)
+    match condition:
+        case Ge(bound):
+            return value >= bound
+        case Gt(bound):
+            return value > bound
+        case Le(bound):
+            return value <= bound
+        case Lt(bound):
+            return value < bound
+        case OneOf() | Rising():
+            return value in condition
+    return True
 
 
 _SIMPLE: dict[Any, Callable[[Any], bool]] = {
     bool: lambda v: isinstance(v, bool | np.bool_),
-    int: lambda v: isinstance(v, Integral) and not isinstance(v, bool),
+    int: lambda v: isinstance(v, Integral) and not isinstance(v, bool) and _is_finite(v),
     float: lambda v: isinstance(v, Real) and not isinstance(v, bool | np.bool_) and _is_finite(v),
     str: lambda v: isinstance(v, str | os.PathLike),
 }
@@ -219,11 +212,11 @@ _WORDS = {bool: "True or False", int: "a whole number", float: "a finite number"
 def _described(hint: Any) -> str:
     origin, parts = get_origin(hint), get_args(hint)
     if origin is Annotated:
-        conditions = [str(c) for c in parts[1:] if isinstance(c, Interval | OneOf | Rising) and str(c)]
+        given = _ungrouped(parts[1:])
+        conditions = [*_bounds(given), *(str(one) for one in given if isinstance(one, OneOf | Rising))]
         if parts[0] is str and conditions:
             return conditions[0]
-        kind = "a number" if parts[0] is float and conditions else _described(parts[0])
-        return " ".join([kind.replace("a finite number", "a number") if conditions else kind, *conditions])
+        return " ".join(["a number" if parts[0] is float and conditions else _described(parts[0]), *conditions])
     if origin in (Union, types.UnionType):
         return " or ".join(map(_described, parts))
     if hint in _WORDS:
@@ -237,3 +230,22 @@ def _described(hint: Any) -> str:
     if kind in (dict, Mapping):
         return "a dict"
     return getattr(hint, "__name__", str(hint))
+
+
+_BOUNDS = {Ge: ("[", ">= "), Gt: ("(", "above "), Le: ("]", "<= "), Lt: (")", "below ")}
+
+
+def _bounds(conditions: Sequence[Any]) -> list[str]:
+    """The bounds as messages write them: of two the interval, "in [0, 1)"; else in words. An infinite one is none."""
+    bounds = [(*_BOUNDS[type(one)], astuple(one)[0]) for one in conditions if type(one) in _BOUNDS]
+    found = [(bracket, words, _short(number)) for bracket, words, number in bounds if math.isfinite(number)]
+    if len(found) == 2:
+        (left, _, low), (right, _, high) = found
+        return [f"in {left}{low}, {high}{right}"]
+    return [words + number for _, words, number in found]
+
+
+def _short(number: float) -> str:
+    """A number as people write it: 1e9 where that is all of it."""
+    text = f"{number:g}".replace("e+0", "e")
+    return text if float(text) == number else str(number)

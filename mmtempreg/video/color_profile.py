@@ -32,5 +32,5 @@ def other_than_srgb(icc: bytes) -> str | None:
 
 
 def is_rgb(icc: bytes) -> bool:
-    """Whether it is for RGB values, and not for grey or for inks."""
+    """True if a profile is for RGB values, and not for grey or for inks."""
     return icc[16:20] == b"RGB "

@@ -1,4 +1,4 @@
-"""What a video says of its colours, and how they become RGB."""
+"""Colour tags of a video, and its conversion to RGB."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ CONVERSION_THREADS = 1
 that the process before it had."""
 
 ACCURATE = int(Interpolation.BICUBIC | Interpolation.ACCURATE_RND | Interpolation.FULL_CHR_H_INT)
-"""How FFmpeg converts between RGB and YUV here. Its faster default darkens a 4:2:0 video by a level."""
+"""Flags of FFmpeg's conversion between RGB and YUV. Its faster default darkens a 4:2:0 video by a level."""
 
 WHITE_OF_16_BITS = 65280
-"""What FFmpeg makes of white when it turns more than 8 bits of YUV to RGB of 16 bits, and takes for white on the way
+"""White after FFmpeg has turned more than 8 bits of YUV to RGB of 16 bits, and takes for white on the way
 back: 255 x 256. In full range, and of RGB, grey and alpha, it is the largest value, shifted."""
 
 FULL_RANGE = 2

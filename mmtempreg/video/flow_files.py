@@ -10,6 +10,8 @@ from torch import Tensor
 
 from ..utils.claims import check_input
 
+# Read and written here, since cv2.readOpticalFlow and its like crash (SIGSEGV, OpenCV 4.11) on names that are no UTF-8.
+
 UNKNOWN = 1e9
 """Vectors with a component above this are unknown, as in Middlebury's own code."""
 

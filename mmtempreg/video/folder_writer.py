@@ -25,7 +25,7 @@ from .image_files import (
 )
 
 NUMBERED = "{:06d}"
-"""What frames are called that have no names."""
+"""Names of frames that have none of their own."""
 
 MADE_BY = ".made_by"
 """File in a folder of frames that is not complete yet: the identity of what makes them."""
@@ -52,6 +52,7 @@ class FrameFolderWriter(FrameWriter):
         self,
         path: str | Path,
         suffix: str = ".png",
+        *,
         names: Sequence[str] | None = None,
         overwrite: bool = True,
         keep: bool = True,
@@ -68,7 +69,7 @@ class FrameFolderWriter(FrameWriter):
         self._count = 0
 
     def _refuse_foreign(self, folder: Path) -> None:
-        """What lies in the folder must be what is written there: nothing else is replaced, and no older frame stays."""
+        """Refuses a folder that holds more than such frames: nothing else is replaced, and no older frame stays."""
         expected = None if self._names is None else {f"{name}{self.suffix}" for name in self._names}
         for entry in sorted(folder.iterdir()) if folder.is_dir() else []:
             known = entry.name in expected if expected is not None else self._is_numbered(entry)
@@ -91,7 +92,7 @@ class FrameFolderWriter(FrameWriter):
         return self
 
     def _unfinished(self) -> Path | None:
-        """What was kept of a run before this one, the longest if there are several."""
+        """Finds what was kept of an earlier run, the longest if there are several."""
         kept = [path for path in self.path.parent.glob(f"{glob.escape(self.path.name)}.interrupted*") if path.is_dir()]
         ours = [path for path in kept if self._identity in (None, _made_by(path))]
         if kept and not ours:
@@ -106,7 +107,7 @@ class FrameFolderWriter(FrameWriter):
         return longest
 
     def _frames_in(self, folder: Path) -> int:
-        """How many frames are there, from the first on."""
+        """Number of frames that are there, from the first on."""
         count = 0
         while (self._names is None or count < len(self._names)) and (folder / self._name(count)).is_file():
             count += 1
@@ -128,7 +129,7 @@ class FrameFolderWriter(FrameWriter):
             self.note(f"is without the colour profile of the images: {self.suffix} cannot hold it")
         if exif and (self.suffix not in METADATA_SUFFIXES or self.suffix in TIFF_SUFFIXES):
             self.note(f"is without the EXIF data of the images: {self.suffix} does not hold them here")
-        write_image(self._partial / self._name(self._count), image, alpha, frame.metadata)
+        write_image(self._partial / self._name(self._count), image, alpha, metadata=frame.metadata)
         self._count += 1
 
     def __exit__(
@@ -170,5 +171,5 @@ def _made_by(folder: Path) -> str | None:
 
 
 def _eight_bits(values: np.ndarray) -> np.ndarray:
-    """Of 16."""
+    """Rounds 16-bit values to 8 bits."""
     return np.round(values / 257).astype(np.uint8)

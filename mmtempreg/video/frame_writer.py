@@ -1,4 +1,4 @@
-"""What all writers of frames are, and where they may write."""
+"""The base of all writers of frames, and the places where they may write."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class FrameWriter:
         raise NotImplementedError
 
     def note_alpha(self, alpha: np.ndarray) -> None:
-        """Says that transparency is lost, if there is any."""
+        """Notes that transparency is lost, if there is any."""
         if alpha.min() < np.iinfo(alpha.dtype).max:
             self.note(
                 "is opaque, and the frames are not: their alpha channel is dropped. Images in .png, .tif and .webp "

@@ -1,4 +1,4 @@
-"""What all videos are, whether files or folders: frames in order, with their times and what is said of them."""
+"""The base of all videos, files or folders: frames in order, with their times and metadata."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ RATES = (0.1, 1000)
 
 
 class Metadata(NamedTuple):
-    """What an image says beside its pixels, as it stands in the file; empty if it does not.
+    """Metadata of an image, as they stand in the file; empty if there are none.
 
     Attributes:
         icc: ICC profile of its RGB values.
@@ -47,7 +47,7 @@ class Frame(NamedTuple):
 
 
 class Appearance(NamedTuple):
-    """What a video says of its picture beside the values, and what is made of it should say too.
+    """Shape of the pixels and meaning of the colours, which a video made of another takes over.
 
     Attributes:
         pixel_aspect: Width of a pixel over its height.
@@ -86,7 +86,7 @@ class FrameSource:
         raise NotImplementedError
 
     def count(self) -> int:
-        """How many frames there are; goes through the file if it does not say."""
+        """Counts the frames; goes through the file if it does not say."""
         return self.num_frames or sum(1 for _ in self)
 
     def note(self, text: str) -> None:
@@ -107,7 +107,7 @@ def checked_rate(rate: float | Fraction, what: str) -> Fraction:
 
 
 def check_steady(frames: Iterator[Frame], rate: Fraction, name: str) -> Iterator[Frame]:
-    """The same frames; an even frame rate is what temporal filters need.
+    """Gives the same frames, and checks that their rate is even, as temporal filters need it.
 
     Raises:
         ValueError: If a frame is out of step with `rate`.

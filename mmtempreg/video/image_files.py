@@ -30,7 +30,7 @@ IMAGE_SUFFIXES = (
 HDR_SUFFIXES = (".hdr", ".exr")
 TIFF_SUFFIXES = (".tif", ".tiff")
 DEEP_SUFFIXES = (".png", *TIFF_SUFFIXES)
-"""Of kinds that hold 16 bits."""
+"""Suffixes of kinds that hold 16 bits."""
 ALPHA_SUFFIXES = (".png", ".webp", *TIFF_SUFFIXES)
 JPEG_SUFFIXES = (".jpg", ".jpeg")
 METADATA_SUFFIXES = (*ALPHA_SUFFIXES, *JPEG_SUFFIXES)
@@ -48,7 +48,7 @@ PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 
 
 class Picture(NamedTuple):
-    """What an image file holds.
+    """One picture of an image file.
 
     Attributes:
         color: (H, W, 3) RGB: uint8 or uint16 as stored, or float32 linear radiance.
@@ -87,7 +87,7 @@ def read_picture(path: str | Path) -> Picture:
 
 
 def pages(path: str | Path) -> int:
-    """How many pictures a file holds; 1 if that cannot be told."""
+    """Number of pictures in a file; 1 if that cannot be told."""
     try:
         if Path(path).suffix.lower() in TIFF_SUFFIXES:
             return count_tiff_pages(Path(path))
@@ -99,7 +99,7 @@ def pages(path: str | Path) -> int:
 
 
 def is_animated_png(path: str | Path) -> bool:
-    """Whether it holds several frames: FFmpeg reads these."""
+    """True if it holds several frames: FFmpeg reads these."""
     with open(path, "rb") as file:
         return file.read(8) == PNG_SIGNATURE and pages(path) > 1
 
@@ -126,7 +126,7 @@ def read_pages(path: str | Path) -> Iterator[Picture]:
 
 
 def _plain_images(path: Path, data: bytes) -> Iterator[Picture]:
-    """Of kinds that OpenCV decodes; of animations, AVIF and GIF Pillow."""
+    """Reads the kinds that OpenCV decodes; animations, AVIF and GIF by Pillow."""
     if data[:2] == b"\xff\xd8" and not _is_whole_jpeg(data):
         raise ValueError(f"{path} cannot be read as an image: it is cut off")
     try:
@@ -196,7 +196,7 @@ def _checked(
 
 
 def _profile(icc: bytes) -> tuple[Metadata, list[str]]:
-    """What is kept of an ICC profile, and what there is to say of it."""
+    """The part of an ICC profile that is kept, and a note on it."""
     if not icc or not (name := other_than_srgb(icc)):
         return Metadata(icc), []
     if is_rgb(icc):
@@ -218,7 +218,7 @@ def _png_chunks(data: bytes) -> Iterator[tuple[bytes, bytes]]:
 
 
 def _check_png(path: Path, data: bytes) -> list[str]:
-    """Says if values are not those of sRGB; refuses high dynamic range."""
+    """Notes values that are not those of sRGB; refuses high dynamic range."""
     chunks = dict(_png_chunks(data))
     if chunks.get(b"cICP", b"\0\0")[1] in (16, 18):
         raise ValueError(f"{path} is of high dynamic range (PQ or HLG), and would look washed out: convert it first")
@@ -231,13 +231,13 @@ def _check_png(path: Path, data: bytes) -> list[str]:
 
 
 def _is_deep_avif(data: bytes) -> bool:
-    """Whether its configuration of AV1 says high_bitdepth."""
+    """True if its configuration of AV1 says high_bitdepth."""
     at = data.find(b"av1C")
     return at >= 0 and bool(data[at + 6] & 0x40)
 
 
 def _is_whole_jpeg(data: bytes) -> bool:
-    """Whether the end of the image comes after the begin of its last scan."""
+    """True if the end of the image comes after the beginning of its last scan."""
     return data.rfind(b"\xff\xd9") > data.rfind(b"\xff\xda") >= 0
 
 
@@ -250,7 +250,7 @@ def _checked_radiance(path: Path, image: np.ndarray) -> np.ndarray:
 
 
 def write_image(
-    path: str | Path, image: np.ndarray, alpha: np.ndarray | None = None, metadata: Metadata = Metadata()
+    path: str | Path, image: np.ndarray, alpha: np.ndarray | None = None, *, metadata: Metadata = Metadata()
 ) -> None:
     """Writes (H, W, 3) RGB: uint8 or uint16 to .png, .tif and the like, float32 radiance to .hdr or .exr.
 
@@ -277,7 +277,7 @@ def write_image(
         if suffix == ".exr":
             write_exr(partial, image)
         elif suffix in TIFF_SUFFIXES:
-            write_tiff(partial, image, alpha, metadata.icc)
+            write_tiff(partial, image, alpha, icc=metadata.icc)
         elif suffix in (*JPEG_SUFFIXES, ".webp") and any(metadata):
             options: dict[str, Any] = dict(quality=95) if suffix != ".webp" else dict(lossless=True, exact=True)
             pixels = image if alpha is None else np.dstack([image, alpha])
@@ -287,7 +287,7 @@ def write_image(
 
 
 def _encoded(path: Path, image: np.ndarray, alpha: np.ndarray | None, metadata: Metadata) -> bytes:
-    """What OpenCV writes; a PNG with what it says beside its pixels."""
+    """Encodes an image with OpenCV; a PNG with its metadata."""
     options = [cv2.IMWRITE_JPEG_QUALITY, 95] if path.suffix.lower() in JPEG_SUFFIXES else []
     pixels = image[:, :, ::-1] if alpha is None else np.dstack([image[:, :, ::-1], alpha])
     written, encoded = cv2.imencode(path.suffix, pixels, options)

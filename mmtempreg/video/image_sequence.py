@@ -81,7 +81,7 @@ class FrameFiles(FrameSource):
             be read or differs from the first in size or type.
     """
 
-    def __init__(self, name: str, files: Sequence[Path], rate: Fraction | None, any_order: bool = False) -> None:
+    def __init__(self, name: str, files: Sequence[Path], rate: Fraction | None, *, any_order: bool = False) -> None:
         super().__init__(name)
         if rate is None:
             raise ValueError(f"{name}: images do not tell their frame rate; give it (--fps)")

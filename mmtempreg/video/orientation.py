@@ -1,4 +1,4 @@
-"""Which way up a picture is: what cameras note beside it, in a video's display matrix or a photograph's EXIF."""
+"""Orientation of a picture, as cameras note it in a video's display matrix or a photograph's EXIF."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 
 
 class Orientation(NamedTuple):
-    """How the stored picture becomes the one that is meant: rows and columns exchanged first, then mirrored.
+    """Steps from the stored picture to the one that is meant: rows and columns exchanged first, then mirrored.
 
     Attributes:
         transposed: Rows become columns.

@@ -18,7 +18,7 @@ import numpy as np
 from .orientation import Orientation
 
 LUMINANCE = np.array([0.2126, 0.7152, 0.0722], np.float32)
-"""Of BT.709's red, green and blue."""
+"""Luminance of BT.709's red, green and blue."""
 
 BT709 = (0.64, 0.33, 0.3, 0.6, 0.15, 0.06, 0.3127, 0.329)
 
@@ -93,7 +93,7 @@ def _from_luminance(channels: dict[str, np.ndarray]) -> np.ndarray:
 
 
 def _left_out(part: Any, layer: str, file: Any) -> list[str]:
-    """What a file holds that is not in the picture."""
+    """Notes on what a file holds that is not in the picture."""
     used = {layer + name for name in "RGBrgb"} | ({"Y", "RY", "BY"} if layer + "R" not in part.channels else set())
     others = sorted(set(part.channels) - used)
     notes = [f"is read by its layer {layer.rstrip('.')}"] * bool(layer)

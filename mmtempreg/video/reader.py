@@ -13,12 +13,13 @@ from .image_sequence import FrameFiles, ImagePages
 from .video_file import VideoFile
 
 UNREAD_SUFFIXES = (".heic", ".heif")
-"""Of images that FFmpeg would take for several videos of a tile each."""
+"""Suffixes of images that FFmpeg would take for several videos of a tile each."""
 
 
 def open_frames(
     path: str | Path,
     rate: float | Fraction | None = None,
+    *,
     any_order: bool = False,
     color: str | None = None,
     stream: int = 0,
@@ -48,7 +49,7 @@ def open_frames(
         files = [check_input(entry) for entry in entries if entry.suffix.lower() in IMAGE_SUFFIXES]
         if not files:
             raise FileNotFoundError(f"{path}: the folder holds no image ({', '.join(IMAGE_SUFFIXES)})")
-        source = FrameFiles(text, files, rate, any_order)
+        source = FrameFiles(text, files, rate, any_order=any_order)
         if others := sorted(entry.name for entry in set(entries) - set(files)):
             source.note(f"holds {len(others)} files that are no frames: {', '.join(others[:3])}")
         return source
@@ -58,14 +59,14 @@ def open_frames(
         matching = _matching(Path(path))
         if not matching:
             raise FileNotFoundError(f"no file matches {path}")
-        return FrameFiles(text, matching, rate, any_order)
+        return FrameFiles(text, matching, rate, any_order=any_order)
     if Path(path).suffix.lower() in UNREAD_SUFFIXES:
         raise ValueError(f"{path}: images of this kind are not read: save it as .png or .jpg first")
     if Path(path).suffix.lower() not in IMAGE_SUFFIXES or is_animated_png(path):
-        return VideoFile(path, rate, color, stream, strict)
+        return VideoFile(path, rate, color=color, stream=stream, strict=strict)
     if pages(path) > 1:
         return ImagePages(Path(path), rate)
-    return FrameFiles(text, [Path(path)], rate, any_order)
+    return FrameFiles(text, [Path(path)], rate, any_order=any_order)
 
 
 def _matching(pattern: Path) -> list[Path]:

@@ -35,7 +35,7 @@ def tiff_pages(path: Path, data: bytes) -> Iterator[tuple[np.ndarray, np.ndarray
 
 
 def count_tiff_pages(path: Path) -> int:
-    """How many there are."""
+    """Counts the pages of a TIFF file."""
     with tifffile.TiffFile(path) as file:
         return sum(not page.aspage().is_reduced for page in file.pages)
 
@@ -76,7 +76,7 @@ def _read(path: Path, data: bytes, page: tifffile.TiffPage, index: int) -> tuple
     return color, alpha
 
 
-def write_tiff(path: Path, image: np.ndarray, alpha: np.ndarray | None, icc: bytes) -> None:
+def write_tiff(path: Path, image: np.ndarray, alpha: np.ndarray | None, *, icc: bytes) -> None:
     """Writes (H, W, 3) RGB, with its alpha and ICC profile if there are."""
     pixels = image if alpha is None else np.dstack([image, alpha])
     extra = None if alpha is None else ["unassalpha"]

@@ -1,4 +1,4 @@
-"""What a video holds beside its picture, on its way into another one: sound, text, covers, title, chapters, ..."""
+"""Copies of what a video holds beside its picture into another one: sound, text, covers, title, chapters, ..."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ CONTAINERS = {".mp4": "mp4", ".mkv": "matroska", ".mov": "mov", ".webm": "webm"}
 """Ending -> FFmpeg's name."""
 
 OWN = ("major_brand", "minor_version", "compatible_brands", "encoder", "duration", "handler_name", "vendor_id")
-"""What a container says of itself."""
+"""Metadata that a container writes of itself."""
 
 
 class Track:
@@ -31,7 +31,7 @@ class Track:
         suffix: Ending of that.
     """
 
-    def __init__(self, source: VideoFile, index: int, container: Any, suffix: str) -> None:
+    def __init__(self, source: VideoFile, index: int, *, container: Any, suffix: str) -> None:
         self._input = av.open(f"file:{source.path}")
         self._start, self._output = source.start, container
         self._waiting: Any = None
@@ -99,7 +99,7 @@ class Track:
 
 
 def can_hold(suffix: str, stream: Any) -> bool:
-    """Whether a container takes a track as it is: what it says of its codecs is not always so (flac in .mov)."""
+    """True if a container takes a track as it is: what it says of its codecs is not always so (flac in .mov)."""
     try:
         with av.open(BytesIO(), "w", format=CONTAINERS[suffix]) as container:
             container.add_stream_from_template(stream)
@@ -127,7 +127,7 @@ def open_tracks(source: VideoFile, container: Any, suffix: str) -> tuple[list[Tr
             known = stream.codec_context is not None
             fits = keeps and known and can_hold(suffix, stream)
             if fits or (stream.type == "audio" and known):
-                tracks.append(Track(source, stream.index, container, suffix))
+                tracks.append(Track(source, stream.index, container=container, suffix=suffix))
                 if not fits:
                     notes.append(f"{what} ({stream.codec_context.name}) is encoded anew, since {suffix} cannot hold it")
             else:
@@ -136,12 +136,12 @@ def open_tracks(source: VideoFile, container: Any, suffix: str) -> tuple[list[Tr
 
 
 def is_cover(stream: Any) -> bool:
-    """Whether a track is a still picture that stands for the file."""
+    """True if a track is a still picture that stands for the file."""
     return stream.type == "video" and bool(stream.disposition & Disposition.attached_pic)
 
 
 def copy_metadata(source: VideoFile, container: Any, stream: Any) -> None:
-    """Says of a video and its picture what `source` says: title, place, times, chapters, time code, ..."""
+    """Copies the metadata of `source` to a video and its picture: title, place, times, chapters, time code, ..."""
     with av.open(f"file:{source.path}") as opened:
         container.metadata.update(told(opened.metadata))
         own = dict(opened.streams[source.index].metadata)
@@ -159,7 +159,7 @@ def copy_metadata(source: VideoFile, container: Any, stream: Any) -> None:
 
 
 def told(metadata: Any) -> dict[str, str]:
-    """What metadata say of the film, and not of the file."""
+    """The metadata that are of the film, and not of the file."""
     return {key: value for key, value in metadata.items() if key.lower() not in OWN}
 
 

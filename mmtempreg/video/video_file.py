@@ -70,6 +70,7 @@ class VideoFile(FrameSource):
         self,
         path: str | Path,
         rate: Fraction | None = None,
+        *,
         color: str | None = None,
         stream: int = 0,
         strict: bool = False,
@@ -282,7 +283,7 @@ class VideoFile(FrameSource):
 
 
 def is_metadata(stream: Any) -> bool:
-    """Whether a track holds chapters or the time code, which are read with what a file says of itself."""
+    """True if a track holds chapters or the time code, which are read with the file's metadata."""
     if stream.type == "data":
         return "timecode" in stream.metadata or stream.discard.name == "all"
     context = stream.codec_context  # None: of a kind that FFmpeg does not know
@@ -300,7 +301,7 @@ def _decoder(stream: Any) -> Callable[[Any], Any]:
 
 
 def _fails(decoder: Any, packet: Any) -> bool:
-    """Whether a decoder that refuses damage refuses this."""
+    """True if a decoder that refuses damage refuses this packet."""
     try:
         decoder.decode(packet)
     except av.error.FFmpegError:
@@ -309,7 +310,7 @@ def _fails(decoder: Any, packet: Any) -> bool:
 
 
 def _is_cropped(path: Path) -> bool:
-    """Whether a Matroska file's header has a PixelCrop... that is not 0, which FFmpeg's decoders do not follow."""
+    """True if a Matroska file's header has a PixelCrop... that is not 0, which FFmpeg's decoders do not follow."""
     with open(path, "rb") as file:
         head = file.read(65536).partition(b"\x1f\x43\xb6\x75")[0]  # up to the first cluster
     return head[:4] == b"\x1a\x45\xdf\xa3" and bool(re.search(rb"\x54[\xaa\xbb\xcc\xdd](\x81[^\0]|\x82..)", head, re.S))

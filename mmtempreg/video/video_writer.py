@@ -38,7 +38,7 @@ CRF = 16
 
 
 def check_codec(codec: str, suffix: str, crf: int | None) -> None:
-    """Says before any work what encoder and quality cannot be used.
+    """Checks before any work that encoder and quality can be used.
 
     Raises:
         ValueError: If there is no such encoder of pictures, the container cannot hold what it makes, or the quality is
@@ -60,7 +60,7 @@ def check_codec(codec: str, suffix: str, crf: int | None) -> None:
 
 @cache
 def try_encoder(codec: str, crf: int | None) -> None:
-    """Says before any work that an encoder does not begin to encode, or has no use for the quality.
+    """Checks before any work that an encoder begins to encode, and has a use for the quality.
 
     Raises:
         ValueError: If so.
@@ -119,6 +119,7 @@ class VideoWriter(FrameWriter):
         self,
         path: str | Path,
         rate: float | Fraction,
+        *,
         codec: str | None = None,
         crf: int | None = None,
         audio: VideoFile | None = None,
@@ -206,7 +207,7 @@ class VideoWriter(FrameWriter):
             self._container.mux(self._waiting)
 
     def _picture(self, frame: Frame) -> Any:
-        """As the encoder takes it."""
+        """Converts a frame to what the encoder takes."""
         image, alpha, deep = frame.image, frame.alpha, self._dtype == np.uint16
         if alpha is not None and not self._alpha:
             self.note_alpha(alpha)
@@ -263,7 +264,7 @@ class VideoWriter(FrameWriter):
             self.notes += notes
 
     def _pixel_format(self, height: int, width: int) -> str:
-        """How FFmpeg calls the layout of the pixels that go into the file."""
+        """FFmpeg's name of the layout of the pixels that go into the file."""
         deep = self._dtype == np.uint16
         if self._lossless:
             if deep and self._codec != "ffv1":

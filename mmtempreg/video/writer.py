@@ -28,6 +28,7 @@ IN_STEP = 0.01
 def open_writer(
     path: str | Path,
     source: FrameSource,
+    *,
     codec: str | None = None,
     crf: int | None = None,
     suffix: str = ".png",
@@ -66,7 +67,17 @@ def open_writer(
         track = video if audio and video and video.has_tracks else None
         if track is not None:
             _check_in_step(track)
-        return VideoWriter(path, source.rate, codec, crf, track, overwrite, lossless, appearance, about=video)
+        return VideoWriter(
+            path,
+            source.rate,
+            codec=codec,
+            crf=crf,
+            audio=track,
+            overwrite=overwrite,
+            lossless=lossless,
+            appearance=appearance,
+            about=video,
+        )
     if not folder:
         raise ValueError(f"{path}: videos end in {', '.join(SUFFIXES)}; for a folder end its name in /")
     files = getattr(source, "files", None)
@@ -82,7 +93,7 @@ def open_writer(
         notes.append(f"{source.name} has pixels that are not square ({aspect}), which images cannot say")
     if names is None and path.is_dir() and any(path.iterdir()):
         names = [NUMBERED.format(number) for number in range(source.count())]
-    writer = FrameFolderWriter(path, suffix, names, overwrite, resume=resume, identity=identity)
+    writer = FrameFolderWriter(path, suffix, names=names, overwrite=overwrite, resume=resume, identity=identity)
     beside = ["other tracks"] * source.has_tracks + list(told(source.metadata)) if isinstance(source, VideoFile) else []
     if beside:
         notes.append(f"{path} holds pictures alone, without what {source.name} has beside: {', '.join(beside)}")
@@ -91,9 +102,9 @@ def open_writer(
 
 
 def check_options(
-    paths: Sequence[str | Path], codec: str | None, crf: int | None, lossless: bool, suffix: str | None
+    paths: Sequence[str | Path], *, codec: str | None, crf: int | None, lossless: bool, suffix: str | None
 ) -> None:
-    """Says which options would do nothing, since there is no output of their kind.
+    """Refuses options that would do nothing, since there is no output of their kind.
 
     Args:
         paths: All that is to be written.
@@ -123,7 +134,7 @@ def _check_in_step(source: VideoFile) -> None:
 
 
 def is_folder(path: str | Path) -> bool:
-    """Whether a name is meant for a folder: it has no ending, is one already, ends in a slash, or counts (out_v1.2)."""
+    """True if a name is meant for a folder: it has no ending, is one already, ends in a slash, or counts (out_v1.2)."""
     suffix = Path(path).suffix
     return not suffix or Path(path).is_dir() or str(path).endswith("/") or suffix[1:].isdecimal()
 

@@ -24,6 +24,7 @@ def write_comparison_video(
     path: str | Path,
     frames: Iterable[Mapping[str, np.ndarray]],
     fps: float | Fraction,
+    *,
     enlarge: int = 2,
     layout: str = "side-by-side",
     edges: Sequence[float] | None = None,

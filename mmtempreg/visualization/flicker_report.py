@@ -111,6 +111,7 @@ def write_report(
     path: str | Path,
     measurement: Measurement,
     recorder: PageRecorder | None = None,
+    *,
     title: str = "",
     notes: Sequence[str] = (),
 ) -> None:
@@ -129,7 +130,7 @@ def write_report(
     if suffix not in REPORTS:
         raise ValueError(f"{path}: a report ends in .html, .png, .pdf or .svg")
     if suffix == ".html":
-        write_page(path, measurement, recorder, title, notes)
+        write_page(path, measurement, recorder, title=title, notes=notes)
         return
     with matplotlib.rc_context({"text.parse_math": False}):  # names of videos may hold a $
         figure = plot_measurement(measurement)
@@ -155,6 +156,7 @@ class Report:
         self,
         path: str | Path,
         sources: Sequence[FrameSource],
+        *,
         assets: str | Path | None = None,
         region: Region | None = None,
         channels: str = "luminance",
@@ -166,7 +168,9 @@ class Report:
         self._error: Exception | None = None
         self._recorder: PageRecorder | None = None
         if Path(path).suffix.lower() == ".html":
-            self._recorder = PageRecorder(sources, None if assets is None else Path(assets), region, channels)
+            self._recorder = PageRecorder(
+                sources, None if assets is None else Path(assets), region=region, channels=channels
+            )
 
     def __enter__(self) -> Report:
         self._recording = ExitStack()
@@ -192,7 +196,7 @@ class Report:
         if self._error is not None:
             raise self._error
         self._recording.close()  # ends the video of the page
-        write_report(self.path, measurement, self._recorder, self.title, self.notes)
+        write_report(self.path, measurement, self._recorder, title=self.title, notes=self.notes)
 
     def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, trace: Any) -> None:
         """Removes what is temporary, and if it was not written the video too."""
@@ -206,6 +210,7 @@ def report_videos(
     path: str | Path,
     processed: Mapping[str, FrameSource],
     reference: FrameSource | None = None,
+    *,
     assets: str | Path | None = None,
     region: Region | None = None,
     title: str | None = None,
@@ -226,7 +231,15 @@ def report_videos(
         ValueError, OSError: As `measure_videos` and `Report` do; no report is left then.
     """
     sources = [*([reference] if reference else []), *processed.values()]
-    with Report(path, sources, assets, region, options.get("channels", "luminance"), title, notes) as report:
+    with Report(
+        path,
+        sources,
+        assets=assets,
+        region=region,
+        channels=options.get("channels", "luminance"),
+        title=title,
+        notes=notes,
+    ) as report:
         measurement = measure_videos(processed, reference, watch=report.watch, **options)
         report.write(measurement)
     return measurement

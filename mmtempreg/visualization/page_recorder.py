@@ -106,6 +106,7 @@ class PageRecorder:
         self,
         sources: Sequence[FrameSource],
         assets: Path | None = None,
+        *,
         region: Region | None = None,
         channels: str = "luminance",
     ) -> None:

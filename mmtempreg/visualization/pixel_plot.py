@@ -39,6 +39,7 @@ def plot_pixels(
     path: str | Path,
     videos: Mapping[str, FrameSource],
     pixels: Sequence[tuple[int, int]],
+    *,
     region: Region | None = None,
     frames: Sequence[int] = (),
     channel: str = "luminance",

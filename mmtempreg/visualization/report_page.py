@@ -38,6 +38,7 @@ def write_page(
     path: str | Path,
     measurement: Measurement,
     recorder: PageRecorder | None = None,
+    *,
     title: str = "",
     notes: Sequence[str] = (),
 ) -> None:

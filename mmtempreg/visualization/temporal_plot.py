@@ -29,6 +29,7 @@ def plot_temporal_comparison(
     path: str | Path,
     truth: Tensor,
     predictions: Mapping[str, Tensor],
+    *,
     fps: float,
     motions: Sequence[Motion | None],
     stops: float = -2.0,

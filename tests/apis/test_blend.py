@@ -30,7 +30,7 @@ def saved(path, seed, **options):
 def test_weights_and_buffers_lie_between(tmp_path, strength):
     paths = saved(tmp_path / "a.pth", 1), saved(tmp_path / "b.pth", 2, anti_aliased=True)
     out = tmp_path / "c.pth"
-    blend_checkpoints(*paths, strength, out)
+    blend_checkpoints(*paths, strength=strength, out=out)
     first, second, between = (read_weights(path) for path in (*paths, out))
     for name, value in between.items():
         if value.is_floating_point():
@@ -45,9 +45,9 @@ def test_different_networks_are_refused_by_name(tmp_path):
     small = saved(tmp_path / "a.pth", 1)
     torch.save(HDRCNN(encoder_channels=((4,), (4,), (4,)), bottleneck_channels=(4,)).state_dict(), tmp_path / "b.pth")
     with pytest.raises(ValueError, match=r"a\.pth and .*b\.pth are of different networks: .* are missing"):
-        blend_checkpoints(small, tmp_path / "b.pth", 0.5, tmp_path / "c.pth")
+        blend_checkpoints(small, tmp_path / "b.pth", strength=0.5, out=tmp_path / "c.pth")
     with pytest.raises(ValueError, match=r"a\.pth and .*b\.pth are of different networks: of the second in the first"):
-        blend_checkpoints(tmp_path / "b.pth", small, 0.5, tmp_path / "c.pth")
+        blend_checkpoints(tmp_path / "b.pth", small, strength=0.5, out=tmp_path / "c.pth")
     assert not (tmp_path / "c.pth").exists()
 
 

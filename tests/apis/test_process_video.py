@@ -483,11 +483,11 @@ def test_a_frame_that_cannot_be_written_is_not_replaced_by_the_next(folder, tmp_
     """A disk that is full for a moment."""
     written = []
 
-    def write(path, image, *more):
+    def write(path, image, *more, **named):
         written.append(path.name)
         if len(written) == 3:
             raise OSError(28, "No space left on device", str(path))
-        write_image(path, image, *more)
+        write_image(path, image, *more, **named)
 
     monkeypatch.setattr("mmtempreg.video.folder_writer.write_image", write)
     with pytest.raises(OSError, match="No space left"):

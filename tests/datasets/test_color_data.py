@@ -157,14 +157,14 @@ def test_clips_come_frame_by_frame_in_order(clips):
 
 def test_a_list_cuts_and_crops(clips, tmp_path):
     root, frames = clips
-    entries = [ClipEntry("b", "folder", 2, 3, 5, 4, 20, 10), ClipEntry("a", "folder", 0, 7)]
+    entries = [ClipEntry("b", "folder", 2, 3, x=5, y=4, width=20, height=10), ClipEntry("a", "folder", 0, 7)]
     write_clip_list(tmp_path / "list.csv", entries)
     assert read_clip_list(tmp_path / "list.csv") == entries
-    dataset = ClipDataset(str(root), str(tmp_path / "list.csv"), fps=12)
+    dataset = ClipDataset(str(root), list_file=str(tmp_path / "list.csv"), fps=12)
     assert len(dataset) == 10
     np.testing.assert_array_equal(dataset.get_data_info(1)["img"], frames[3][4:14, 5:25])
     for size, expected in ((5, (5, 10)), ((8, 6), (8, 6))):
-        resized = ClipDataset(str(root), str(tmp_path / "list.csv"), size=size, fps=12)
+        resized = ClipDataset(str(root), list_file=str(tmp_path / "list.csv"), size=size, fps=12)
         assert resized.get_data_info(0)["img"].shape[:2] == expected
 
 
@@ -216,15 +216,15 @@ def test_clips_that_are_not_what_the_list_says(clips, tmp_path):
     root, _ = clips
     path = tmp_path / "list.csv"
     write_clip_list(path, [ClipEntry("a", "folder", 3, 9)])
-    dataset = ClipDataset(str(root), str(path), fps=24)
+    dataset = ClipDataset(str(root), list_file=str(path), fps=24)
     dataset.get_data_info(3)
     with pytest.raises(ValueError, match="clip 'a': folder ends before its frame 7"):
         dataset.get_data_info(4)
-    write_clip_list(path, [ClipEntry("a", "folder", 0, 5, 30, 0, 20, 20)])
+    write_clip_list(path, [ClipEntry("a", "folder", 0, 5, x=30, y=0, width=20, height=20)])
     with pytest.raises(ValueError, match=r"clip 'a': the crop .* does not fit .*40x30"):
-        ClipDataset(str(root), str(path), fps=24)
+        ClipDataset(str(root), list_file=str(path), fps=24)
     with pytest.raises(FileNotFoundError, match="no list of clips"):
-        ClipDataset(str(root), str(tmp_path / "none.csv"))
+        ClipDataset(str(root), list_file=str(tmp_path / "none.csv"))
     with pytest.raises(FileNotFoundError, match="500 frames long"):
         find_clips(root, shortest=500, rate=24)
     with pytest.raises(ValueError, match="shortest must not be above longest"):
@@ -295,9 +295,11 @@ def test_youtube_faces(tmp_path):
     (test,), (val,) = (read_clip_list(tmp_path / f"{name}.csv") for name in ("test", "val"))
     found = {entry.clip: entry for entry in (test, val)}
     assert set(found) == {"Ann_1", "Bob_3"}
-    assert found["Ann_1"] == ClipEntry("Ann_1", "Ann/1", 0, 7, 13, 0, 60, 60)  # 1.5 x 40 about the median (43, 30)
-    assert found["Bob_3"] == ClipEntry("Bob_3", "Bob/3", 0, 5, 20, 8, 45, 45)
-    dataset = ClipDataset(str(tmp_path / "frames"), str(tmp_path / "test.csv"), size=32, fps=24)
+    assert found["Ann_1"] == ClipEntry(
+        "Ann_1", "Ann/1", 0, 7, x=13, y=0, width=60, height=60
+    )  # 1.5 x 40 about the median (43, 30)
+    assert found["Bob_3"] == ClipEntry("Bob_3", "Bob/3", 0, 5, x=20, y=8, width=45, height=45)
+    dataset = ClipDataset(str(tmp_path / "frames"), list_file=str(tmp_path / "test.csv"), size=32, fps=24)
     assert dataset[0]["img"].shape == (32, 32, 3)
     assert "has 2 clips that can be used" in convert(*command, "--num-test", 9, "--overwrite", ok=False)
     (tmp_path / "frames" / "Bob.labeled_faces.txt").write_text("Bob,1\n")

@@ -168,7 +168,7 @@ def _slow_rows(marker):
 
 
 def _make(root, slow=True):
-    return cached_array(root / "a.npy", (20, 2), "float32", _slow_rows(root / "log"))
+    return cached_array(root / "a.npy", shape=(20, 2), dtype="float32", rows=_slow_rows(root / "log"))
 
 
 def test_two_processes_at_once_make_it_once(tmp_path):
@@ -234,7 +234,7 @@ def test_what_does_not_fit_the_disk_is_refused_and_leaves_nothing(tmp_path):
         resource.setrlimit(resource.RLIMIT_FSIZE, (1024, 1024))
         rows = (np.zeros(1000, np.float32) for _ in range(20))
         try:
-            cached_array(tmp_path / "a.npy", (20, 1000), "float32", rows)
+            cached_array(tmp_path / "a.npy", shape=(20, 1000), dtype="float32", rows=rows)
         except OSError as error:
             os._exit(7 if "a.npy needs 0 MiB, and" in str(error) and "make room" in str(error) else 8)
         os._exit(0)
@@ -249,7 +249,7 @@ def test_what_does_not_fit_the_disk_is_refused_and_leaves_nothing(tmp_path):
 def test_a_crop_larger_than_the_image_is_refused(tmp_path):
     crop = [dict(type="FixedCrop", keys=["img", "gt"], crop_size=(33, 32))]
     with pytest.raises(ValueError, match="a procedural image is 32x32: smaller than the crop of 32x33"):
-        ProceduralHDRDataset(2, 32, data_root=str(tmp_path), pipeline=crop)
+        ProceduralHDRDataset(2, size=32, data_root=str(tmp_path), pipeline=crop)
     cv2.imwrite(str(tmp_path / "a.png"), np.zeros((40, 30, 3), np.uint8))
     dataset = DATASETS.build(dict(type="PhotographDataset", data_root=str(tmp_path), pipeline=crop))
     with pytest.raises(ValueError, match="a.png is 30x40: smaller than the crop of 32x33"):
@@ -261,7 +261,7 @@ def test_a_foreign_file_is_not_taken(tmp_path):
     with pytest.raises(ValueError, match="delete it"):
         _make(tmp_path)
     with pytest.raises(ValueError, match="expected 3 rows"):
-        cached_array(tmp_path / "b.npy", (3, 1), "float32", iter([np.zeros(1)]))
+        cached_array(tmp_path / "b.npy", shape=(3, 1), dtype="float32", rows=iter([np.zeros(1)]))
 
 
 # ---------------------------------------------------------------- the camera
@@ -442,7 +442,7 @@ def test_a_view_is_the_scene_gathered_over_pixels_at_every_phase(lens, scale, pe
         matrix = window.matrix(size)
         seen_at = matrix[0, 0] * np.arange(size) + matrix[0, 2]
         expected = 1 + 0.5 * amplitude(frequency, scale, lens) * np.cos(2 * np.pi * frequency * seen_at + 0.3)
-        view = camera_view(image.astype(np.float32), matrix, size, lens)
+        view = camera_view(image.astype(np.float32), matrix, size, lens=lens)
         np.testing.assert_allclose(view[size // 2, :, 1], expected, atol=0.04 * 0.5)
         np.testing.assert_allclose(view, view[size // 2][None].repeat(size, 0), atol=1e-4)
 

@@ -112,7 +112,9 @@ def test_what_does_not_fit_is_said(folder):
     with pytest.raises(ValueError, match="bgr"):
         pipeline = [dict(type="SetValues", dictionary=dict(img_channel_order="bgr"))]
         InMemoryDataset(procedural(folder, pipeline=pipeline))
-    mixed = torch.utils.data.ConcatDataset([procedural(folder), HDRImageDataset("resources/hdr", 2, size=40)])
+    mixed = torch.utils.data.ConcatDataset(
+        [procedural(folder), HDRImageDataset("resources/hdr", num_images=2, size=40)]
+    )
     with pytest.raises(ValueError, match=r"image 6 is \(40, 40, 3\), those before \(32, 32, 3\)"):
         InMemoryDataset(mixed)
 

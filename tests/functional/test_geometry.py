@@ -31,7 +31,9 @@ def authors_matrix(translate, rotate, zoom, shear, size):
 
 def build(translate, rotate, zoom, shear, size, **kwargs):
     tensor = lambda *v: torch.tensor(v, dtype=torch.float64)  # noqa: E731
-    return affine_matrix(tensor(translate), tensor(rotate), tensor(zoom), tensor(shear), size, **kwargs)
+    return affine_matrix(
+        tensor(translate), rotate=tensor(rotate), zoom=tensor(zoom), shear=tensor(shear), base=size, **kwargs
+    )
 
 
 @given(st.tuples(shifts, shifts), angles, st.floats(0.7, 1.4), st.tuples(angles, angles), sizes)
@@ -49,7 +51,7 @@ def test_pixel_center_stays_where_it_is(rotate, zoom, shear, size):
 
 def test_affine_matrix_names_the_wrong_shape():
     with pytest.raises(ValueError, match=r"shear must have shape \(2, 2\)"):
-        affine_matrix(torch.zeros(2, 2), torch.zeros(2), torch.ones(2), torch.zeros(2), (8, 8))
+        affine_matrix(torch.zeros(2, 2), rotate=torch.zeros(2), zoom=torch.ones(2), shear=torch.zeros(2), base=(8, 8))
 
 
 @pytest.mark.parametrize("padding_mode", ["zeros", "border", "reflection"])

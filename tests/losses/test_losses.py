@@ -17,7 +17,7 @@ def outputs():
     f_x, f_tx, target = torch.rand(3, 2, 3, 24, 32, dtype=torch.float64)
     weight = torch.rand(2, 1, 24, 32, dtype=torch.float64)
     transform = RandomAffine(padding_mode="zeros").sample(f_x, draw_generator(0, 0))
-    return SiameseOutputs(f_x, f_tx, target, transform, weight)
+    return SiameseOutputs(f_x, f_tx, target, transform, weight=weight)
 
 
 def by_hand(name, o, valid):
@@ -81,7 +81,7 @@ def clip():
     weight = torch.rand(2, 1, 24, 32, dtype=torch.float64)
     drawn = RandomAffine().sample(f_x, draw_generator(0, 0))
     return [
-        SiameseOutputs(f_x, f, target, PathStep([(drawn, k)]), weight) for k, f in enumerate(f_tx, start=1)
+        SiameseOutputs(f_x, f, target, PathStep([(drawn, k)]), weight=weight) for k, f in enumerate(f_tx, start=1)
     ]  # fmt: skip
 
 
@@ -175,7 +175,9 @@ def test_l2_norm_as_printed():
 
 def test_a_perfect_network_has_no_loss(outputs):
     move = outputs.transform.apply_output
-    perfect = SiameseOutputs(outputs.target, move(outputs.target), outputs.target, outputs.transform, outputs.weight)
+    perfect = SiameseOutputs(
+        outputs.target, move(outputs.target), outputs.target, outputs.transform, weight=outputs.weight
+    )
     for name in LOSSES[1:]:
         assert float(MODELS.build(dict(type=name))(perfect)) == 0
     assert float(MODELS.build(dict(type="StabilityLoss"))(perfect)) > 0  # it asks for a frozen output

@@ -57,11 +57,11 @@ def test_2979555_weights():
 def test_the_output_stays_within_tanh_of_the_processed_frame(norm):
     net = BlindConsistencyNet(width=4, num_blocks=1, norm=norm)
     frames = torch.rand(4, 2, 3, 16, 24)
-    output, (hidden, cell) = net(*frames, None)
+    output, (hidden, cell) = net(*frames, state=None)
     assert output.shape == (2, 3, 16, 24)
     assert hidden.shape == cell.shape == (2, 16, 4, 6)
     assert float((output - frames[0]).abs().max()) < 1
-    again, _ = net(*frames, (hidden, cell))
+    again, _ = net(*frames, state=(hidden, cell))
     assert not torch.equal(again, output)  # it remembers
 
 
@@ -70,10 +70,10 @@ def test_only_the_processed_branch_is_skipped_to_the_output():
     torch.nn.init.zeros_(net.convlstm.Gates.weight)
     torch.nn.init.zeros_(net.convlstm.Gates.bias)  # the state is 0: nothing gets through but by the skips
     p, o, i, j = torch.rand(4, 1, 3, 16, 16)
-    output, _ = net(p, o, i, j, None)
-    other, _ = net(p, o, torch.rand_like(i), j, None)
+    output, _ = net(p, o, i, j, state=None)
+    other, _ = net(p, o, torch.rand_like(i), j, state=None)
     assert torch.equal(output, other)
-    assert not torch.equal(output, net(p, torch.rand_like(o), i, j, None)[0])
+    assert not torch.equal(output, net(p, torch.rand_like(o), i, j, state=None)[0])
 
 
 def test_the_authors_weights_load(tmp_path):
@@ -101,7 +101,7 @@ def test_the_losses_are_the_formulas(mask_norm):
     outputs, state = [p[:, 0]], None
     with torch.no_grad():
         for t in range(1, 4):
-            output, state = model.generator(p[:, t], outputs[-1], i[:, t], i[:, t - 1], state)
+            output, state = model.generator(p[:, t], outputs[-1], i[:, t], i[:, t - 1], state=state)
             outputs.append(output)
 
     def disagreement(t, s, flow):

@@ -251,6 +251,14 @@ def test_regularize_every_third_step_three_times_as_strongly():
         torch.testing.assert_close(log["loss"], 0.2 * log["loss_rec"] + 2.4 * log.get("loss_reg", 0))
 
 
+@pytest.mark.parametrize(("prediction", "told"), [(lambda x: (x, x), "tuple"), (lambda x: x.mean((2, 3)), r"\(2, 3\)")])
+def test_a_prediction_that_is_no_map_is_told_what_to_do(prediction, told):
+    model = siamese()
+    model.generator.forward = prediction
+    with pytest.raises(TypeError, match=f"predicts {told}: its family makes a map of that"):
+        train(model, [photo_batch()])
+
+
 def test_a_run_that_would_regularise_once_is_refused():
     hub = MessageHub.get_current_instance()
     hub.update_info("max_iters", 20)

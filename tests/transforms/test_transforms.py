@@ -164,7 +164,7 @@ def test_steps_of_a_path_move_as_far_as_they_say():
 
 def test_wandering_is_smooth_and_differs_from_image_to_image():
     x = torch.rand(3, 1, 32, 32)
-    drawn = MOTIONS["wander"](RandomAffine(), 23, x, draw_generator(1, 0), ImageRange())
+    drawn = MOTIONS["wander"](RandomAffine(), 23, x, generator=draw_generator(1, 0), image_range=ImageRange())
     points = pixel_grid((32, 32), (32, 32)).expand(3, 32, 32, 2)
     way = torch.stack([points, *(frame.map_points(points) for frame in drawn)])
     speed, acceleration = way.diff(dim=0), way.diff(n=2, dim=0)

@@ -86,7 +86,9 @@ def test_equals_scipy_on_the_frames_written_out():
     sums = np.zeros(5)
     for number, one in enumerate((batch(), batch(1))):
         x = torch.stack(one["inputs"]).float() / 255
-        drawn = MOTIONS["wander"](pseudo_clip_motion(), 8, x, draw_generator(3, number), ImageRange())
+        drawn = MOTIONS["wander"](
+            pseudo_clip_motion(), 8, x, generator=draw_generator(3, number), image_range=ImageRange()
+        )
         frames = [x, *(frame.apply_output(x) for frame in drawn)]
         with torch.no_grad():
             predictions = np.stack([model.generator(frame).numpy() for frame in frames]).astype(np.float64)
@@ -141,7 +143,21 @@ class FakeTuner:
         self.cost, self.candidates, self.made, self.shorter = cost, {name: {} for name in cost}, [], []
 
     def start(self):
-        return Trial("", 0.0, Quality(30.0, 1.0, 1.2, 3.0, 0.8, 30.0, clips_of(3.0)), 0.0, "start")
+        return Trial(
+            "",
+            0.0,
+            quality=Quality(
+                psnr=30.0,
+                smoothness=1.0,
+                residual=1.2,
+                flicker=3.0,
+                detail=0.8,
+                equivariance=30.0,
+                flickers=clips_of(3.0),
+            ),
+            seconds=0.0,
+            checkpoint="start",
+        )
 
     def trial(self, name, alpha, iterations=iterations):
         made = self.made if iterations == self.iterations else self.shorter
@@ -149,15 +165,35 @@ class FakeTuner:
         strength = -np.log10(1 - alpha) * iterations / self.iterations
         psnr, blur = 29.0 - self.cost.get(name, 0) * strength, self.blur * strength
         flicker = 2.5 - 0.3 * strength * (name == "a" or 0.9)
-        quality = Quality(psnr, 1.0, 1.0, flicker, 0.8 * (1 - blur), 30.0, clips_of(flicker))
-        return Trial(name, alpha, quality, 1.0, "")
+        quality = Quality(
+            psnr=psnr,
+            smoothness=1.0,
+            residual=1.0,
+            flicker=flicker,
+            detail=0.8 * (1 - blur),
+            equivariance=30.0,
+            flickers=clips_of(flicker),
+        )
+        return Trial(name, alpha, quality=quality, seconds=1.0, checkpoint="")
 
 
 def test_what_flickers_as_it_did_does_not_win():
     """However affordable it is."""
     tuner = FakeTuner(a=0.0)
     tuner.trial = lambda name, alpha, iterations=200: Trial(
-        name, alpha, Quality(30.0, 1.0, 1.2, 2.9, 0.8, 30.0, (2.4, 3.1, 3.1, 3.0)), 1.0, ""
+        name,
+        alpha,
+        quality=Quality(
+            psnr=30.0,
+            smoothness=1.0,
+            residual=1.2,
+            flicker=2.9,
+            detail=0.8,
+            equivariance=30.0,
+            flickers=(2.4, 3.1, 3.1, 3.0),
+        ),
+        seconds=1.0,
+        checkpoint="",
     )
     assert tune(tuner, budget=4).best is None
 

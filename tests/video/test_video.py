@@ -343,7 +343,7 @@ def test_inputs_links_and_devices_are_not_written_to(tmp_path):
 )
 def test_encoders_that_cannot_be_used(tmp_path, codec, suffix, crf, message):
     with pytest.raises(ValueError, match=message):
-        VideoWriter(tmp_path / f"a{suffix}", 24, codec, crf)
+        VideoWriter(tmp_path / f"a{suffix}", 24, codec=codec, crf=crf)
     assert not os.listdir(tmp_path)
 
 

@@ -89,13 +89,17 @@ def test_nothing_to_show(tmp_path):
     with pytest.raises(ValueError, match="one size"):
         write_comparison_video(tmp_path / "v.mp4", [panels], 24)
     with pytest.raises(ValueError, match="two frames"):
-        plot_temporal_comparison(tmp_path / "p.png", torch.rand(1, 3, 4, 4), dict(a=torch.rand(1, 3, 4, 4)), 24, [None])
+        plot_temporal_comparison(
+            tmp_path / "p.png", torch.rand(1, 3, 4, 4), dict(a=torch.rand(1, 3, 4, 4)), fps=24, motions=[None]
+        )
 
 
 def test_plot_is_written_whole(tmp_path):
     truth = 2 * torch.rand(30, 3, 24, 32)
     still = Motion(torch.zeros(2, 24, 32), torch.ones(1, 24, 32))
-    plot_temporal_comparison(tmp_path / "p.png", truth, dict(a=truth * 1.1, b=truth), 24, [None] + 29 * [still])
+    plot_temporal_comparison(
+        tmp_path / "p.png", truth, dict(a=truth * 1.1, b=truth), fps=24, motions=[None] + 29 * [still]
+    )
     image = cv2.imread(str(tmp_path / "p.png"))
     assert image.std() > 10
     assert [p.name for p in tmp_path.iterdir()] == ["p.png"]

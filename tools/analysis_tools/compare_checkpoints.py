@@ -53,7 +53,7 @@ def compare(args: argparse.Namespace) -> None:
     if len(motions) > 1 and motions[1] is None:
         guides = [to_display(frame, args.stops) for frame in truth]
         motions = [None, *(estimate_motion(now, then) for then, now in pairwise(guides))]
-    plot_temporal_comparison(picture, truth, predictions, fps, motions, args.stops)
+    plot_temporal_comparison(picture, truth, predictions, fps=fps, motions=motions, stops=args.stops)
     panels = (
         {"input": to_pixels(images[t]), "truth": tone_map(truth[t], args.stops)}
         | {name: tone_map(video[t], args.stops) for name, video in predictions.items()}

@@ -47,7 +47,9 @@ def compare(args: argparse.Namespace) -> None:
             yield {name: _eight_bits(frame.image) for name, frame in zip(sources, frames)}
 
     edges = edges_by_change(panels("looking")) if args.layout == "split-screen" else None
-    write_comparison_video(args.output, panels("writing"), first.rate, args.enlarge, args.layout, edges)
+    write_comparison_video(
+        args.output, panels("writing"), first.rate, enlarge=args.enlarge, layout=args.layout, edges=edges
+    )
     say(args.output)
 
 

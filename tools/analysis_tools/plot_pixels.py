@@ -31,7 +31,7 @@ def plot(args: argparse.Namespace) -> None:
     paths = distinct(args.videos)
     claim(args.output, inputs=paths.values(), overwrite=args.overwrite)
     videos = {name: open_frames(path, args.fps) for name, path in paths.items()}
-    plot_pixels(args.output, videos, args.pixels, args.region, args.frames, args.channel)
+    plot_pixels(args.output, videos, args.pixels, region=args.region, frames=args.frames, channel=args.channel)
     say(args.output)
 
 

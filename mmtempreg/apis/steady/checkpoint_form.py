@@ -22,7 +22,7 @@ OF_TRAINING = ("optimizer", "optim_wrapper", "optimizers", "param_schedulers", "
 """What belongs to weights that are replaced."""
 
 
-@dataclass
+@dataclass(kw_only=True)
 class CheckpointForm:
     """A checkpoint as it came, and where in it the network's weights are.
 
@@ -120,7 +120,9 @@ def read_form(path: str | Path, expected: Mapping[str, Tensor]) -> CheckpointFor
                 nearest = fits, f"{fits} of {len(expected)} weights fit, and {prefix + first} {lacks}"
     if fitting:
         (container, prefix), *copies = fitting
-        form = CheckpointForm(Path(path), holds, container, prefix, tuple(expected), tuple(copies))
+        form = CheckpointForm(
+            path=Path(path), holds=holds, container=container, prefix=prefix, keys=tuple(expected), copies=tuple(copies)
+        )
         check_finite(form.weights(), path)
         return form
     raise ValueError(

@@ -57,7 +57,7 @@ class Clip:
     domain: str
 
 
-@dataclass
+@dataclass(kw_only=True)
 class Steady:
     """Result of `make_steady`.
 
@@ -163,10 +163,10 @@ def make_steady(
         network,
         checkpoint,
         partial(stills, held_out[:4], camera_of(steps, 1)),
-        network_options,
-        value_range,
-        order,
-        config_options,
+        options=network_options,
+        value_range=value_range,
+        order=order,
+        config_options=config_options,
     )
     camera = camera_of(steps, found.scale)
     has_truth = degrade is not None or found.scale > 1
@@ -188,7 +188,9 @@ def make_steady(
     training = [path for path in training if min(_size(path)) >= crop + 2 * SHIFT]
     recipe = recipe_for(found, invents, crop, alpha, anti_aliased=anti_alias, steps=steps, seed=seed)
     length = Length(iterations, started + 60 * 0.75 * minutes, started + 60 * 0.85 * minutes)
-    trained, done, strides = train(found, recipe, (Path(images), training), folder, length, report, gpus)
+    trained, done, strides = train(
+        found, recipe, (Path(images), training), folder=folder, length=length, report=report, processes=gpus
+    )
     student = found.build(anti_alias).to(device) if anti_alias else before
 
     def blended(strength: float) -> FrameModel:
@@ -205,7 +207,16 @@ def make_steady(
         best, eq, after = tried[chosen], _equivariance(taken, held_out), judge.frames(taken, judge.pictures[worst])
     ratio = flicker_ratio(first.flickers, best.flickers)[0] if chosen else 1.0
     result = Steady(
-        out if chosen else None, chosen or 0.0, first, best, tried, (eq_before, eq), ratio, invents, done, found.found
+        out=out if chosen else None,
+        strength=chosen or 0.0,
+        before=first,
+        after=best,
+        tried=tried,
+        equivariance=(eq_before, eq),
+        ratio=ratio,
+        invents=invents,
+        iterations=done,
+        notes=found.found,
     )
     result.words = in_words(result, limits)
     told = asdict(result)
@@ -335,7 +346,7 @@ def _causes(frames: FrameModel, files: Sequence[Path]) -> str | None:
     needed = smallest_crop(shifts) + max(shifts)
     large = [path for path in files[:4] if min(read_display(path).shape[-2:]) >= needed]
     try:
-        causes: FlickerCauses = find_flicker_causes(frames, large, 128, shifts, stages=False)
+        causes: FlickerCauses = find_flicker_causes(frames, large, crop=128, shifts=shifts, stages=False)
     except ValueError:
         return None
     if not causes.strides_to_blame:

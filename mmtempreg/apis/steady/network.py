@@ -32,7 +32,7 @@ T = TypeVar("T")
 GANS = ("SRGAN", "ESRGAN", "RealESRGAN", "DeblurGanV2")
 
 
-@dataclass
+@dataclass(kw_only=True)
 class Network:
     """A network with its weights.
 
@@ -88,6 +88,7 @@ def read_network(
     network: str,
     checkpoint: str | Path,
     pictures: Pictures,
+    *,
     options: Mapping[str, Any] | None = None,
     value_range: str | None = None,
     order: str | None = None,
@@ -150,7 +151,15 @@ def _of_config(path: str, checkpoint: str | Path, pictures: Pictures, options: A
     strides = next(iter(anti_aliased_networks(form.holds).values()), None)
     if strides is None and type_name(stock) == "AntiAliasedModel":
         strides = {name: value for name, value in stock.items() if name not in ("type", "_scope_", "model")}
-    made = Network(model, "generator.", form, domain, pipeline_order(config), found=[form.note()], strides=strides)
+    made = Network(
+        model=model,
+        prefix="generator.",
+        form=form,
+        domain=domain,
+        order=pipeline_order(config),
+        found=[form.note()],
+        strides=strides,
+    )
     made.scale = _with_smallest_crop(partial(_scale, made.build(), pictures))[0]
     return made
 
@@ -168,7 +177,7 @@ def _of_file(
     file, _, name = text.rpartition(":")
     generator: dict[str, Any] = dict(type="NetworkOfFile", file=str(Path(file).resolve()), name=name)
     generator |= dict(options=options) if options else {}
-    network = NetworkOfFile(file, name, options)
+    network = NetworkOfFile(file, name, options=options)
     form = read_form(checkpoint, network.state_dict())
     network.load_state_dict(form.weights())
     ranges = [value_range] if value_range else list(RANGES)
@@ -185,7 +194,7 @@ def _of_file(
     model = dict(
         type="BaseEditModel", generator=generator, pixel_loss=dict(type="MSELoss"), data_preprocessor=preprocessor
     )
-    made = Network(model, "generator.", form, found=found)
+    made = Network(model=model, prefix="generator.", form=form, found=found)
     made.scale = _with_smallest_crop(partial(_scale, made.build(), pictures))[0]
     return made
 

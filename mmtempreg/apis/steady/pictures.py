@@ -42,7 +42,9 @@ class MovingPicture:
     motion: Motion
 
 
-def pan(image: np.ndarray, step: tuple[float, float], num_frames: int, size: tuple[int, int]) -> Iterator[np.ndarray]:
+def pan(
+    image: np.ndarray, step: tuple[float, float], *, num_frames: int, size: tuple[int, int]
+) -> Iterator[np.ndarray]:
     """A window that moves over an image, by Lanczos' interpolation; its path's middle is the image's.
 
     Args:
@@ -61,7 +63,7 @@ def pan(image: np.ndarray, step: tuple[float, float], num_frames: int, size: tup
 
 
 def moving_pictures(
-    files: Sequence[Path], camera: Camera, edge: int = 192, num_frames: int = 8
+    files: Sequence[Path], camera: Camera, edge: int = 192, *, num_frames: int = 8
 ) -> Iterator[MovingPicture]:
     """A clip of the middle of each photograph.
 
@@ -86,7 +88,7 @@ def moving_pictures(
             np.random.seed(number)
             window = min(edge, min(image.shape[:2]) // 8 * 8)
             step = STEPS[number % len(STEPS)]
-            scene = list(pan(image, step, num_frames, (window, window)))
+            scene = list(pan(image, step, num_frames=num_frames, size=(window, window)))
             yield MovingPicture(_frames([camera(frame) for frame in scene]), _frames(scene), _steady(step, window))
     finally:
         np.random.set_state(before)

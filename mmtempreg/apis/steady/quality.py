@@ -24,7 +24,7 @@ MEAN_CAMERA = (0.9, 0.6)
 """Exponent and shoulder of the curve by which display values of a photograph are taken as light."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Quality:
     """Measures over all clips.
 
@@ -103,13 +103,13 @@ class QualityMeter:
                 found[name].append(meter.finish())
         pooled = {name: reduce(add_sums, sums) for name, sums in found.items()}
         return Quality(
-            tuple(FlickerMeter.value(sums) for sums in found["F"]),
-            FlickerMeter.value(pooled["F"]),
-            math.nan if self.domain.radiance else DetailMeter.value(pooled["K"]),
-            DetailMeter.value(pooled["kept"]),
-            math.nan if self.domain.radiance else TrueDetailMeter.value(pooled["true"]),
-            PSNRMeter.value(pooled["psnr"]) if self.has_truth else math.nan,
-            PSNRMeter.value(pooled["distance"]),
+            flickers=tuple(FlickerMeter.value(sums) for sums in found["F"]),
+            flicker=FlickerMeter.value(pooled["F"]),
+            detail=math.nan if self.domain.radiance else DetailMeter.value(pooled["K"]),
+            kept=DetailMeter.value(pooled["kept"]),
+            true_detail=math.nan if self.domain.radiance else TrueDetailMeter.value(pooled["true"]),
+            psnr=PSNRMeter.value(pooled["psnr"]) if self.has_truth else math.nan,
+            distance=PSNRMeter.value(pooled["distance"]),
         )
 
     def frames(self, predict: Predict, picture: MovingPicture) -> Tensor:

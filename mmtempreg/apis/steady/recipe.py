@@ -20,7 +20,7 @@ SHIFT = 8
 """Pixels of the scene that the second frame is moved by at most, and places of the grid that the teacher sees from."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Recipe:
     """Settings of a fine-tuning.
 
@@ -86,7 +86,7 @@ def steady_model(network: Network, recipe: Recipe, teacher: Path) -> dict[str, A
 
 
 def training_config(
-    network: Network, recipe: Recipe, images: Path, listed: Path, teacher: Path, iterations: int, optim: str
+    network: Network, recipe: Recipe, images: Path, *, listed: Path, teacher: Path, iterations: int, optim: str
 ) -> Config:
     """A config of MMagic that trains: for `tools/train.py`, too.
 

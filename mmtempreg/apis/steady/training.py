@@ -102,6 +102,7 @@ def train(
     network: Network,
     recipe: Recipe,
     photographs: tuple[Path, Sequence[Path]],
+    *,
     folder: Path,
     length: Length,
     report: Callable[[str], None],
@@ -127,10 +128,12 @@ def train(
     folder.mkdir(parents=True, exist_ok=True)
     images = photographs[0]
     teacher, listed = write_start(network, photographs, start)
-    make = partial(training_config, network, recipe, images.resolve(), listed.resolve(), teacher.resolve())
+    make = partial(
+        training_config, network, recipe, images.resolve(), listed=listed.resolve(), teacher=teacher.resolve()
+    )
     held = hashlib.sha256(listed.read_bytes() + weights_hash(network.form.weights()).encode()).hexdigest()
     iterations, optim = _planned(make, held, folder, length, report)
-    config = make(iterations, optim)
+    config = make(iterations=iterations, optim=optim)
     with replace_when_written(folder.parent / "config.py") as partly:
         config.dump(partly)
     if processes > 1:
@@ -195,17 +198,17 @@ def write_start(network: Network, photographs: tuple[Path, Sequence[Path]], fold
 
 
 def _planned(
-    make: Callable[[int, str], Config], held: str, folder: Path, length: Length, report: Callable[[str], None]
+    make: Callable[..., Config], held: str, folder: Path, length: Length, report: Callable[[str], None]
 ) -> tuple[int, str]:
     """Iterations and the optimiser's wrapper: as they were planned in this folder, or by what a step takes here."""
-    plan, key = folder / "plan.json", f"{config_hash(make(0, 'OptimWrapper'))} {held}"
+    plan, key = folder / "plan.json", f"{config_hash(make(iterations=0, optim='OptimWrapper'))} {held}"
     known = json.loads(plan.read_text()) if plan.exists() else {}
     if known.get("config") == key and length.iterations in (None, known["iterations"]):
         report(f"goes on in {folder}: {known['iterations']} iterations in all")
         return known["iterations"], known["optim"]
     for left in (*folder.glob("iter_*.pth"), folder / "last_checkpoint"):  # of another training
         left.unlink(missing_ok=True)
-    seconds = {optim: _seconds_per_step(make(6, optim), folder) for optim in PRECISIONS}
+    seconds = {optim: _seconds_per_step(make(iterations=6, optim=optim), folder) for optim in PRECISIONS}
     optim = PRECISIONS[seconds[PRECISIONS[1]] < WORTH_IT * seconds[PRECISIONS[0]]]
     iterations = length.iterations or int(min(max((length.until - time.monotonic()) / seconds[optim], FEWEST), MOST))
     write_json(plan, dict(config=key, iterations=iterations, optim=optim))

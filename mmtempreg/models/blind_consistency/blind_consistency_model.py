@@ -49,6 +49,7 @@ class BlindConsistencyModel(BaseModel):
     def __init__(
         self,
         generator: dict = dict(type="BlindConsistencyNet"),
+        *,
         vgg16: str | None = None,
         short_weight: NotNegative = 100.0,
         long_weight: NotNegative = 100.0,
@@ -84,13 +85,19 @@ class BlindConsistencyModel(BaseModel):
         return self._losses(outputs, processed, original, flow, flow_to_first)
 
     def step(
-        self, processed: Tensor, output_before: Tensor, original: Tensor, original_before: Tensor, state: State | None
+        self,
+        processed: Tensor,
+        output_before: Tensor,
+        original: Tensor,
+        original_before: Tensor,
+        *,
+        state: State | None,
     ) -> tuple[Tensor, State]:
         """A frame of any size, (N, 3, H, W) in [0, 1]: it is mirrored to multiples of 4 and cut again."""
         height, width = processed.shape[-2:]
         pad = (0, -width % self.generator.stride, 0, -height % self.generator.stride)
         frames = [F.pad(frame, pad, mode="reflect") for frame in (processed, output_before, original, original_before)]
-        output, state = self.generator(*frames, state)
+        output, state = self.generator(*frames, state=state)
         return output[..., :height, :width], state
 
     def _run(self, processed: Tensor, original: Tensor) -> list[Tensor]:
@@ -99,7 +106,7 @@ class BlindConsistencyModel(BaseModel):
             before = outputs[-1] if self.through_time else outputs[-1].detach()
             if state is not None and not self.through_time:
                 state = (state[0].detach(), state[1].detach())
-            output, state = self.step(processed[:, t], before, original[:, t], original[:, t - 1], state)
+            output, state = self.step(processed[:, t], before, original[:, t], original[:, t - 1], state=state)
             outputs.append(output)
         return outputs
 

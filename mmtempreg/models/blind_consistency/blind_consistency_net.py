@@ -70,7 +70,7 @@ class BlindConsistencyNet(BaseModule):
 
     @check_arguments
     def __init__(
-        self, width: Whole = 32, num_blocks: Repeats = 5, norm: bool = False, init_cfg: dict | None = None
+        self, width: Whole = 32, *, num_blocks: Repeats = 5, norm: bool = False, init_cfg: dict | None = None
     ) -> None:
         super().__init__(init_cfg)
         w = width
@@ -84,7 +84,13 @@ class BlindConsistencyNet(BaseModule):
         self.deconv3 = _Conv(2 * w, 3, 7)
 
     def forward(
-        self, processed: Tensor, output_before: Tensor, original: Tensor, original_before: Tensor, state: State | None
+        self,
+        processed: Tensor,
+        output_before: Tensor,
+        original: Tensor,
+        original_before: Tensor,
+        *,
+        state: State | None,
     ) -> tuple[Tensor, State]:
         """One frame; sides that are multiples of `stride`.
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Annotated
 
 import torch.nn.functional as F
+from annotated_types import Ge
 from mmagic.registry import MODELS
 from mmcv.cnn import ConvModule
 from mmengine.model import BaseModule
@@ -14,7 +15,7 @@ from torchvision.models import vgg16 as torchvision_vgg16
 
 from ...functional.antialias import TAPS
 from ...losses.vgg16 import MEAN, STD, load_vgg16
-from ...utils.validation import Interval, check_arguments
+from ...utils.validation import check_arguments
 from ..anti_aliasing import anti_alias
 
 NORM = dict(type="BN", eps=1e-3, momentum=0.01)
@@ -91,7 +92,8 @@ class ColorizationCNN(_Colorizer):
     @check_arguments
     def __init__(
         self,
-        width: Annotated[int, Interval("[2, inf)")] = 32,
+        width: Annotated[int, Ge(2)] = 32,
+        *,
         out_activation: str | None = None,
         anti_aliased: bool = False,
         taps: int = TAPS,
@@ -138,6 +140,7 @@ class ColorizationVGG(_Colorizer):
     def __init__(
         self,
         vgg16: str | None = None,
+        *,
         out_activation: str | None = None,
         anti_aliased: bool = False,
         taps: int = TAPS,

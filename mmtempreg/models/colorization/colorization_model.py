@@ -44,6 +44,7 @@ class ColorizationModel(BaseEditModel):
     def __init__(
         self,
         generator: dict,
+        *,
         pixel_loss: dict = dict(type="MSELoss"),
         loss_resolution: str = "half",
         data_preprocessor: dict = dict(

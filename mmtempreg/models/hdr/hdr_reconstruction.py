@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Any
 
 import torch
 from mmagic.models import BaseEditModel, DataPreprocessor
@@ -12,7 +12,7 @@ from torch import Tensor
 
 from ...functional import exp_radiance, inverse_camera_curve, log_radiance, saturation_mask
 from ...transforms import DrawnTransform
-from ...utils.validation import Interval, Positive, check_arguments
+from ...utils.validation import Positive, SomeShare, check_arguments
 
 
 @MODELS.register_module()
@@ -74,10 +74,11 @@ class HDRReconstructionModel(BaseEditModel):
     def __init__(
         self,
         generator: dict,
+        *,
         pixel_loss: dict = dict(type="MaskedLoss"),
         camera_n: Positive = 0.9,
         camera_s: Positive = 0.6,
-        threshold: Annotated[float, Interval("(0, 1]")] = 0.95,
+        threshold: SomeShare = 0.95,
         data_preprocessor: dict = dict(type="HDRDataPreprocessor"),
         **kwargs: Any,
     ) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Annotated
 
 import torch
 import torch.nn.functional as F
@@ -15,7 +14,7 @@ from torch import Tensor, nn
 from ...functional.antialias import TAPS
 from ...functional.camera import LOG_EPSILON
 from ...losses.vgg16 import MEAN, STD, load_vgg16
-from ...utils.validation import Interval, Positive, Whole, check_arguments
+from ...utils.validation import Positive, Whole, check_arguments
 from ..anti_aliasing import anti_alias
 
 VGG_MEAN = (123.68, 116.779, 103.939)
@@ -107,14 +106,15 @@ class HDRCNN(BaseModule):
     @check_arguments
     def __init__(
         self,
-        encoder_channels: Sequence[Annotated[Sequence[int], Interval("[1, inf)")]] = (
+        encoder_channels: Sequence[Sequence[Whole]] = (
             (32,),
             (32, 32),
             (64, 64),
             (64, 64),
             (128, 128),
         ),
-        bottleneck_channels: Annotated[Sequence[int], Interval("[1, inf)")] = (128,),
+        *,
+        bottleneck_channels: Sequence[Whole] = (128,),
         deconv_kernel: int = 3,
         fusion_kernel: Whole = 3,
         out_kernel: Whole = 3,

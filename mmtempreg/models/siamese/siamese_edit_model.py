@@ -11,7 +11,7 @@ from mmengine.model import BaseModel
 
 from ...openmmlab.configs import type_name
 from ...transforms import MOTIONS
-from ...utils.validation import Count, Interval, OneOf, Repeats, Share, Whole, check_arguments, check_value
+from ...utils.validation import Count, OneOf, Repeats, Share, SomeShare, Whole, check_arguments, check_value
 from ..anti_aliasing import anti_alias_model, anti_aliasing_options
 from .families import family_of
 from .training import Regularizer, StockTask, Teacher
@@ -66,7 +66,7 @@ class SiameseEditModel(BaseModel):
         if cls is SiameseEditModel:
             if model is None:
                 raise ValueError("SiameseEditModel needs `model`, the config of the stock model to wrap")
-            check_value("model", model, Mapping, "SiameseEditModel: ")
+            check_value("model", model, Mapping, where="SiameseEditModel: ")
             cls = siamese_class(_stock_class(_unwrapped(model)[0]))  # type: ignore[arg-type]  # mypy: a class is hashable
         return super().__new__(cls)
 
@@ -76,10 +76,11 @@ class SiameseEditModel(BaseModel):
         model: Mapping,
         transform: dict | None = None,
         regularization: dict | None = None,
+        *,
         alpha: Share = 0.8,
         seed: Count = 0,
         regularize_every: Whole = 1,
-        regularize_fraction: Annotated[float, Interval("(0, 1]")] = 1.0,
+        regularize_fraction: SomeShare = 1.0,
         single_pass: bool = False,
         num_transforms: Repeats = 1,
         motion: Annotated[str, OneOf(tuple(MOTIONS))] = "independent",
@@ -102,18 +103,18 @@ class SiameseEditModel(BaseModel):
         self.prepare(stock)
         if anti_aliasing is not None:
             anti_alias_model(self, **anti_aliasing)
-        self.teacher = None if teacher is None else Teacher(model, teacher, int(teacher_shift), int(seed))
+        self.teacher = None if teacher is None else Teacher(model, teacher, shift=int(teacher_shift), seed=int(seed))
         if transform is not None and alpha > 0:
             self.regularizer = Regularizer(
                 MODELS.build(transform),
                 MODELS.build(regularization),
-                float(alpha),
-                int(seed),
-                int(regularize_every),
-                float(regularize_fraction),
-                single_pass,
-                int(num_transforms),
-                motion,
+                alpha=float(alpha),
+                seed=int(seed),
+                every=int(regularize_every),
+                fraction=float(regularize_fraction),
+                single_pass=single_pass,
+                num_transforms=int(num_transforms),
+                motion=motion,
             )
 
             self._check_regularizer(self.regularizer)

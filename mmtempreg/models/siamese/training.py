@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 from fractions import Fraction
 from functools import partial
 from typing import Any, NamedTuple
@@ -40,6 +40,7 @@ class Regularizer:
 
     transform: RandomTransform
     loss: nn.Module
+    _: KW_ONLY
     alpha: float = 1.0
     seed: int = 0
     every: int = 1
@@ -50,7 +51,9 @@ class Regularizer:
 
     def sample(self, x: Tensor, generator: torch.Generator, image_range: ImageRange) -> list[DrawnTransform]:
         """Draws the transforms of a step: `num_transforms` for each image."""
-        return MOTIONS[self.motion](self.transform, self.num_transforms, x, generator, image_range)
+        return MOTIONS[self.motion](
+            self.transform, self.num_transforms, x, generator=generator, image_range=image_range
+        )
 
 
 @dataclass
@@ -66,6 +69,7 @@ class Teacher:
 
     model: Mapping
     checkpoint: str
+    _: KW_ONLY
     shift: int = 0
     seed: int = 0
 
@@ -170,7 +174,7 @@ def predict_shifted(predict: Predict, x: Tensor, shift: tuple[int, int], room: S
     return out[..., top : top + room.predicted[0], left : left + room.predicted[1]]
 
 
-@dataclass
+@dataclass(kw_only=True)
 class TrainingStep:
     """State of a training step, from its first prediction to its losses.
 
@@ -366,7 +370,7 @@ class SiameseTraining(BaseModel):
             data_samples: The batch's, where T may come with them.
         """
         given = None if self.regularizer is None else self.regularizer.transform.for_batch(data_samples)
-        self.step = TrainingStep(given, predicting=True, target=self.step.target)
+        self.step = TrainingStep(given=given, predicting=True, target=self.step.target)
         try:
             yield
         finally:
@@ -381,7 +385,7 @@ class SiameseTraining(BaseModel):
             image_range: Black and white in the units of `x`. None: of the data preprocessor.
 
         Raises:
-            TypeError: If x is no batch of images.
+            TypeError: If x is no batch of images, or the prediction none of maps.
             ValueError: If `regularize_every` is more than the iterations of the run.
         """
         regularizer, step = self.regularizer, self.step
@@ -396,10 +400,10 @@ class SiameseTraining(BaseModel):
         part = x[: math.ceil(regularizer.fraction * len(x))]
         moved, step.transforms = self._moved(part, iteration, image_range or self._image_range())
         if regularizer.single_pass:
-            f_x, *f_tx = predict(torch.cat([x, *moved])).split([len(x), *map(len, moved)])
+            f_x, *f_tx = _checked_maps(predict(torch.cat([x, *moved]))).split([len(x), *map(len, moved)])
             step.f_tx = lambda: f_tx
         else:
-            f_x = predict(x)
+            f_x = _checked_maps(predict(x))
             step.f_tx = lambda: [predict(image) for image in moved]
         step.f_x = f_x[: len(part)]
         return f_x
@@ -437,7 +441,7 @@ class SiameseTraining(BaseModel):
             for f_tx, transform in zip(predictions, step.transforms):
                 _check_valid(transform, f_tx)
                 moved = self.moved_target(target, transform)
-                outputs.append(SiameseOutputs(f_x, f_tx.float(), target, transform, weight, moved))
+                outputs.append(SiameseOutputs(f_x, f_tx.float(), target, transform, weight=weight, t_target=moved))
             step.f_x, step.f_tx = None, tuple
             return regularizer.loss.to(target.device)(*outputs)
 
@@ -455,6 +459,17 @@ def _check_length(every: int) -> None:
     length = MessageHub.get_current_instance().get_info("max_iters")
     if length is not None and every > length:
         raise ValueError(f"regularize_every={every} is more than the {length} iterations of this run")
+
+
+def _checked_maps(prediction: Any) -> Tensor:
+    """The prediction; raises TypeError if it is nothing that T can move."""
+    if not isinstance(prediction, Tensor) or prediction.ndim != 4:
+        got = tuple(prediction.shape) if isinstance(prediction, Tensor) else type(prediction).__name__
+        raise TypeError(
+            f"the regularisation compares maps (N, C, H, W), and the network predicts {got}: its family makes a map of "
+            "that (CONTRIBUTING.md, a model whose prediction is no map)"
+        )
+    return prediction
 
 
 def _check_valid(transform: DrawnTransform, f_tx: Tensor) -> None:

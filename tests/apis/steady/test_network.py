@@ -70,7 +70,7 @@ def crops(edge=96):
 def test_the_range_is_found(name, low, high, file, tmp_path):
     torch.save(identity(), tmp_path / "a.pth")
     options = dict(low=low, high=high)
-    network = read_network(f"{file}:Brighter", tmp_path / "a.pth", crops, options)
+    network = read_network(f"{file}:Brighter", tmp_path / "a.pth", crops, options=options)
     assert f"range: {name}, found by trying" in network.found
     assert "order: RGB, a guess (another would fit as well): give --order if it is wrong" in network.found
     model = network.build()
@@ -126,7 +126,7 @@ def test_a_config_of_mmagic(tmp_path):
 def test_what_is_wrong_is_said(name, options, says, file, tmp_path):
     torch.save({**identity(), "gain": torch.ones(1)}, tmp_path / "a.pth")
     with pytest.raises(ValueError, match=says):
-        read_network(f"{file}:{name}", tmp_path / "a.pth", crops, options)
+        read_network(f"{file}:{name}", tmp_path / "a.pth", crops, options=options)
 
 
 def test_names_of_files():

@@ -28,12 +28,12 @@ def same(scene):
 
 
 def meter(photographs, camera=same, domain="rgb", has_truth=True):
-    return QualityMeter(list(moving_pictures(photographs, camera, 64, 5)), domain, has_truth)
+    return QualityMeter(list(moving_pictures(photographs, camera, 64, num_frames=5)), domain, has_truth)
 
 
 def test_a_pan_by_whole_pixels_is_a_crop():
     image = np.random.default_rng(0).integers(0, 256, (40, 50, 3), dtype=np.uint8)
-    frames = list(pan(image, (2.0, -1.0), 3, (16, 20)))
+    frames = list(pan(image, (2.0, -1.0), num_frames=3, size=(16, 20)))
     left, top = (50 - 20) // 2 - 2, (40 - 16) // 2 + 1
     for number, frame in enumerate(frames):
         x, y = left + 2 * number, top - number
@@ -76,13 +76,21 @@ def test_the_same_random_numbers_each_time(photographs):
         return np.clip(scene + np.random.normal(0, 9, scene.shape), 0, 255).astype(np.uint8)
 
     state = np.random.get_state()[1].copy()
-    one, two = (torch.cat([p.seen for p in moving_pictures(photographs, noisy, 64, 2)]) for _ in range(2))
+    one, two = (torch.cat([p.seen for p in moving_pictures(photographs, noisy, 64, num_frames=2)]) for _ in range(2))
     assert torch.equal(one, two)
     assert (np.random.get_state()[1] == state).all()
 
 
 def quality(flickers, kept, psnr=30.0):
-    return Quality(tuple(flickers), float(np.mean(flickers)), kept, kept, kept, psnr, 40.0)
+    return Quality(
+        flickers=tuple(flickers),
+        flicker=float(np.mean(flickers)),
+        detail=kept,
+        kept=kept,
+        true_detail=kept,
+        psnr=psnr,
+        distance=40.0,
+    )
 
 
 BEFORE = quality([4.0, 5.0, 6.0, 5.5], 1.0)

@@ -36,7 +36,7 @@ def work(args: argparse.Namespace) -> None:
     lists = {name: args.data_root / f"{name}.csv" for name in ("val", "test")}
     claim(*lists.values(), overwrite=args.overwrite)
     rate, entries = 24, []  # the rate is only to open them: frames are counted
-    for entry in find_clips(args.data_root, args.shortest, args.longest, rate):
+    for entry in find_clips(args.data_root, shortest=args.shortest, longest=args.longest, rate=rate):
         first = next(iter(open_frames(args.data_root / entry.path, rate)))
         if first.image.dtype == np.float32:
             entries.append(entry)

@@ -75,14 +75,14 @@ def crop_around(entry: ClipEntry, faces: list[Face], size: tuple[int, int], marg
     side = min(round(margin * edge), height, width)
     left = int(np.clip(round(x - side / 2), 0, width - side))
     top = int(np.clip(round(y - side / 2), 0, height - side))
-    return ClipEntry(entry.clip, entry.path, entry.start, entry.num_frames, left, top, side, side)
+    return ClipEntry(entry.clip, entry.path, entry.start, entry.num_frames, x=left, y=top, width=side, height=side)
 
 
 def clips_of(root: Path, args: argparse.Namespace) -> Iterator[tuple[float, ClipEntry]]:
     """For each person (of YouTube Faces) or video: how large the face is, and the clip."""
     people = sorted(path for path in root.iterdir() if path.with_name(f"{path.name}.labeled_faces.txt").is_file())
     if not people:
-        for entry in tqdm(find_clips(root, args.shortest, args.longest, args.fps), unit="video"):
+        for entry in tqdm(find_clips(root, shortest=args.shortest, longest=args.longest, rate=args.fps), unit="video"):
             size = open_frames(root / entry.path, args.fps).size
             faces = detected_faces(root / entry.path, args.fps, entry.num_frames)
             if faces:
