@@ -14,13 +14,13 @@ from mmagic.registry import MODELS
 from mmtempreg.models.real_esrgan import published_weights
 from mmtempreg.models.real_esrgan.published_weights import (
     FOLDER,
-    NETWORKS,
     convert,
     fetch_wheel,
     layer_names,
     read_convolutions,
     read_network,
 )
+from mmtempreg.utils.choices import REALESRGAN
 
 TOOL = Path(__file__).resolve().parents[2] / "tools" / "model_converters" / "convert_realesrgan.py"
 
@@ -143,7 +143,7 @@ def test_the_wheel_in_the_cache_is_checked(tmp_path, monkeypatch):
 
 @pytest.mark.slow
 def test_the_command(tmp_path, monkeypatch):
-    name, blocks = "realesrgan-x4plus-anime", NETWORKS["realesrgan-x4plus-anime"]
+    name, blocks = "realesrgan-x4plus-anime", REALESRGAN["realesrgan-x4plus-anime"]
     network, met = rrdbnet_layers(blocks)
     state = network.state_dict()
     layers = [(state[f"{name}.weight"].half().numpy(), state[f"{name}.bias"].numpy()) for name in met]
