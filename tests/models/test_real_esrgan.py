@@ -1,7 +1,6 @@
 """Real-ESRGAN's published generators: ncnn's files, read against files that are written here by the format's text."""
 
 import struct
-import subprocess
 import sys
 import zipfile
 from pathlib import Path
@@ -21,6 +20,7 @@ from mmtempreg.models.real_esrgan.published_weights import (
     read_network,
 )
 from mmtempreg.utils.choices import REALESRGAN
+from testing import forked
 
 TOOL = Path(__file__).resolve().parents[2] / "tools" / "model_converters" / "convert_realesrgan.py"
 
@@ -153,7 +153,7 @@ def test_the_command(tmp_path, monkeypatch):
 
     def run(*arguments):
         command = [sys.executable, "-W", "ignore", str(TOOL), *map(str, arguments)]
-        return subprocess.run(command, capture_output=True, text=True, cwd=TOOL.parents[2])
+        return forked.run(command, capture_output=True, text=True, cwd=TOOL.parents[2])
 
     done = run(name, tmp_path / "out.pth", "--source", tmp_path, "--names", "realesrgan")
     assert "4,467,779 weights" in done.stdout, done.stderr
