@@ -1,13 +1,11 @@
-"""Files of every kind that a tool may be given by mistake, and tools run in forks, with what they say and touch."""
+"""Files of every kind that a tool may be given by mistake, and tools that are run on them, with what they say."""
 
 from __future__ import annotations
 
 import hashlib
 import os
 import pickle
-import runpy
 import shutil
-import signal
 import struct
 import sys
 import zlib
@@ -26,6 +24,7 @@ from mmengine.config import Config
 
 from mmtempreg.video import Frame, VideoWriter
 from mmtempreg.video.image_files import write_image
+from testing import forked
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -231,54 +230,18 @@ class Ended:
 
 
 def start_tool(
-    tool: str, arguments: list[str], cwd: Path, log: Path, before: Callable[[], object] = lambda: None
-) -> int:
-    """Runs a script of `tools/`, or a module, in a fork of this process, which has imported MMagic; gives its id.
-
-    `before` is called in the fork.
-    """
-    child = os.fork()
-    if child:
-        return child
-    code = 1
-    try:
-        os.setpgid(0, 0)
-        # as from a terminal: what a shell starts in the background ignores Ctrl-C, and so do its children
-        signal.signal(signal.SIGINT, signal.default_int_handler)
-        os.chdir(cwd)
-        for number, name in ((1, "out"), (2, "err")):
-            file = os.open(f"{log}.{name}", os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
-            os.dup2(file, number)
-        sys.stdout, sys.stderr = (os.fdopen(number, "w", buffering=1) for number in (1, 2))
-        sys.argv = [str(ROOT / "tools" / tool), *arguments]
-        sys.path.insert(0, str(ROOT))
-        torch.set_num_threads(1)
-        cv2.setNumThreads(1)
-        before()
-        try:
-            if tool.endswith(".py"):
-                runpy.run_path(sys.argv[0], run_name="__main__")
-            else:
-                runpy.run_module(tool, run_name="__main__", alter_sys=True)
-            code = 0
-        except SystemExit as stop:
-            code = stop.code if isinstance(stop.code, int) else int(stop.code is not None)
-            if isinstance(stop.code, str):
-                print(stop.code, file=sys.stderr)
-    except BaseException:
-        import traceback
-
-        traceback.print_exc()
-        code = 99
-    finally:
-        sys.stdout.flush()
-        sys.stderr.flush()
-        os._exit(code)
+    tool: str, arguments: list[str], cwd: Path, log: Path, before: Callable[[], object] | None = None
+) -> forked.Popen:
+    """Runs a script of `tools/`, or a module; `before` is called in its process first."""
+    program = [str(ROOT / "tools" / tool)] if tool.endswith(".py") else ["-m", tool]
+    command = [sys.executable, *program, *arguments]
+    with open(f"{log}.out", "w") as out, open(f"{log}.err", "w") as err:
+        return forked.Popen(command, cwd=cwd, stdout=out, stderr=err, start_new_session=True, preexec_fn=before)
 
 
-def ended(child: int, log: Path) -> Ended:
+def ended(tool: forked.Popen, log: Path) -> Ended:
     """Waits for it."""
-    status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    status = tool.wait()
     out, err = (Path(f"{log}.{name}").read_text(errors="replace") for name in ("out", "err"))
     lines = err.replace("\r", "\n").strip().splitlines()
     return Ended(status, lines[-1] if lines else "", out + err)

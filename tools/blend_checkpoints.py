@@ -9,7 +9,6 @@ checkpoints of one network, such as before and after its fine-tuning. Whether st
 import argparse
 from pathlib import Path
 
-import mmtempreg  # noqa: F401, before MMagic is imported
 from mmtempreg.utils.command_line import Parser, claim, run, say, within
 
 

@@ -22,12 +22,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from mmengine.config import DictAction
-
-import mmtempreg  # noqa: F401, before MMagic is imported
-from mmtempreg.openmmlab.configs import read_config
 from mmtempreg.utils.atomic_write import replace_when_written
-from mmtempreg.utils.command_line import WHOLE, Parser, Results, claim, run, say, within
+from mmtempreg.utils.command_line import WHOLE, Assignments, Parser, Results, claim, run, say, within
 
 
 def main() -> None:
@@ -49,15 +45,17 @@ def main() -> None:
     parser.add_argument("--plot", type=Path, metavar="FILE.png", help="draw what --why finds")
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--json", type=Path, help="write the values")
-    parser.add_argument("--cfg-options", nargs="+", action=DictAction)
+    parser.add_argument("--cfg-options", nargs="+", action=Assignments)
     run(parser, measure)
 
 
 def measure(args: argparse.Namespace) -> None:
     """Measures, prints, and writes what was asked for."""
-    config = read_config(args.config, args.cfg_options)
     if args.plot and not args.why:
         raise ValueError("--plot draws what --why finds: give both")
+    from mmtempreg.openmmlab.configs import read_config
+
+    config = read_config(args.config, args.cfg_options)
     claim(args.json, args.plot, inputs=[args.config, args.checkpoint, args.images], overwrite=args.overwrite)
     from tqdm import tqdm
 

@@ -24,8 +24,8 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mmtempreg.meters import METERS, Meter
 from mmtempreg.utils.atomic_write import replace_when_written
+from mmtempreg.utils.choices import MATRICES
 from mmtempreg.utils.command_line import (
     PAGE_VIDEO,
     STOPS,
@@ -40,18 +40,31 @@ from mmtempreg.utils.command_line import (
     tell,
     within,
 )
-from mmtempreg.video import open_frames
-from mmtempreg.video.color_tags import MATRICES
 
 if TYPE_CHECKING:
     from mmtempreg.apis.video_measurement import Measurement
 
 CHANNELS = ("luminance", "rgb", "ab")
 
+METRICS = """metrics:
+  F            flicker along the motion: 1 is as steady as the truth, above 1 flickers (near 1, needs a reference)
+  K            fine detail kept: 1 is as sharp as the truth, 0 a blur, above 1 sharper or noisy (near 1, needs a reference)
+  K_true       the part of K that is the truth's detail; what K has more was invented, or is noise (near 1, on request, needs a reference)
+  psnr         is it right? of all values of the clip that count (higher, needs a reference)
+  S            the paper's smoothness, at a fixed pixel: above 1 smoother than the truth (near 1, needs a reference)
+  R            fast changes of the error, at a fixed pixel: 0 is perfect, 1 what a frozen clip gets (lower, needs a reference)
+  warp_error   change from frame to frame, along the motion (mean of squares) (lower)
+  ssim         structural similarity of luminance, Wang et al. 2004 (higher, needs a reference)
+  tof          how far do the optical flows differ, in pixels? (lower, needs a reference)
+  vdp          ColorVideoVDP: what people see on a 4K display; 10 is no difference (higher, on request, needs a reference)
+  cdc          do the histograms of R, G and B stay the same? (lower)
+  fast_changes root mean square of what changes fast, at a fixed pixel (lower)
+"""  # noqa: E501
+"""What `METERS` say of themselves, which takes torch to ask."""
+
 
 def main() -> None:
-    known = "\n".join(f"  {name:13}{_about(meter)}" for name, meter in METERS.items())
-    parser = Parser(__doc__, overwrite=True, epilog=f"metrics:\n{known}")
+    parser = Parser(__doc__, overwrite=True, epilog=METRICS)
     parser.add_argument("videos", nargs="+", metavar="VIDEO", help="the reference, then what is to be measured")
     parser.add_argument("--no-reference", action="store_true", help="all videos are to be measured")
     parser.add_argument("--source", metavar="VIDEO", help="without a reference: what the videos were made of")
@@ -88,12 +101,6 @@ def main() -> None:
     run(parser, measure)
 
 
-def _about(meter: type[Meter]) -> str:
-    notes = [meter.better, *(["on request"] if not meter.default else [])]
-    notes += ["needs a reference"] if meter.reference == "needed" else []
-    return f"{meter.about} ({', '.join(notes)})"
-
-
 def measure(args: argparse.Namespace) -> None:
     """Measures, prints, and writes what was asked for."""
     if len(args.videos) < 2 and not args.no_reference:
@@ -106,6 +113,8 @@ def measure(args: argparse.Namespace) -> None:
         raise ValueError("--assets and --region are of a page: give --report NAME.html")
     outputs = (args.json, args.csv, args.report, args.assets and args.assets / PAGE_VIDEO)
     claim(*outputs, inputs=[args.flow, args.source, *(video for _, video in named)], overwrite=args.overwrite)
+    from mmtempreg.video import open_frames
+
     options = dict(rate=args.fps, any_order=args.any_order, color=args.input_color, strict=args.strict)
     title = None if named[0][0] == named[0][1] or args.no_reference else named[0][0]
     reference = None if args.no_reference else open_frames(named.pop(0)[1], **options)

@@ -11,23 +11,20 @@ write .exr frames into a folder, and a tone-mapped video. After Ctrl-C or an err
 OUTPUT.interrupted; into a folder --resume goes on from there.
 """
 
+from __future__ import annotations
+
 import argparse
 import hashlib
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from mmengine.config import DictAction
-from tqdm import tqdm
-
-import mmtempreg  # noqa: F401, before MMagic is imported
-from mmtempreg.openmmlab.configs import config_hash, read_config, type_name
-from mmtempreg.utils.command_line import COUNT, STOPS, Parser, check_report, claim, run, say, tell, within
+from mmtempreg.utils.choices import IMAGE_SUFFIXES, MATRICES
+from mmtempreg.utils.command_line import COUNT, STOPS, Assignments, Parser, check_report, claim, run, say, tell, within
 from mmtempreg.utils.shipped import shipped
-from mmtempreg.video import FrameFiles, FrameSource, ResizedFrames, open_frames, open_writer
-from mmtempreg.video.color_tags import MATRICES
-from mmtempreg.video.image_files import HDR_SUFFIXES, IMAGE_SUFFIXES
-from mmtempreg.video.writer import check_options, files_of, is_folder
+
+if TYPE_CHECKING:
+    from mmtempreg.video import FrameSource
 
 
 def main() -> None:
@@ -81,12 +78,15 @@ def main() -> None:
     parser.add_argument(
         "--resume", action="store_true", help="into a folder: go on from OUTPUT.interrupted, if it is there"
     )
-    parser.add_argument("--cfg-options", nargs="+", action=DictAction)
+    parser.add_argument("--cfg-options", nargs="+", action=Assignments)
     run(parser, process)
 
 
 def process(args: argparse.Namespace) -> None:
     """Checks what can be checked before the model is loaded, and runs it over the video."""
+    from mmtempreg.video import open_frames, open_writer
+    from mmtempreg.video.writer import check_options, files_of, is_folder
+
     source = open_frames(
         args.input, args.fps, any_order=args.any_order, color=args.input_color, stream=args.stream, strict=args.strict
     )
@@ -105,7 +105,10 @@ def process(args: argparse.Namespace) -> None:
     how |= dict(audio=not args.no_audio, overwrite=args.overwrite, resume=args.resume)
     for path in outputs:  # what is wrong with them is said before the model is loaded
         open_writer(path, source, suffix=args.suffix or frames_of(path), **how)
+    from tqdm import tqdm
+
     from mmtempreg.apis import BlindConsistencyFilter, FrameModel, process_video
+    from mmtempreg.openmmlab.configs import config_hash, read_config, type_name
 
     config = read_config(args.config, args.cfg_options)
     if (type_name(config.model) == "BlindConsistencyModel") != bool(args.original):
@@ -164,6 +167,9 @@ def identity(args: argparse.Namespace, config: str) -> str:
 
 def write_report(args: argparse.Namespace, source: FrameSource, outputs: list[Path]) -> None:
     """Writes the report of the output, beside the input where these can be compared; there is no reference."""
+    from tqdm import tqdm
+
+    from mmtempreg.video import ResizedFrames, open_frames
     from mmtempreg.visualization import report_videos
 
     shown = outputs[-1]  # of radiance what is tone-mapped, if it was asked for
@@ -186,6 +192,9 @@ def write_report(args: argparse.Namespace, source: FrameSource, outputs: list[Pa
 
 def is_radiance(frames: FrameSource) -> bool:
     """True of images of radiance."""
+    from mmtempreg.video import FrameFiles
+    from mmtempreg.video.image_files import HDR_SUFFIXES
+
     return frames.files[0].suffix.lower() in HDR_SUFFIXES if isinstance(frames, FrameFiles) else False
 
 

@@ -29,10 +29,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mmengine.config import DictAction
-
-import mmtempreg  # noqa: F401, before MMagic is imported
-from mmtempreg.utils.command_line import COUNT, WHOLE, Parser, claim, claim_work_dir, run, within
+from mmtempreg.utils.command_line import COUNT, WHOLE, Assignments, Parser, claim, claim_work_dir, run, within
 from mmtempreg.utils.degradations import degradation
 
 if TYPE_CHECKING:
@@ -52,7 +49,7 @@ def main() -> None:
     length = parser.add_mutually_exclusive_group()
     length.add_argument("--minutes", type=within("(0, 100000]"), default=10.0, help="all in all (default: 10)")
     length.add_argument("--iterations", type=WHOLE, help="of the fine-tuning")
-    parser.add_argument("--network-options", nargs="+", action=DictAction, help="arguments of file.py:Name")
+    parser.add_argument("--network-options", nargs="+", action=Assignments, help="arguments of file.py:Name")
     parser.add_argument("--range", choices=("0..1", "0..255", "-1..1"), help="of the network's pictures")
     parser.add_argument("--order", choices=("RGB", "BGR"), help="of its channels")
     parser.add_argument(
@@ -68,7 +65,7 @@ def main() -> None:
     parser.add_argument("--seed", type=COUNT, default=0)
     parser.add_argument("--gpus", type=WHOLE, default=1, help="train on so many (default: 1)")
     parser.add_argument("--work-dir", type=Path, help="default: work_dirs/steady_<name of --out>")
-    parser.add_argument("--cfg-options", nargs="+", action=DictAction, help="what differs from the config")
+    parser.add_argument("--cfg-options", nargs="+", action=Assignments, help="what differs from the config")
     run(parser, steady)
 
 
@@ -78,6 +75,7 @@ def steady(args: argparse.Namespace) -> None:
     claim(args.out, inputs=[args.checkpoint, args.images], overwrite=args.overwrite)
     claim_work_dir(work_dir)
     from mmtempreg.apis import make_steady
+    from mmtempreg.openmmlab.configs import read_options
     from mmtempreg.utils.tables import print_table
 
     result = make_steady(
@@ -86,10 +84,10 @@ def steady(args: argparse.Namespace) -> None:
         args.images,
         args.out,
         work_dir=work_dir,
-        network_options=args.network_options,
+        network_options=read_options(args.network_options),
         value_range=args.range,
         order=args.order,
-        config_options=args.cfg_options,
+        config_options=read_options(args.cfg_options),
         degrade=args.degrade,
         minutes=args.minutes,
         iterations=args.iterations,

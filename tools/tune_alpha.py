@@ -20,12 +20,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mmengine.config import DictAction
-
-import mmtempreg  # noqa: F401, before MMagic is imported
-from mmtempreg.openmmlab.checkpoints import read_weights
-from mmtempreg.openmmlab.configs import read_config
-from mmtempreg.utils.command_line import COUNT, WHOLE, Parser, claim_work_dir, run, within
+from mmtempreg.utils.command_line import COUNT, WHOLE, Assignments, Parser, claim_work_dir, run, within
 
 if TYPE_CHECKING:
     from mmtempreg.tuning import TuningResult
@@ -49,12 +44,15 @@ def main() -> None:
     parser.add_argument("--num-frames", type=within("[2, 10000]", int), default=24, help="frames of a pseudo-clip")
     parser.add_argument("--seed", type=COUNT, default=0)
     parser.add_argument("--work-dir", type=Path, help="default: work_dirs/tune_<name of the config>")
-    parser.add_argument("--cfg-options", nargs="+", action=DictAction)
+    parser.add_argument("--cfg-options", nargs="+", action=Assignments)
     run(parser, tune_and_tell)
 
 
 def tune_and_tell(args: argparse.Namespace) -> None:
     """Tunes, and prints and writes what came out."""
+    from mmtempreg.openmmlab.checkpoints import read_weights
+    from mmtempreg.openmmlab.configs import read_config
+
     config = read_config(args.config, args.cfg_options)
     folder = args.work_dir or Path("work_dirs") / f"tune_{Path(args.config).stem}"
     read_weights(args.checkpoint)

@@ -13,9 +13,10 @@ from ..evaluation.equivariance import KINDS, measure_equivariance
 from ..functional import white_of
 from ..meters import DOMAINS, EquivarianceMeter
 from ..meters.domains import MAX_RADIANCE
+from ..utils.choices import IMAGE_SUFFIXES
 from ..utils.claims import check_input
 from ..utils.validation import Repeats, Whole, check_arguments
-from ..video.image_files import IMAGE_SUFFIXES, read_image
+from ..video.image_files import read_image
 from .frame_model import FrameModel
 
 

@@ -13,7 +13,8 @@ from typing import Any
 
 from mmengine.dataset import Compose
 
-from ..video.image_files import IMAGE_SUFFIXES, read_image
+from ..utils.choices import IMAGE_SUFFIXES
+from ..video.image_files import read_image
 
 
 def paths_of(item: Any) -> list[str]:

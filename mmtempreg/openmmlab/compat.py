@@ -1,7 +1,7 @@
 """The only place that knows other packages' versions and faults.
 
 MMagic 1.2.0 and MMEngine 0.10.7 are no longer maintained. Each repair below is applied only where its fault
-exists, changes nothing elsewhere, and names the fault:
+exists, when the package that needs it is imported, changes nothing elsewhere, and names the fault:
 
 - `alias_numpy_bool8`: MMagic reads `np.bool8` at import; NumPy 2 has removed it.
 - `stand_in_for_mmcv_ops`: mmcv-lite has no compiled operators, which `mmagic.models` imports at the top.
@@ -22,20 +22,21 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-import numpy as np
-import torch
+from ..utils.after_import import after_import
 
 
 def apply() -> None:
-    """Applies every repair whose fault is present. Safe to call again."""
-    alias_numpy_bool8()
+    """Applies every repair whose fault is present, and imports nothing for it. Safe to call again."""
     stand_in_for_mmcv_ops()
     hide_new_mediapipe_from_controlnet_aux()
-    allow_mmengine_checkpoints()
+    after_import("numpy", alias_numpy_bool8)
+    after_import("torch", allow_mmengine_checkpoints)
 
 
 def alias_numpy_bool8() -> None:
     """Gives `np.bool8` back where NumPy no longer has it."""
+    import numpy as np
+
     if int(np.__version__.split(".")[0]) >= 2 and "bool8" not in np.__dict__:  # NumPy 1 has it
         np.bool8 = np.bool_  # type: ignore[attr-defined]
 
@@ -149,8 +150,11 @@ def allow_mmengine_checkpoints() -> None:
     pickled with references to its own methods, through the builtin `getattr`, which would let a malicious file
     reach anything: `getattr` is therefore mapped to a function that knows the four statistics only.
     """
+    import torch
+
     if tuple(int(part) for part in torch.__version__.split("+")[0].split(".")[:2]) < (2, 6):
         return
+    import numpy as np
     from mmengine.logging import HistoryBuffer
 
     core: Any = np._core if hasattr(np, "_core") else np.core  # type: ignore[attr-defined]

@@ -2,21 +2,40 @@
 
 from __future__ import annotations
 
+import argparse
 import hashlib
 import inspect
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
-from mmengine.config import Config, ConfigDict
+from mmengine.config import Config, ConfigDict, DictAction
 
 from ..utils.claims import check_input
 from .registries import RENAMED
 
 
-def read_config(path: str | Path, options: Mapping[str, Any] | None = None) -> Config:
+def read_options(texts: Sequence[str] | None) -> dict[str, Any]:
+    """What KEY=VALUE of a command line (`command_line.Assignments`) say, as MMEngine's `DictAction` reads it.
+
+    Raises:
+        ValueError: If brackets are not balanced.
+    """
+    found = argparse.Namespace()
+    try:
+        DictAction([], "options")(argparse.ArgumentParser(), found, texts)
+    except AssertionError as error:
+        raise ValueError(str(error)) from error
+    return found.options
+
+
+def read_config(path: str | Path, options: Mapping[str, Any] | Sequence[str] | None = None) -> Config:
     """The config in a file, with what --cfg-options change.
+
+    Args:
+        path: Of the file.
+        options: Keys and their values, or as `read_options` takes them.
 
     Raises:
         FileNotFoundError: If there is no such file.
@@ -29,7 +48,7 @@ def read_config(path: str | Path, options: Mapping[str, Any] | None = None) -> C
     except Exception as error:  # a config is a program, which may raise anything
         raise ValueError(f"{path} cannot be read as a config: {type(error).__name__}: {error}") from error
     try:
-        config.merge_from_dict(dict(options or {}))
+        config.merge_from_dict(dict(options) if isinstance(options, Mapping) else read_options(options))
     except Exception as error:
         raise ValueError(f"--cfg-options do not fit {path}: {type(error).__name__}: {error}") from error
     if not isinstance(config.get("model"), Mapping):

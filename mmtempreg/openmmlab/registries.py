@@ -1,4 +1,4 @@
-"""Puts this package's classes into MMagic's registries without importing MMagic's models yet.
+"""Puts this package's classes into MMagic's registries without importing MMagic.
 
 An MMEngine registry imports its *locations* when it is first asked for a name. We add our packages to the
 locations of MMagic's registries: `default_scope = 'mmagic'` then finds our names without a prefix.
@@ -10,6 +10,7 @@ import warnings
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from ..utils.after_import import after_import
 from .internals import add_location
 
 if TYPE_CHECKING:
@@ -40,11 +41,15 @@ RENAMED = {
 
 def register_lazily() -> None:
     """Makes MMagic's registries find our classes on their first use (or now, if they were used already)."""
-    import mmagic.registry
+    after_import("mmagic.registry", _add_locations)
+
+
+def _add_locations() -> None:
+    from mmagic import registry
 
     for name, modules in LOCATIONS.items():
         for module in modules:
-            add_location(getattr(mmagic.registry, name), module)
+            add_location(getattr(registry, name), module)
 
 
 def renamed(name: str, classes: Mapping[str, Any]) -> Any:

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Annotated, Any
 
 from annotated_types import Interval
-from mmengine.config import Config, DictAction
+from mmengine.config import Config
 
-from ..utils.command_line import claim, claim_work_dir, is_first_process
+from ..utils.command_line import Assignments, claim, claim_work_dir, is_first_process
 from ..utils.validation import Count, NotNegative, Whole, check_value
 from .checkpoints import check_resumable, read_checkpoint, refuse_to_overwrite
 from .configs import check_keys, read_config, type_name
@@ -55,7 +55,7 @@ def check_run(tool: str, arguments: Sequence[str], overwrite: bool = False) -> N
         parser.add_argument(name)
     for name in ("--resume", "--amp"):
         parser.add_argument(name, action="store_true")
-    parser.add_argument("--cfg-options", nargs="+", action=DictAction)
+    parser.add_argument("--cfg-options", nargs="+", action=Assignments)
     args, _ = parser.parse_known_intermixed_args(arguments)
     if not args.files or {"-h", "--help"} & set(arguments):
         return

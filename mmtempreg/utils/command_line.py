@@ -18,7 +18,6 @@ from annotated_types import Ge, Gt, Le, Lt
 
 from .allocator import keep_freed_memory
 from .claims import claimed_outputs, claimed_work_dir
-from .validation import check_value
 
 MISTAKES = (ValueError, TypeError, OSError, ImportError, FloatingPointError)
 """What is raised with a message for the user."""
@@ -56,6 +55,8 @@ def within(interval: str, kind: type = float) -> Callable[[str], Any]:
     below = Le(high) if interval[-1] == "]" else Lt(high)
 
     def parse(text: str) -> Any:
+        from .validation import check_value  # which takes NumPy
+
         try:
             value: Any = kind(text)
         except ValueError:
@@ -142,6 +143,18 @@ class Results:
 def add_note(error: BaseException, note: str) -> None:
     """Adds a sentence to an error that `one_line` tells too: `BaseException.add_note`, which Python 3.10 lacks."""
     error.__notes__ = [*getattr(error, "__notes__", ()), note]  # type: ignore[attr-defined]
+
+
+class Assignments(argparse.Action):
+    """The `action` of options KEY=VALUE ...: their texts, which `openmmlab.configs.read_options` makes values of."""
+
+    def __call__(
+        self, parser: argparse.ArgumentParser, namespace: argparse.Namespace, values: Any, option: str | None = None
+    ) -> None:
+        for text in values:
+            if "=" not in text:
+                raise argparse.ArgumentError(self, f"{text!r} is not of the form KEY=VALUE")
+        setattr(namespace, self.dest, [*(getattr(namespace, self.dest) or ()), *values])
 
 
 def numbers(count: int) -> Callable[[str], tuple[int, ...]]:

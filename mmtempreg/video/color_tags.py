@@ -6,6 +6,8 @@ from typing import Any
 
 from av.video.reformatter import Interpolation
 
+from ..utils.choices import MATRICES
+
 CONVERSION_THREADS = 1
 """For colours. FFmpeg keeps its threads for the next picture, and a data loader's worker, a fork, would wait for those
 that the process before it had."""
@@ -18,9 +20,6 @@ WHITE_OF_16_BITS = 65280
 back: 255 x 256. In full range, and of RGB, grey and alpha, it is the largest value, shifted."""
 
 FULL_RANGE = 2
-
-MATRICES = {"bt601": 5, "bt709": 1}
-"""Name of a colour matrix -> its code in ISO 23091-2."""
 
 UNSPECIFIED = (0, 2)
 KNOWN_MATRICES = (1, 4, 5, 6, 7, 9)

@@ -12,13 +12,13 @@ from types import TracebackType
 import numpy as np
 
 from ..utils.atomic_write import partial_path, remove_abandoned
+from ..utils.choices import IMAGE_SUFFIXES
 from .frame_writer import FrameWriter, interrupted_name, make_way
 from .frames import Frame
 from .image_files import (
     ALPHA_SUFFIXES,
     DEEP_SUFFIXES,
     HDR_SUFFIXES,
-    IMAGE_SUFFIXES,
     METADATA_SUFFIXES,
     TIFF_SUFFIXES,
     write_image,

@@ -24,9 +24,6 @@ from .radiance_files import read_exr, read_radiance_hdr, write_exr
 from .tiff_files import MAGIC as TIFF_MAGIC
 from .tiff_files import count_tiff_pages, tiff_pages, write_tiff
 
-IMAGE_SUFFIXES = (
-    ".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".webp", ".avif", ".jp2", ".ppm", ".pgm", ".hdr", ".exr"
-)  # fmt: skip
 HDR_SUFFIXES = (".hdr", ".exr")
 TIFF_SUFFIXES = (".tif", ".tiff")
 DEEP_SUFFIXES = (".png", *TIFF_SUFFIXES)

@@ -6,9 +6,10 @@ import glob
 from fractions import Fraction
 from pathlib import Path
 
+from ..utils.choices import IMAGE_SUFFIXES
 from ..utils.claims import check_input
 from .frames import FrameSource, checked_rate
-from .image_files import IMAGE_SUFFIXES, is_animated_png, pages
+from .image_files import is_animated_png, pages
 from .image_sequence import FrameFiles, ImagePages
 from .video_file import VideoFile
 

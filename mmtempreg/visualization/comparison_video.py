@@ -9,11 +9,10 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from ..utils.choices import LAYOUTS
 from ..video import Frame, VideoWriter
 
 LABEL_HEIGHT = 24
-
-LAYOUTS = ("side-by-side", "split-screen")
 
 
 NARROWEST = 16

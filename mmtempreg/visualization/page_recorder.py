@@ -16,9 +16,10 @@ from torch import Tensor
 
 from ..apis.video_measurement import Moment
 from ..functional import luminance, rgb_to_lab, to_pixels
+from ..utils.choices import PIXEL_CHANNELS
 from ..utils.command_line import PAGE_VIDEO
 from ..video import Frame, FrameSource, VideoWriter
-from .pixel_plot import CHANNELS, Region, lies_inside
+from .pixel_plot import Region, lies_inside
 
 MAX_VIDEOS = 6
 """Videos whose pictures and pixels a page holds, the reference included; others are in its table and charts."""
@@ -272,5 +273,5 @@ def _grid(size: tuple[int, int], pictures: int, region: Region | None) -> PixelG
 def mosaic_of(recorder: PageRecorder) -> dict[str, Any]:
     """Layout of the tiles, for the page's script."""
     height, width = recorder.tile
-    kept = dict(what=CHANNELS[recorder.channel], scale=recorder.scale, offset=recorder.offset)
+    kept = dict(what=PIXEL_CHANNELS[recorder.channel], scale=recorder.scale, offset=recorder.offset)
     return dict(tileWidth=width, tileHeight=height, columns=recorder.columns, videos=recorder.num_videos, values=kept)

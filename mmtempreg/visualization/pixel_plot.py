@@ -13,15 +13,13 @@ import torch
 from ..functional import rgb_to_lab, white_of
 from ..functional.camera import LUMINANCE_WEIGHTS
 from ..utils.atomic_write import replace_when_written
+from ..utils.choices import PIXEL_CHANNELS
 from ..video import FrameSource
 
 matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 
 Region = tuple[int, int, int, int]
-
-CHANNELS = dict(luminance="luminance", a="a of Lab", b="b of Lab")
-"""What can be drawn over time, and the title of its axis."""
 
 
 MOST = 64
@@ -61,8 +59,8 @@ def plot_pixels(
         ValueError: If the channel is unknown, a pixel, the region or a frame is outside, or there is nothing to show or
             too much.
     """
-    if channel not in CHANNELS:
-        raise ValueError(f"channel must be one of {tuple(CHANNELS)}, got {channel!r}")
+    if channel not in PIXEL_CHANNELS:
+        raise ValueError(f"channel must be one of {tuple(PIXEL_CHANNELS)}, got {channel!r}")
     if not videos or not (pixels or frames):
         raise ValueError("there is nothing to show: name videos, and pixels or frames")
     if len(pixels) > MOST or len(videos) > MOST:
@@ -81,7 +79,7 @@ def plot_pixels(
                 dict(color="black", linewidth=2.2, alpha=0.4) if number == 0 else dict(linewidth=1.1)
             )
             axes.plot(seconds, series[name][:, k], label=name, **style)
-        axes.set(xlabel="time [s]" if k == len(pixels) - 1 else "", ylabel=CHANNELS[channel])
+        axes.set(xlabel="time [s]" if k == len(pixels) - 1 else "", ylabel=PIXEL_CHANNELS[channel])
         axes.set_title(f"pixel ({x}, {y})", loc="left", fontsize="medium")
         axes.margins(x=0)
         if k == 0:

@@ -1,6 +1,5 @@
 """Networks between two networks."""
 
-import subprocess
 import sys
 from pathlib import Path
 
@@ -10,6 +9,7 @@ import torch
 from mmtempreg.apis import blend_checkpoints
 from mmtempreg.models import HDRCNN
 from mmtempreg.openmmlab.checkpoints import anti_aliasing_of, read_checkpoint, read_weights
+from testing import forked
 
 ROOT = Path(__file__).resolve().parents[2]
 SMALL = dict(encoder_channels=((4,), (4,)), bottleneck_channels=(4,))
@@ -54,8 +54,8 @@ def test_different_networks_are_refused_by_name(tmp_path):
 def test_the_command(tmp_path):
     paths = [str(saved(tmp_path / f"{name}.pth", seed)) for seed, name in enumerate("ab")]
     command = [sys.executable, "-W", "ignore", "tools/blend_checkpoints.py", *paths, str(tmp_path / "c.pth")]
-    done = subprocess.run([*command, "--strength", "0.5"], cwd=ROOT, capture_output=True, text=True)
+    done = forked.run([*command, "--strength", "0.5"], cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert "c.pth: 0.5 of the way from" in done.stdout
-    again = subprocess.run([*command, "--strength", "0.5"], cwd=ROOT, capture_output=True, text=True)
+    again = forked.run([*command, "--strength", "0.5"], cwd=ROOT, capture_output=True, text=True)
     assert "c.pth is there already: choose another name, or overwrite it (--overwrite)" in again.stderr

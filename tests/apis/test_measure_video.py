@@ -20,6 +20,7 @@ from mmtempreg.video import open_frames
 from mmtempreg.video.flow_files import write_flow
 from mmtempreg.video.image_files import write_image
 from mmtempreg.visualization.report_page import _rows, verdict
+from testing import forked
 
 ROOT = Path(__file__).resolve().parents[2]
 PHOTO = skimage.data.astronaut()
@@ -312,7 +313,7 @@ def test_the_command_and_its_files(clips, tmp_path):
     assert values["reference"]["F"] == 1
     page = (tmp_path / "out" / "r.html").read_text()
     assert "ow much it flickers</title>" in page
-    bad = subprocess.run([*command[:2], names[0], str(tmp_path / "gone")], cwd=ROOT, capture_output=True, text=True)
+    bad = forked.run([*command[:2], names[0], str(tmp_path / "gone")], cwd=ROOT, capture_output=True, text=True)
     assert bad.returncode == 1
     assert bad.stderr.startswith("error: ")
 

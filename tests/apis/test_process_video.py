@@ -23,6 +23,7 @@ from mmtempreg.apis.video_processing import _through
 from mmtempreg.utils.command_line import one_line
 from mmtempreg.video import Frame, FrameSource, VideoWriter, open_frames
 from mmtempreg.video.image_files import read_image, write_image
+from testing import forked
 
 ROOT = Path(__file__).resolve().parents[2]
 PHOTO = skimage.data.astronaut()
@@ -573,7 +574,7 @@ def test_the_command(tmp_path):
     assert '"videos":2' in page
     result = open_frames(tmp_path / "out.mp4")
     assert (result.size, result.rate, result.num_frames) == ((46, 60), Fraction(30000, 1001), 5)
-    again = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    again = forked.run(command, cwd=ROOT, capture_output=True, text=True)
     assert again.returncode == 1
     assert "--overwrite" in again.stderr
     assert "Traceback" not in again.stderr

@@ -1,6 +1,5 @@
 """Photographs and clips for colorization, and the converters that list them."""
 
-import subprocess
 import sys
 from fractions import Fraction
 from pathlib import Path
@@ -16,6 +15,7 @@ from skimage.color import rgb2lab
 from mmtempreg.datasets import ClipDataset, PhotographDataset
 from mmtempreg.datasets.clips import ClipEntry, find_clips, read_clip_list, write_clip_list
 from mmtempreg.video import Frame, VideoWriter, open_frames
+from testing import forked
 
 ROOT = Path(__file__).resolve().parents[2]
 CONVERTERS = ROOT / "tools" / "dataset_converters"
@@ -236,7 +236,7 @@ def test_clips_that_are_not_what_the_list_says(clips, tmp_path):
 
 def convert(script, *arguments, ok=True):
     command = [sys.executable, str(CONVERTERS / script), *map(str, arguments)]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    done = forked.run(command, cwd=ROOT, capture_output=True, text=True)
     assert (done.returncode == 0) == ok, done.stderr[-2000:]
     return done.stdout + done.stderr
 
@@ -330,7 +330,7 @@ def test_the_colour_is_taken_out_and_the_lightness_stays(tmp_path):
     write(tmp_path / "in" / "1.png", image)
     script = ROOT / "tools" / "analysis_tools" / "remove_color.py"
     command = [sys.executable, str(script), str(tmp_path / "in"), str(tmp_path / "out"), "--fps", "24"]
-    assert subprocess.run(command, cwd=ROOT, capture_output=True).returncode == 0
+    assert forked.run(command, cwd=ROOT, capture_output=True).returncode == 0
     grey = next(iter(open_frames(tmp_path / "out", 24))).image
     assert int(np.ptp(grey.astype(int), axis=-1).max()) <= 1
     np.testing.assert_allclose(rgb2lab(grey)[..., 0], rgb2lab(image)[..., 0], atol=0.3)

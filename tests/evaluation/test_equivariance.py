@@ -3,7 +3,6 @@
 import json
 import os
 import re
-import subprocess
 import sys
 from pathlib import Path
 from unittest import mock
@@ -21,6 +20,7 @@ from mmtempreg.meters import EquivarianceMeter
 from mmtempreg.transforms import draw_generator
 from mmtempreg.video.image_files import write_image
 from mmtempreg.visualization import plot_flicker_causes
+from testing import forked
 
 ROOT = Path(__file__).resolve().parents[2]
 PHOTO = torch.from_numpy(data.astronaut().copy()).permute(2, 0, 1)[:, 60:188, 160:288].float() / 255
@@ -104,9 +104,7 @@ def test_the_command(images, tmp_path):
     environment = dict(os.environ, PYTHONWARNINGS="ignore", OMP_NUM_THREADS="1")
 
     def run(*more):
-        return subprocess.run(
-            list(map(str, [*command, *more])), cwd=ROOT, env=environment, capture_output=True, text=True
-        )
+        return forked.run(list(map(str, [*command, *more])), cwd=ROOT, env=environment, capture_output=True, text=True)
 
     done = run("--json", tmp_path / "eq.json")
     assert done.returncode == 0, done.stderr[-2000:]

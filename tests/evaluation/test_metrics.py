@@ -4,8 +4,10 @@ import pytest
 import torch
 from mmagic.registry import METRICS
 
+from mmtempreg.datasets import ClipSampler
 from mmtempreg.functional import saturation_mask
 from mmtempreg.meters import smoothness, temporal_residual
+from testing.processes import in_processes
 
 VIDEO = ["WarpError", "TemporalOpticalFlow", "ColorDistributionConsistency", "VideoVDP"]
 NAMES = ["TemporalSmoothness", "TemporalResidual", "SaturatedPSNR", "TemporalFlicker", "SpatialDetail"]
@@ -161,16 +163,12 @@ def test_bad_options(option):
         build("TemporalResidual", **option)
 
 
-def _rank(rank, sizes, ports, truth, video, queue):
-    import os
-
-    import torch.distributed as dist
-
-    import mmtempreg  # noqa: F401
-    from mmtempreg.datasets import ClipSampler
-
-    truth, video = torch.from_numpy(truth), torch.from_numpy(video)
-    samples = [s for i in range(len(truth)) for s in clip_samples(truth[i], video[i], f"clip{i}")]
+@pytest.mark.parametrize("processes", [2, 3, 4])
+@pytest.mark.slow
+def test_several_processes_give_the_numbers_of_one(tmp_path, processes):
+    """Of three clips: a fourth process has none."""
+    truth, video = 2 * torch.rand(2, 3, 31, 3, 20, 20)
+    samples = [s for i in range(3) for s in clip_samples(truth[i], video[i], f"clip{i}")]
 
     class Dataset:
         data_list = samples
@@ -178,45 +176,14 @@ def _rank(rank, sizes, ports, truth, video, queue):
         def __len__(self):
             return len(samples)
 
-    for world_size, port in zip(sizes, ports):
-        if rank >= world_size:
-            continue
-        os.environ.update(MASTER_ADDR="127.0.0.1", MASTER_PORT=str(port), RANK=str(rank), WORLD_SIZE=str(world_size))
-        dist.init_process_group("gloo")
-        sampler = ClipSampler(Dataset())
-        results = [evaluate(build_for_two(name), [samples[i] for i in sampler]) for name in NAMES + VIDEO]
-        queue.put((world_size, rank, list(sampler), results))
-        dist.destroy_process_group()
+    def share(rank):
+        dealt = list(ClipSampler(Dataset()))
+        return dealt, [evaluate(build_for_two(name), [samples[i] for i in dealt]) for name in NAMES + VIDEO]
 
-
-@pytest.mark.slow
-def test_two_to_four_processes_give_the_numbers_of_one():
-    """Of three clips: the fourth process has none."""
-    import socket
-
-    sizes = (2, 3, 4)
-    sockets = [socket.socket() for _ in sizes]
-    for s in sockets:
-        s.bind(("127.0.0.1", 0))
-    ports = [s.getsockname()[1] for s in sockets]
-    for s in sockets:
-        s.close()
-    truth, video = 2 * torch.rand(2, 3, 31, 3, 20, 20)
-    context = torch.multiprocessing.get_context("spawn")
-    queue = context.Queue()
-    arguments = (sizes, ports, truth.numpy(), video.numpy(), queue)
-    processes = [context.Process(target=_rank, args=(rank, *arguments)) for rank in range(max(sizes))]
-    for process in processes:
-        process.start()
-    outputs = sorted(queue.get(timeout=300) for _ in range(sum(sizes)))
-    for process in processes:
-        process.join()
-    for world_size in sizes:
-        seen = [index for size, _, indices, _ in outputs if size == world_size for index in indices]
-        assert sorted(seen) == list(range(3 * 31))
-    samples = [s for i in range(3) for s in clip_samples(truth[i], video[i], f"clip{i}")]
+    outputs = in_processes(share, processes, tmp_path)
+    assert sorted(index for dealt, _ in outputs for index in dealt) == list(range(3 * 31))
     alone = [evaluate(build_for_two(name), samples) for name in NAMES + VIDEO]
-    assert all(results == alone for _, _, _, results in outputs)
+    assert all(results == alone for _, results in outputs)
 
 
 @pytest.mark.parametrize("lag", [None, 0.5])
@@ -235,7 +202,7 @@ def test_flicker_and_detail_hold_no_more_than_the_frames_they_compare(lag):
 
 @pytest.mark.parametrize("world_size", [1, 2, 3])
 def test_clips_are_dealt_whole_and_evenly(world_size, monkeypatch):
-    from mmtempreg.datasets import ClipSampler, clip_sampler
+    from mmtempreg.datasets import clip_sampler
 
     lengths = [1, 2, 1, 2, 6]  # the longest last: dealt in this order it would come on top of others
     clips = [name for name, length in zip("abcde", lengths) for _ in range(length)]

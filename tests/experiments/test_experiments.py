@@ -7,7 +7,6 @@ import multiprocessing
 import os
 import shutil
 import signal
-import subprocess
 import sys
 import time
 from pathlib import Path
@@ -32,6 +31,7 @@ from mmtempreg.openmmlab.checkpoints import anti_aliasing_of
 from mmtempreg.openmmlab.configs import config_hash
 from mmtempreg.video import open_frames
 from mmtempreg.video.image_files import write_image
+from testing import forked
 
 
 def row(strategy, alpha, seed, psnr, s, r, task="hdr"):
@@ -173,7 +173,7 @@ ROWS = [
 
 def tool(name, *arguments, ok=True):
     command = [sys.executable, "-m", f"experiments.{name}", *map(str, arguments)]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    done = forked.run(command, cwd=ROOT, capture_output=True, text=True)
     assert (done.returncode == 0) == ok, done.stderr[-3000:]
     return done.stdout + done.stderr
 
@@ -440,7 +440,7 @@ def test_a_sweep_that_is_killed_goes_on_where_it_was(tmp_path):
     command = sweep_command(tmp_path / "out", tmp_path / "data")
     path = tmp_path / "out" / "hdr.csv"
     with open(tmp_path / "log.txt", "w") as log:
-        running = subprocess.Popen(command, cwd=ROOT, stdout=log, stderr=log, start_new_session=True)
+        running = forked.Popen(command, cwd=ROOT, stdout=log, stderr=log, start_new_session=True)
         deadline = time.monotonic() + 600
         while len(read_results(path)) < 2 and running.poll() is None and time.monotonic() < deadline:
             time.sleep(0.1)
@@ -448,7 +448,7 @@ def test_a_sweep_that_is_killed_goes_on_where_it_was(tmp_path):
         running.wait()
     before = path.read_text()
     assert len(read_results(path)) == 2, (tmp_path / "log.txt").read_text()[-2000:]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    done = forked.run(command, cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr[-3000:]
     assert "3 cells, 2 finished before" in done.stdout
     with open(path, newline="") as file:
@@ -465,7 +465,7 @@ def test_a_sweep_that_is_killed_goes_on_where_it_was(tmp_path):
         assert "CPU" in r["hardware"] or "NVIDIA" in r["hardware"]
     folder = tmp_path / "out" / "hdr" / "transinv_a0.9" / "seed0"
     assert {p.suffix for p in folder.iterdir()} == {".py", ".log", ".pth", ".seconds"}
-    again = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    again = forked.run(command, cwd=ROOT, capture_output=True, text=True)
     assert "3 cells, 3 finished before" in again.stdout
 
 
@@ -473,7 +473,7 @@ def test_a_sweep_that_is_killed_goes_on_where_it_was(tmp_path):
 def test_a_cell_that_fails_is_named_and_the_others_go_on(tmp_path):
     command = sweep_command(tmp_path / "out", tmp_path / "data", "--strategies", "baseline", "finetune")
     command.insert(command.index("--train-options") + 1, "train_dataloader.batch_size=1000")
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    done = forked.run(command, cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 1
     assert "finetune/seed0: " in done.stderr + done.stdout
     assert "error: 1 cells have failed" in done.stderr

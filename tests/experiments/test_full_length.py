@@ -1,7 +1,8 @@
 """The run for a GPU (`experiments.full_length`), tiny and on a CPU."""
 
 import csv
-import subprocess
+import os
+import pickle
 import sys
 import time
 from dataclasses import replace
@@ -12,6 +13,7 @@ import pytest
 from experiments.full_length import Plan, causes, fine_tunings, jobs
 from experiments.jobs import Job, run_jobs
 from mmtempreg.openmmlab.checkpoints import anti_aliasing_of, read_checkpoint
+from testing import forked
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -45,6 +47,15 @@ def test_jobs_wait_for_what_they_need_and_end_in_time(tmp_path):
     assert "ValueError: of purpose" in (tmp_path / "logs" / "fails.log").read_text()
 
 
+def test_a_job_is_spawned_in_its_environment(tmp_path):
+    """As a GPU needs it; by functions of the standard library, which are imported at once."""
+    listed = [
+        Job("a", "a", os.system, (f'echo "$OMP_NUM_THREADS" > {tmp_path}/a',), environment=(("OMP_NUM_THREADS", "7"),))
+    ]
+    assert run_jobs(listed, dict(a=1), tmp_path / "logs", time.monotonic() + 60) == dict(a="done")
+    assert (tmp_path / "a").read_text() == "7\n"
+
+
 def test_every_fine_tuning_has_its_own_files():
     plan, runs = Plan(Path("out")), fine_tunings([0, 1])
     listed = list(jobs(plan, runs, speed=True))
@@ -52,6 +63,7 @@ def test_every_fine_tuning_has_its_own_files():
     assert len({run.name for run in runs}) == len(runs) == 32
     names = {job.name for job in listed}
     assert all(need in names for job in listed for need in job.needs)
+    assert [pickle.loads(pickle.dumps(job)) for job in listed] == listed  # as they are spawned
 
 
 def test_what_is_compared_with_anti_aliasing_has_its_own_files_too():
@@ -63,12 +75,27 @@ def test_what_is_compared_with_anti_aliasing_has_its_own_files_too():
     assert "baseline" not in names
 
 
+WITH_FORKS = """
+from functools import partial
+from experiments import full_length
+full_length.run_jobs = partial(full_length.run_jobs, method="fork")
+full_length.main()
+"""
+"""The command, whose jobs do not import everything anew."""
+
+
+def toy(folder, *options):
+    """Runs it."""
+    options = (*options, "--device", "cpu", "--at-once", "1", "--tests", "1", "--speed", "no")
+    command = [sys.executable, "-c", WITH_FORKS, folder, "--toy", *options]
+    done = forked.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
+    return done
+
+
 @pytest.mark.slow
 def test_it_runs_on_a_cpu_at_toy_size(tmp_path):
-    command = [sys.executable, "-W", "ignore", "-m", "experiments.full_length", str(tmp_path), "--toy"]
-    command += ["--device", "cpu", "--at-once", "1", "--tests", "1", "--speed", "no"]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
-    assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
+    done = toy(tmp_path)
     assert "8 of 8 jobs done" in done.stdout
     rows = list(csv.DictReader((tmp_path / "iterations.csv").read_text().splitlines()))
     assert {(row["strategy"], row["domain"], row["iterations"]) for row in rows} == {
@@ -83,20 +110,7 @@ def test_it_runs_on_a_cpu_at_toy_size(tmp_path):
 
 @pytest.mark.slow
 def test_anti_aliasing_runs_on_a_cpu_at_toy_size(tmp_path):
-    command = [
-        sys.executable,
-        "-W",
-        "ignore",
-        "-m",
-        "experiments.full_length",
-        str(tmp_path),
-        "--toy",
-        "--causes",
-        "-",
-    ]
-    command += ["--device", "cpu", "--at-once", "1", "--tests", "1", "--speed", "no"]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
-    assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
+    toy(tmp_path, "--causes", "-")
     rows = list(csv.DictReader((tmp_path / "iterations.csv").read_text().splitlines()))
     assert {row["strategy"] for row in rows} == {"baseline", "baseline_aa", "scratch_aa", "steady_aa"}
     weights = {path.stem: read_checkpoint(path) for path in (tmp_path / "checkpoints").glob("*.pth")}

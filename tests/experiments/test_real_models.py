@@ -1,7 +1,6 @@
 """Published networks on real clips: the clips, the measures, the table."""
 
 import json
-import subprocess
 import sys
 from fractions import Fraction
 from pathlib import Path
@@ -21,6 +20,7 @@ from mmtempreg.functional import Motion
 from mmtempreg.meters import WarpErrorMeter
 from mmtempreg.video import Frame, VideoWriter, open_frames
 from mmtempreg.video.flow_files import read_flow
+from testing import forked
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -71,7 +71,7 @@ def test_the_command(photograph, tmp_path):
         *("--out", tmp_path / "out.json", "--picture", tmp_path / "picture.png", "coffee"),
     ]
     for again in ([], ["--overwrite"]):  # the second time all is there already
-        done = subprocess.run([*map(str, [*command, *again])], cwd=ROOT, capture_output=True, text=True)
+        done = forked.run([*map(str, [*command, *again])], cwd=ROOT, capture_output=True, text=True)
         assert done.returncode == 0, done.stderr[-2000:]
     values = json.loads((tmp_path / "out.json").read_text())
     for kind, clip in (("videos", "clip"), ("pans", "coffee")):

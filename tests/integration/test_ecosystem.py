@@ -19,6 +19,7 @@ from mmengine.runner import Runner
 from mmtempreg.apis import FrameModel
 from mmtempreg.openmmlab.configs import config_hash, plain, stock_model_config, type_name
 from mmtempreg.tuning.tuner import _wrapping
+from testing import forked
 from testing.stock_models import real_images
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -103,9 +104,7 @@ custom_hooks = [dict(type=f'{{name}}Hook') for name in ('StrictLoad', 'ExactResu
 
 
 def tool(*command):
-    done = subprocess.run(
-        [sys.executable, "-W", "ignore", *map(str, command)], cwd=ROOT, capture_output=True, text=True
-    )
+    done = forked.run([sys.executable, "-W", "ignore", *map(str, command)], cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr[-3000:]
     return done.stdout
 
@@ -266,8 +265,10 @@ def test_the_inferencer_gives_what_we_give(configs, tmp_path, task):
     else:
         config = ROOT / f"configs/tempreg/{task}.py"
         checkpoint = ROOT / f"checkpoints/{task.partition('_')[0]}_baseline.pth"
+    import mmagic.apis.inferencers  # noqa: F401, once for all of these
+
     command = [config, checkpoint, tmp_path / "photo.png", tmp_path / "out.pt", tmp_path / "out.png"]
-    done = subprocess.run(
+    done = forked.run(
         [sys.executable, "-c", INFERENCER, *map(str, command)], cwd=tmp_path, capture_output=True, text=True
     )
     assert done.returncode == 0, done.stderr[-3000:]
@@ -301,7 +302,7 @@ def test_what_configs_name_is_found_from_anywhere(tmp_path):
     options += ["train_dataloader.persistent_workers=False", "train_cfg.max_epochs=1", "train_cfg.val_interval=1"]
     options += [f"val_dataloader.dataset.{o}" for o in ("num_clips=1", "num_frames=2", "size=64")]
     options += ["val_dataloader.num_workers=0", "default_hooks.checkpoint.save_best=TemporalResidual"]
-    done = subprocess.run(
+    done = forked.run(
         [sys.executable, "-W", "ignore", str(ROOT / "tools/train.py"),
          str(ROOT / "configs/tempreg/hdr_transinv_a0.8_images.py"), "--work-dir", "w", "--cfg-options", *options],
         cwd=tmp_path, capture_output=True, text=True,

@@ -11,6 +11,8 @@ import pytest
 from mmagic.registry import MODELS
 from mmengine.runner import CheckpointLoader
 
+from testing import forked
+
 ROOT = Path(__file__).resolve().parents[2]
 pytestmark = pytest.mark.slow
 SMALL_NET = [
@@ -19,9 +21,9 @@ SMALL_NET = [
 ]
 
 
-def run(*command, ok=True):
+def run(*command, ok=True, run=forked.run):
     environment = dict(os.environ, PYTHONWARNINGS="ignore", OMP_NUM_THREADS="1")
-    result = subprocess.run(
+    result = run(
         [sys.executable, *map(str, command)], cwd=ROOT, env=environment, capture_output=True, text=True, check=False
     )
     assert (result.returncode == 0) == ok, result.stderr[-3000:]
@@ -115,6 +117,7 @@ def test_workers_that_are_spawned_find_our_repairs(trained):
         *("tools/train.py", "configs/tempreg/hdr_transinv_a0.8.py", "--work-dir", root / "spawned", "--cfg-options"),
         *(*data(root), *SMALL_NET, "load_from=None", "train_cfg.max_epochs=1", "train_dataloader.num_workers=1"),
         *("env_cfg.mp_cfg.mp_start_method=spawn", "val_cfg=None", "val_dataloader=None", "val_evaluator=None"),
+        run=subprocess.run,
     )
     assert (root / "spawned" / "epoch_1.pth").exists()
 

@@ -1,10 +1,11 @@
 """The benchmark of a training step, tiny."""
 
-import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+
+from testing import forked
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -12,7 +13,7 @@ ROOT = Path(__file__).resolve().parents[2]
 @pytest.mark.slow
 def test_each_option_is_measured():
     command = [sys.executable, "-W", "ignore", "-m", "benchmarks.training_speed"]
-    done = subprocess.run(
+    done = forked.run(
         [*command, "--batch", "4", "--size", "32", "--rounds", "2"], cwd=ROOT, capture_output=True, text=True
     )
     assert done.returncode == 0, done.stderr[-2000:]
@@ -36,7 +37,7 @@ def test_the_cost_of_anti_aliasing_is_measured():
         "hdr",
         "color",
     ]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    done = forked.run(command, cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr[-2000:]
     rows = [line.strip("| ").split(" | ") for line in done.stdout.splitlines() if line.startswith("| ")][1:]
     assert [row[0] for row in rows] == ["hdr", "color"]

@@ -1,7 +1,6 @@
 """Follows docs/use_your_own_config.md: a stock training, then its fine-tuning, then plain MMagic again."""
 
 import re
-import subprocess
 import sys
 import textwrap
 from pathlib import Path
@@ -12,13 +11,14 @@ from mmagic.registry import MODELS
 from mmengine.config import Config
 from mmengine.runner import CheckpointLoader
 
+from testing import forked
 from testing.stock_models import FAMILIES, family_config, real_images
 
 ROOT = Path(__file__).resolve().parents[2]
 
 
 def run(*command):
-    result = subprocess.run([sys.executable, "-W", "ignore", *command], cwd=ROOT, capture_output=True, text=True)
+    result = forked.run([sys.executable, "-W", "ignore", *command], cwd=ROOT, capture_output=True, text=True)
     assert result.returncode == 0, result.stderr[-3000:]
     return result.stdout
 

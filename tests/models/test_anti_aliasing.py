@@ -3,7 +3,6 @@
 import copy
 import logging
 import pickle
-import subprocess
 import sys
 from unittest import mock
 
@@ -31,6 +30,7 @@ from mmtempreg.models.anti_aliasing import (
 )
 from mmtempreg.openmmlab.checkpoints import anti_aliasing_of, load_weights, read_checkpoint
 from mmtempreg.openmmlab.configs import stock_model_config
+from testing import forked
 from testing.processes import in_processes
 from testing.stock_models import FAMILIES, family_config, untrained_vgg
 from tests.models.test_siamese import SRCNN, photo_batch
@@ -377,7 +377,7 @@ def test_new_style_configs_name_it_by_itself():
 def test_what_is_published_tells_too(tmp_path):
     saved(MODELS.build(anti_aliased(STRIDED)), tmp_path / "a.pth")
     command = [sys.executable, "-W", "ignore", "tools/model_converters/publish_model.py"]
-    done = subprocess.run([*command, str(tmp_path / "a.pth"), str(tmp_path / "b.pth")], capture_output=True, text=True)
+    done = forked.run([*command, str(tmp_path / "a.pth"), str(tmp_path / "b.pth")], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert anti_aliasing_of(read_checkpoint(tmp_path / "b.pth")) == dict(taps=3)
 

@@ -2,7 +2,6 @@
 
 import os
 import shutil
-import subprocess
 import sys
 from fractions import Fraction
 from pathlib import Path
@@ -24,6 +23,7 @@ from mmtempreg.models.blind_consistency.published_weights import convert
 from mmtempreg.video import Frame, VideoWriter, open_frames
 from mmtempreg.video.flow_files import read_flow, write_flow
 from mmtempreg.video.image_files import write_image
+from testing import forked
 
 ROOT = Path(__file__).resolve().parents[2]
 CONFIG = ROOT / "configs" / "blind_consistency" / "blind_consistency.py"
@@ -255,9 +255,7 @@ def test_pairs_that_do_not_fit(pairs, tmp_path):
 
 def run(*command, ok=True):
     environment = dict(os.environ, PYTHONWARNINGS="ignore", OMP_NUM_THREADS="1")
-    done = subprocess.run(
-        [sys.executable, *map(str, command)], cwd=ROOT, env=environment, capture_output=True, text=True
-    )
+    done = forked.run([sys.executable, *map(str, command)], cwd=ROOT, env=environment, capture_output=True, text=True)
     assert (done.returncode == 0) == ok, done.stderr[-3000:]
     return done.stdout + done.stderr
 

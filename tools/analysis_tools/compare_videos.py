@@ -7,18 +7,18 @@ A VIDEO is a file, a folder of frames, or a quoted pattern. All must have the sa
 split where there is as much to see on either side: videos are read twice for it.
 """
 
+from __future__ import annotations
+
 import argparse
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import numpy as np
-from tqdm import tqdm
-
-from mmtempreg.apis.video_measurement import together
+from mmtempreg.utils.choices import LAYOUTS
 from mmtempreg.utils.command_line import Parser, claim, distinct, named, run, say, within
-from mmtempreg.video import open_frames
-from mmtempreg.video.video_writer import SUFFIXES
-from mmtempreg.visualization.comparison_video import LAYOUTS, edges_by_change, write_comparison_video
+
+if TYPE_CHECKING:
+    import numpy as np
 
 
 def main() -> None:
@@ -37,6 +37,13 @@ def compare(args: argparse.Namespace) -> None:
     """Puts the videos side by side."""
     videos = distinct(args.videos)
     claim(args.output, inputs=videos.values(), overwrite=args.overwrite)
+    from tqdm import tqdm
+
+    from mmtempreg.apis.video_measurement import together
+    from mmtempreg.video import open_frames
+    from mmtempreg.video.video_writer import SUFFIXES
+    from mmtempreg.visualization.comparison_video import edges_by_change, write_comparison_video
+
     if args.output.suffix.lower() not in SUFFIXES:
         raise ValueError(f"{args.output}: videos end in {', '.join(SUFFIXES)}")
     sources = {name: open_frames(path, args.fps) for name, path in videos.items()}
@@ -54,6 +61,8 @@ def compare(args: argparse.Namespace) -> None:
 
 
 def _eight_bits(image: np.ndarray) -> np.ndarray:
+    import numpy as np
+
     if image.dtype == np.float32:
         raise ValueError("radiance cannot be shown as it is: process_video --tone-mapped makes a video of it")
     return np.round(image / 257).astype(np.uint8) if image.dtype == np.uint16 else image

@@ -8,26 +8,18 @@ Usage: python tools/analysis_tools/export_clip.py CONFIG OUT_DIR [--clip N] [--c
 Then `tools/process_video.py` runs any model over it, and `tools/measure_video.py` measures what came out.
 """
 
+from __future__ import annotations
+
 import argparse
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
-import torch
-from mmengine.config import DictAction
-from torch import Tensor
-from tqdm import tqdm
+from mmtempreg.utils.command_line import COUNT, Assignments, Parser, claim_work_dir, run, say
 
-import mmtempreg  # noqa: F401, before MMagic is imported
-from mmtempreg.apis import clip_indices, load_test_clips
-from mmtempreg.apis.clips import frame_motion
-from mmtempreg.openmmlab.configs import read_config
-from mmtempreg.utils.command_line import COUNT, Parser, claim_work_dir, run, say
-from mmtempreg.video import Frame, FrameFolderWriter
-from mmtempreg.video.flow_files import UNKNOWN, write_flow
-
-HIDDEN = 10 * UNKNOWN
+if TYPE_CHECKING:
+    import numpy as np
+    from torch import Tensor
 
 
 def main() -> None:
@@ -35,19 +27,30 @@ def main() -> None:
     parser.add_argument("config")
     parser.add_argument("out_dir", type=Path)
     parser.add_argument("--clip", type=COUNT, default=0, help="number of the test clip")
-    parser.add_argument("--cfg-options", nargs="+", action=DictAction)
+    parser.add_argument("--cfg-options", nargs="+", action=Assignments)
     run(parser, work)
 
 
 def work(args: argparse.Namespace) -> None:
     """Opens the test clips and writes one."""
     claim_work_dir(args.out_dir)
+    from mmtempreg.apis import load_test_clips
+    from mmtempreg.openmmlab.configs import read_config
+
     dataset = load_test_clips(read_config(args.config, args.cfg_options))
     export(dataset, args.clip, args.out_dir, args.overwrite)
 
 
 def export(dataset: Any, clip: int, out_dir: Path, overwrite: bool) -> None:
     """Writes both folders; the rate of the frames is printed."""
+    import torch
+    from tqdm import tqdm
+
+    from mmtempreg.apis import clip_indices
+    from mmtempreg.apis.clips import frame_motion
+    from mmtempreg.video import Frame, FrameFolderWriter
+    from mmtempreg.video.flow_files import UNKNOWN, write_flow
+
     indices = clip_indices(dataset, clip)
     rate = Fraction(dataset.data_list[indices[0]]["fps"]).limit_denominator(1001)
     radiance = dataset[indices[0]]["data_samples"].gt_img.is_floating_point()
@@ -63,11 +66,13 @@ def export(dataset: Any, clip: int, out_dir: Path, overwrite: bool) -> None:
             motion = frame_motion(item["data_samples"])
             if motion is not None:
                 flows.mkdir(parents=True, exist_ok=True)
-                write_flow(flows / f"{number:06d}.flo", torch.where(motion.visible > 0, motion.flow, HIDDEN))
+                write_flow(flows / f"{number:06d}.flo", torch.where(motion.visible > 0, motion.flow, 10 * UNKNOWN))
     say(f"{images.path} and {truths.path}: {len(indices)} frames, --fps {float(rate):g}")
 
 
 def _rgb(image: Tensor, order: str | None) -> np.ndarray:
+    import numpy as np
+
     return np.ascontiguousarray((image if order == "rgb" else image.flip(0)).permute(1, 2, 0).numpy())
 
 

@@ -10,9 +10,7 @@ import json
 import math
 from pathlib import Path
 
-from mmtempreg.meters.columns import cell, columns_of
 from mmtempreg.utils.command_line import Parser, distinct, named, run, say
-from mmtempreg.utils.tables import markdown_table
 
 TOGETHER = ("F", "K", "PSNR [dB]")
 """What says nothing alone: a blur has a fine F, noise a fine K."""
@@ -20,6 +18,8 @@ TOGETHER = ("F", "K", "PSNR [dB]")
 
 def read_metrics(path: str, prefix: str = "") -> dict:
     """A file of tools/test.py --out; raises ValueError if it lacks F, K or PSNR, which stand together."""
+    from mmtempreg.meters.columns import columns_of
+
     try:
         values = json.loads(Path(path).read_text())
     except ValueError as error:
@@ -45,6 +45,9 @@ def main() -> None:
 
 def show(args: argparse.Namespace) -> None:
     """Reads all files and prints the table."""
+    from mmtempreg.meters.columns import cell, columns_of
+    from mmtempreg.utils.tables import markdown_table
+
     rows = distinct(args.rows).items()
     metrics = {name: [read_metrics(file, args.prefix) for file in files.split(",")] for name, files in rows}
     columns = columns_of(key for key in next(iter(metrics.values()))[0])

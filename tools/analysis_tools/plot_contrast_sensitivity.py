@@ -7,16 +7,8 @@ Usage: python tools/analysis_tools/plot_contrast_sensitivity.py [OUTPUT] [--spat
 import argparse
 from pathlib import Path
 
-import matplotlib
-import torch
-
-from mmtempreg.functional.contrast_sensitivity import contrast_sensitivity, highpass_response
-from mmtempreg.functional.temporal import SIGMA
 from mmtempreg.utils.atomic_write import replace_when_written
 from mmtempreg.utils.command_line import Parser, claim, run, say, within
-
-matplotlib.use("Agg")
-import matplotlib.pyplot as plt
 
 
 def main() -> None:
@@ -25,22 +17,30 @@ def main() -> None:
     parser.add_argument(
         "--spatial", type=within("(0, 100]"), nargs="+", default=[0.5, 1, 2, 4, 8], help="cycles per degree"
     )
-    parser.add_argument(
-        "--sigma", type=within("(0, 100]"), default=SIGMA, help="of the Gaussian of S, in seconds (default: 0.15)"
-    )
+    parser.add_argument("--sigma", type=within("(0, 100]"), help="of the Gaussian of S, in seconds (default: 0.15)")
     run(parser, plot)
 
 
 def plot(args: argparse.Namespace) -> None:
     """Draws the curves."""
     claim(args.output, overwrite=args.overwrite)
+    import matplotlib
+    import torch
+
+    matplotlib.use("Agg")
+    import matplotlib.pyplot as plt
+
+    from mmtempreg.functional.contrast_sensitivity import contrast_sensitivity, highpass_response
+    from mmtempreg.functional.temporal import SIGMA
+
+    sigma = SIGMA if args.sigma is None else args.sigma
     frequency = torch.linspace(0.01, 30, 3000, dtype=torch.float64)
     figure, axes = plt.subplots(figsize=(6.4, 4), layout="constrained")
     for spatial in args.spatial:
         curve = contrast_sensitivity(torch.tensor(spatial, dtype=torch.float64), frequency)
         axes.plot(frequency, curve / curve.max(), linewidth=1.2, label=f"{spatial:g} cycles/degree")
-    highpass = highpass_response(frequency, args.sigma)
-    axes.plot(frequency, highpass, "k--", linewidth=2, label=f"1 - G, sigma = {args.sigma:g} s")
+    highpass = highpass_response(frequency, sigma)
+    axes.plot(frequency, highpass, "k--", linewidth=2, label=f"1 - G, sigma = {sigma:g} s")
     axes.set(xscale="log", xlim=(0.1, 30), ylim=(0, 1.05), xlabel="temporal frequency [Hz]")
     axes.set_ylabel("sensitivity, each curve's peak 1")
     axes.legend(fontsize="small", frameon=False)

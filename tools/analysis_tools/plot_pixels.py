@@ -9,9 +9,8 @@ A VIDEO is a file, a folder of frames, or a quoted pattern; the first is drawn a
 import argparse
 from pathlib import Path
 
+from mmtempreg.utils.choices import PIXEL_CHANNELS
 from mmtempreg.utils.command_line import WHOLE, Parser, claim, distinct, named, numbers, run, say
-from mmtempreg.video import open_frames
-from mmtempreg.visualization.pixel_plot import CHANNELS, plot_pixels
 
 
 def main() -> None:
@@ -21,7 +20,7 @@ def main() -> None:
     parser.add_argument("--pixels", nargs="+", type=numbers(2), default=[], metavar="X,Y")
     parser.add_argument("--frames", nargs="+", type=WHOLE, default=[], help="frames to show the change to, 1 at least")
     parser.add_argument("--region", type=numbers(4), metavar="X,Y,WIDTH,HEIGHT", help="what is enlarged (default: all)")
-    parser.add_argument("--channel", choices=CHANNELS, default="luminance", help="what is drawn over time")
+    parser.add_argument("--channel", choices=PIXEL_CHANNELS, default="luminance", help="what is drawn over time")
     parser.add_argument("--fps", type=float, help="frames per second of images")
     run(parser, plot)
 
@@ -30,6 +29,9 @@ def plot(args: argparse.Namespace) -> None:
     """Reads the videos and draws."""
     paths = distinct(args.videos)
     claim(args.output, inputs=paths.values(), overwrite=args.overwrite)
+    from mmtempreg.video import open_frames
+    from mmtempreg.visualization.pixel_plot import plot_pixels
+
     videos = {name: open_frames(path, args.fps) for name, path in paths.items()}
     plot_pixels(args.output, videos, args.pixels, region=args.region, frames=args.frames, channel=args.channel)
     say(args.output)

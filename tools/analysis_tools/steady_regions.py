@@ -7,24 +7,21 @@ what it hides is not saturated. Such jumps can make up nearly all of sum D(y), a
 lights themselves. The clips are test clips of the config, held in memory one at a time.
 """
 
+from __future__ import annotations
+
 import argparse
+from typing import TYPE_CHECKING
 
-import torch
-import torch.nn.functional as F
-from mmengine.config import DictAction
-from torch import Tensor
-from tqdm import tqdm
+from mmtempreg.utils.command_line import COUNT, Assignments, Parser, distinct, named, run, say
 
-import mmtempreg  # noqa: F401, before MMagic is imported
-from mmtempreg.apis import load_model, load_test_clips, predict_clip
-from mmtempreg.functional import gaussian_kernel, log_radiance, saturation_mask
-from mmtempreg.meters import ResidualMeter, SmoothnessMeter, add_sums, temporal_energies
-from mmtempreg.openmmlab.configs import read_config
-from mmtempreg.utils.command_line import COUNT, Parser, distinct, named, run, say
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 def steady_mask(mask: Tensor, radius: int) -> Tensor:
     """The smallest value of a (T, 1, H, W) mask in the 2 radius + 1 frames around each."""
+    import torch.nn.functional as F
+
     series = mask.permute(2, 3, 1, 0).flatten(0, 1)
     smallest = -F.max_pool1d(F.pad(-series, (radius, radius), value=-1.0), 2 * radius + 1, 1)
     return smallest.view(*mask.shape[2:], 1, len(mask)).permute(3, 2, 0, 1)
@@ -35,12 +32,20 @@ def main() -> None:
     parser.add_argument("config")
     parser.add_argument("checkpoints", nargs="+", type=named, metavar="NAME=CHECKPOINT")
     parser.add_argument("--clips", type=COUNT, nargs="+", default=[0, 1, 2, 3], help="numbers of test clips")
-    parser.add_argument("--cfg-options", nargs="+", action=DictAction)
+    parser.add_argument("--cfg-options", nargs="+", action=Assignments)
     run(parser, measure)
 
 
 def measure(args: argparse.Namespace) -> None:
     """Runs the checkpoints over the clips and prints the table."""
+    import torch
+    from tqdm import tqdm
+
+    from mmtempreg.apis import load_model, load_test_clips, predict_clip
+    from mmtempreg.functional import gaussian_kernel, log_radiance, saturation_mask
+    from mmtempreg.meters import ResidualMeter, SmoothnessMeter, add_sums, temporal_energies
+    from mmtempreg.openmmlab.configs import read_config
+
     config = read_config(args.config, args.cfg_options)
     dataset = load_test_clips(config)
     fps = dataset.data_list[0]["fps"]

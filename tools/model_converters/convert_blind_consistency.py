@@ -9,10 +9,6 @@ Their normalisation layers, which their code builds and never runs, are left out
 import argparse
 from pathlib import Path
 
-import torch
-
-import mmtempreg  # noqa: F401, before MMagic is imported
-from mmtempreg.openmmlab.checkpoints import read_weights
 from mmtempreg.utils.atomic_write import replace_when_written
 from mmtempreg.utils.command_line import Parser, claim, run, say
 
@@ -27,7 +23,10 @@ def main() -> None:
 def make(args: argparse.Namespace) -> None:
     """Reads, converts and writes."""
     claim(args.out_file, inputs=[args.in_file], overwrite=args.overwrite)
+    import torch
+
     from mmtempreg.models.blind_consistency.published_weights import convert
+    from mmtempreg.openmmlab.checkpoints import read_weights
 
     state = convert(read_weights(args.in_file))
     with replace_when_written(args.out_file) as partial:

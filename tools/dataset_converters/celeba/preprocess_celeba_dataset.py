@@ -8,23 +8,25 @@ Takes a random --num-images of the partition's training part (or of all, without
 once: --out-dir must not be there, and is there only when all are.
 """
 
+from __future__ import annotations
+
 import argparse
 import shutil
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import cv2
-import numpy as np
-from tqdm import tqdm
-
-from mmtempreg.datasets import PhotographDataset
 from mmtempreg.utils.atomic_write import partial_path
 from mmtempreg.utils.command_line import COUNT, WHOLE, Parser, claim, run, say, within
-from mmtempreg.video.image_files import write_image
+
+if TYPE_CHECKING:
+    import numpy as np
 
 
 def square(image: np.ndarray, size: int) -> np.ndarray:
     """The centre square of (H, W, 3) uint8, resized to (size, size, 3)."""
+    import cv2
+
     height, width = image.shape[:2]
     edge = min(height, width)
     top, left = (height - edge) // 2, (width - edge) // 2
@@ -48,6 +50,12 @@ def work(args: argparse.Namespace) -> None:
     if args.out_dir.exists():
         raise FileExistsError(f"{args.out_dir} is there already: remove it, or give another --out-dir")
     claim(folders=[args.out_dir], inputs=[args.data_root, args.partition_file])
+    import numpy as np
+    from tqdm import tqdm
+
+    from mmtempreg.datasets import PhotographDataset
+    from mmtempreg.video.image_files import write_image
+
     split = "train" if args.partition_file else None
     photographs = PhotographDataset(str(args.data_root), partition_file=args.partition_file, split=split)
     order = np.random.default_rng(args.seed).permutation(len(photographs))[: args.num_images]

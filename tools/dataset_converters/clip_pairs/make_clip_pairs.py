@@ -20,23 +20,13 @@ from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import cv2
-import numpy as np
-import torch
-from mmengine.config import DictAction
-from torch import Tensor
-from tqdm import tqdm
-
-import mmtempreg  # noqa: F401, before MMagic is imported
-from mmtempreg.functional import RADIANCE_STOPS, from_display, to_display, to_pixels
-from mmtempreg.openmmlab.configs import read_config
-from mmtempreg.transforms import MOTIONS, ImageRange, RandomAffine, draw_generator, motion_between
 from mmtempreg.utils.atomic_write import partial_path
-from mmtempreg.utils.command_line import COUNT, STOPS, WHOLE, Parser, claim_work_dir, run, within
-from mmtempreg.video import Frame, FrameFolderWriter, open_frames
-from mmtempreg.video.flow_files import write_flow
+from mmtempreg.utils.command_line import COUNT, STOPS, WHOLE, Assignments, Parser, claim_work_dir, run, within
 
 if TYPE_CHECKING:
+    import numpy as np
+    from torch import Tensor
+
     from mmtempreg.apis import FrameModel
 
 RATE = 24
@@ -44,6 +34,14 @@ RATE = 24
 
 def moved_photograph(path: Path, size: int, num_frames: int, seed: int) -> tuple[list[np.ndarray], list[Tensor]]:
     """Frames (size, size, 3) uint8 of a moving view of a photograph's middle, and the flow from each to the last."""
+    import cv2
+    import numpy as np
+    import torch
+
+    from mmtempreg.functional import to_pixels
+    from mmtempreg.transforms import MOTIONS, ImageRange, RandomAffine, draw_generator, motion_between
+    from mmtempreg.video import open_frames
+
     image = next(iter(open_frames(path, RATE))).image
     scale = 1.4 * size / min(image.shape[:2])
     interpolation = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
@@ -61,6 +59,11 @@ def moved_photograph(path: Path, size: int, num_frames: int, seed: int) -> tuple
 
 def video_frames(path: Path, size: int, num_frames: int) -> Iterator[np.ndarray]:
     """The first frames of a video, whose shorter edge becomes `size`, as uint8."""
+    import cv2
+    import numpy as np
+
+    from mmtempreg.video import open_frames
+
     for number, frame in enumerate(open_frames(path, RATE)):
         if number == num_frames:
             return
@@ -73,6 +76,10 @@ def exposed(frame: np.ndarray, stops: float) -> np.ndarray:
     """A uint8 frame as if it had been exposed that much longer: it clips at white."""
     if stops == 0:
         return frame
+    import torch
+
+    from mmtempreg.functional import from_display, to_display, to_pixels
+
     return to_pixels(to_display(from_display(torch.from_numpy(frame).permute(2, 0, 1).float() / 255), stops))
 
 
@@ -80,6 +87,12 @@ def write_pair(
     out_dir: Path, clip: str, frames: Sequence[np.ndarray], flows: Sequence[Tensor], model: FrameModel
 ) -> None:
     """Writes the three folders; that of the processed frames, by which a clip is known, last."""
+    import torch
+
+    from mmtempreg.functional import RADIANCE_STOPS, to_display, to_pixels
+    from mmtempreg.video import Frame, FrameFolderWriter
+    from mmtempreg.video.flow_files import write_flow
+
     done = out_dir / "processed" / clip
     if done.exists():
         return
@@ -116,7 +129,7 @@ def main() -> None:
     parser.add_argument("--seed", type=COUNT, default=0, help="of the photographs' motion")
     parser.add_argument("--stops", type=STOPS, default=0.0, help="longer exposure of what the model sees")
     parser.add_argument("--name", default="", help="what the clips' names begin with")
-    parser.add_argument("--cfg-options", nargs="+", action=DictAction)
+    parser.add_argument("--cfg-options", nargs="+", action=Assignments)
     run(parser, work)
 
 
@@ -125,7 +138,10 @@ def work(args: argparse.Namespace) -> None:
     if not (args.videos or args.photographs):
         raise ValueError("name --videos, --photographs or both")
     claim_work_dir(args.out_dir)
+    from tqdm import tqdm
+
     from mmtempreg.apis import FrameModel
+    from mmtempreg.openmmlab.configs import read_config
 
     model = FrameModel(read_config(args.config, args.cfg_options), args.checkpoint)
     videos = sorted(args.videos.iterdir())[: args.num_clips] if args.videos else []

@@ -9,11 +9,7 @@ Writes val.csv and test.csv into --data-root. Reads the first frame of each clip
 import argparse
 from pathlib import Path
 
-import numpy as np
-
-from mmtempreg.datasets import find_clips, write_clip_list
 from mmtempreg.utils.command_line import COUNT, WHOLE, Parser, claim, run, say, tell
-from mmtempreg.video import open_frames
 
 
 def main() -> None:
@@ -35,6 +31,11 @@ def work(args: argparse.Namespace) -> None:
     """Finds the clips and writes the lists."""
     lists = {name: args.data_root / f"{name}.csv" for name in ("val", "test")}
     claim(*lists.values(), overwrite=args.overwrite)
+    import numpy as np
+
+    from mmtempreg.datasets import find_clips, write_clip_list
+    from mmtempreg.video import open_frames
+
     rate, entries = 24, []  # the rate is only to open them: frames are counted
     for entry in find_clips(args.data_root, shortest=args.shortest, longest=args.longest, rate=rate):
         first = next(iter(open_frames(args.data_root / entry.path, rate)))

@@ -9,7 +9,6 @@ import argparse
 import os
 from pathlib import Path
 
-from mmtempreg.datasets import PhotographDataset
 from mmtempreg.utils.atomic_write import replace_when_written
 from mmtempreg.utils.command_line import Parser, claim, run, say, within
 
@@ -27,6 +26,8 @@ def main() -> None:
 def work(args: argparse.Namespace) -> None:
     """Looks through the photographs and writes the list."""
     claim(args.out_file, inputs=[args.data_root], overwrite=args.overwrite)
+    from mmtempreg.datasets import PhotographDataset
+
     args.out_file.parent.mkdir(parents=True, exist_ok=True)
     photographs = PhotographDataset(
         str(args.data_root), drop_least_saturated=args.drop_least_saturated, cache_dir=str(args.out_file.parent)

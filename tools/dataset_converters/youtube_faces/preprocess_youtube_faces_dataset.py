@@ -9,19 +9,20 @@ Of each person the clip with the largest face (in parts of the frame's height) i
 without such a file are looked through with OpenCV's detector. Writes test.csv and val.csv for `ClipDataset`.
 """
 
+from __future__ import annotations
+
 import argparse
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import median
+from typing import TYPE_CHECKING
 
-import cv2
-import numpy as np
-from tqdm import tqdm
-
-from mmtempreg.datasets.clips import ClipEntry, find_clips, write_clip_list
 from mmtempreg.utils.command_line import COUNT, WHOLE, Parser, claim, run, say, tell, within
-from mmtempreg.video import open_frames
+
+if TYPE_CHECKING:
+    from mmtempreg.datasets import ClipEntry
 
 DETECTOR = "haarcascade_frontalface_default.xml"
 LOOK_EVERY = 10
@@ -54,6 +55,10 @@ def labelled_faces(person: Path) -> dict[str, list[Face]]:
 
 def detected_faces(path: Path, rate: float | None, num_frames: int) -> list[Face]:
     """The largest face of every tenth frame, where there is one; [] if fewer than half of them show one."""
+    import cv2
+
+    from mmtempreg.video import open_frames
+
     detector = cv2.CascadeClassifier(cv2.data.haarcascades + DETECTOR)
     faces, looked = [], 0
     for index, frame in enumerate(open_frames(path, rate)):
@@ -70,16 +75,23 @@ def detected_faces(path: Path, rate: float | None, num_frames: int) -> list[Face
 
 def crop_around(entry: ClipEntry, faces: list[Face], size: tuple[int, int], margin: float) -> ClipEntry:
     """The entry with a square, fixed for the clip, `margin` times the median face, inside of (height, width) `size`."""
-    x, y, edge = (float(np.median([getattr(face, name) for face in faces])) for name in ("x", "y", "edge"))
+    from mmtempreg.datasets import ClipEntry
+
+    x, y, edge = (median(getattr(face, name) for face in faces) for name in ("x", "y", "edge"))
     height, width = size
     side = min(round(margin * edge), height, width)
-    left = int(np.clip(round(x - side / 2), 0, width - side))
-    top = int(np.clip(round(y - side / 2), 0, height - side))
+    left = min(max(round(x - side / 2), 0), width - side)
+    top = min(max(round(y - side / 2), 0), height - side)
     return ClipEntry(entry.clip, entry.path, entry.start, entry.num_frames, x=left, y=top, width=side, height=side)
 
 
 def clips_of(root: Path, args: argparse.Namespace) -> Iterator[tuple[float, ClipEntry]]:
     """For each person (of YouTube Faces) or video: how large the face is, and the clip."""
+    from tqdm import tqdm
+
+    from mmtempreg.datasets import ClipEntry, find_clips
+    from mmtempreg.video import open_frames
+
     people = sorted(path for path in root.iterdir() if path.with_name(f"{path.name}.labeled_faces.txt").is_file())
     if not people:
         for entry in tqdm(find_clips(root, shortest=args.shortest, longest=args.longest, rate=args.fps), unit="video"):
@@ -108,7 +120,7 @@ def clips_of(root: Path, args: argparse.Namespace) -> Iterator[tuple[float, Clip
 
 def closeness(faces: list[Face], size: tuple[int, int]) -> float:
     """The median face in parts of the frame's height."""
-    return float(np.median([face.edge for face in faces])) / size[0]
+    return median(face.edge for face in faces) / size[0]
 
 
 def main() -> None:
@@ -133,6 +145,10 @@ def work(args: argparse.Namespace) -> None:
     claim(*lists.values(), inputs=[args.data_root], overwrite=args.overwrite)
     if args.fps is None and any(args.data_root.glob("*.labeled_faces.txt")):
         args.fps = 24.0
+    import numpy as np
+
+    from mmtempreg.datasets import write_clip_list
+
     found = sorted(clips_of(args.data_root, args), key=lambda pair: pair[0], reverse=True)
     wanted = args.num_test + args.num_val
     if len(found) < wanted:
