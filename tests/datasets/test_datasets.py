@@ -2,6 +2,7 @@ import multiprocessing
 import os
 import resource
 import signal
+import threading
 import time
 from unittest import mock
 
@@ -10,6 +11,7 @@ import numpy as np
 import pytest
 import torch
 from mmagic.registry import DATASETS
+from tqdm import tqdm
 
 from mmtempreg.datasets import HDRImageDataset, HDRPanDataset, ProceduralHDRDataset, read_hdr
 from mmtempreg.datasets.array_cache import cached_array
@@ -183,8 +185,13 @@ def test_two_processes_at_once_make_it_once(tmp_path):
     np.testing.assert_array_equal(_make(tmp_path)[:, 0], np.arange(20))
 
 
+def _make_with_a_bar_of_its_own(root):
+    tqdm.set_lock(threading.RLock())  # the usual one is shared with forks: whoever is killed with it keeps it
+    _make(root)
+
+
 def test_a_process_killed_half_way_leaves_nothing_behind(tmp_path):
-    process = multiprocessing.get_context("fork").Process(target=_make, args=(tmp_path,))
+    process = multiprocessing.get_context("fork").Process(target=_make_with_a_bar_of_its_own, args=(tmp_path,))
     process.start()
     while process.is_alive() and not list(tmp_path.glob(".partial_*")):
         time.sleep(0.01)

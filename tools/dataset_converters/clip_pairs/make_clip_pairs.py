@@ -49,7 +49,7 @@ def moved_photograph(path: Path, size: int, num_frames: int, seed: int) -> tuple
     top, left = ((extent - size) // 2 for extent in image.shape[:2])
     x = torch.from_numpy(np.ascontiguousarray(image)).permute(2, 0, 1).float()[None]
     pair = RandomAffine(scale=2)
-    drawn = MOTIONS["wander"](pair, num_frames - 1, x, draw_generator(seed, 0), ImageRange())
+    drawn = MOTIONS["wander"](pair, num_frames - 1, x, generator=draw_generator(seed, 0), image_range=ImageRange())
     window = (..., slice(top, top + size), slice(left, left + size))
     frames = [x, *(frame.apply_output(x) for frame in drawn)]
     shape = (x.shape[-2], x.shape[-1])
