@@ -40,7 +40,7 @@ def added(tmp_path_factory):
     """A copy of what is checked, with the examples added; and the paths of their tests."""
     copy, tests = tmp_path_factory.mktemp("copy"), []
     left_out = shutil.ignore_patterns("__pycache__", ".mim")
-    for name in ("mmtempreg", "experiments", "docs", "pyproject.toml", "CONTRIBUTING.md"):
+    for name in ("mmtempreg", "testing", "experiments", "docs", "pyproject.toml", "CONTRIBUTING.md"):
         path = ROOT / name
         shutil.copytree(path, copy / name, ignore=left_out) if path.is_dir() else shutil.copy(path, copy)
     for name in ("tests/__init__.py", "tests/conftest.py", *(test.split("::")[0] for test in OUR_OWN)):
