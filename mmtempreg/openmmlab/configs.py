@@ -17,7 +17,7 @@ from .registries import RENAMED
 
 
 def read_options(texts: Sequence[str] | None) -> dict[str, Any]:
-    """What KEY=VALUE of a command line (`command_line.Assignments`) say, as MMEngine's `DictAction` reads it.
+    """Reads KEY=VALUE of a command line (`command_line.Assignments`) as MMEngine's `DictAction` does.
 
     Raises:
         ValueError: If brackets are not balanced.

@@ -1,4 +1,4 @@
-"""What options of tools offer, apart from what does it: `--help` and a mistake are answered without importing that."""
+"""Choices of tools' options, apart from the code for them: `--help` is answered without importing that."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ MATRICES = {"bt601": 5, "bt709": 1}
 """Name of a video's colour matrix -> its code in ISO 23091-2."""
 
 LAYOUTS = ("side-by-side", "split-screen")
-"""Of several videos in one."""
+"""Layouts of several videos in one."""
 
 PIXEL_CHANNELS = dict(luminance="luminance", a="a of Lab", b="b of Lab")
-"""What can be drawn over time, and the title of its axis."""
+"""Channels that can be drawn over time, and the titles of their axes."""
 
 REALESRGAN = {"realesrgan-x4plus": 23, "realesrgan-x4plus-anime": 6}
 """Published generator of Real-ESRGAN -> its residual-in-residual dense blocks."""

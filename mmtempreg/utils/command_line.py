@@ -1,4 +1,4 @@
-"""What all command-line tools have in common: options that are checked, and one line for a user's mistake."""
+"""Common parts of all command-line tools: options that are checked, and one line for a user's mistake."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from .allocator import keep_freed_memory
 from .claims import claimed_outputs, claimed_work_dir
 
 MISTAKES = (ValueError, TypeError, OSError, ImportError, FloatingPointError)
-"""What is raised with a message for the user."""
+"""Errors that are raised with a message for the user."""
 
 
 class Parser(argparse.ArgumentParser):
@@ -105,12 +105,12 @@ def claim(
 
 
 def claim_work_dir(path: str | Path) -> None:
-    """Likewise a folder that the tool adds to (`claims.claimed_work_dir`)."""
+    """Declares a folder that the tool adds to, likewise (`claims.claimed_work_dir`)."""
     _claims.enter_context(claimed_work_dir(path))
 
 
 def is_first_process(launcher: str | None) -> bool:
-    """Of several that do one work together: it writes, and the others do not. Launchers tell in the environment."""
+    """True for the one of several processes that writes. Launchers tell in the environment."""
     names = dict(pytorch="RANK", slurm="SLURM_PROCID", mpi="OMPI_COMM_WORLD_RANK")
     return os.environ.get(names.get(launcher or "none", "RANK"), "0") == "0"
 
@@ -251,7 +251,7 @@ def one_line_for_mistakes(
 
 
 def one_line(error: BaseException) -> str:
-    """What an error says, in a line; of errors that are not meant for a user also which they are."""
+    """Message of an error in a line; with its class if it is not meant for a user."""
     name, text = _said(error)
     text = printable(" ".join(text.split())) or name
     text = text if len(text) <= 1000 else f"{text[:1000]} ..."
