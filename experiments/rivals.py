@@ -1,15 +1,19 @@
 """One table for rivals: image networks as they are, fine-tuned and regularised, and blind video consistency after one.
 
 Usage: python -m experiments.rivals {hdr,color} NAME=CHECKPOINT [NAME=CHECKPOINT ...]
-       [--blind CHECKPOINT] [--shifts N] [--vdp] [--out FILE.json] [--videos FOLDER] [--cfg-options KEY=VALUE ...]
+       [--config FILE] [--fit {clip,frame}] [--blind CHECKPOINT] [--shifts N] [--vdp] [--out FILE.json]
+       [--videos FOLDER] [--cfg-options KEY=VALUE ...]
 
-Tests every checkpoint on the clips of the task's test config (hdr: pans), and `--blind` on what the first of them
-predicts, and with --shifts the mean of its predictions over whole-pixel shifts. F, K, K true, PSNR, S and R are those
-of the tables of the sweep (color: of a and b; hdr: log domain, saturated pixels, F of a second too); tOF and with --vdp
-ColorVideoVDP see display values (hdr: gamma 2.2, white at radiance 10). Frames per second count the networks alone, one
+Tests every checkpoint on the clips of the task's test config (hdr: pans), or of --config, and `--blind` on what the
+first of them predicts, and with --shifts the mean of its predictions over whole-pixel shifts. F, K, K true, PSNR, S and
+R are those of the tables of the sweep (color: of a and b; hdr: log domain, saturated pixels, F of a second too); tOF
+and with --vdp ColorVideoVDP see display values (hdr: gamma 2.2, white at radiance 10). Frames per second count the networks alone, one
 frame at a time, all networks in turn on each of 50 frames; the fastest counts. --videos writes each clip as it comes
 out, to look at. Blind consistency of radiance sees (H / 10)^(1/2.2), clipped (Table 4: gamma- corrected). Chroma is the
 mean distance from grey in Lab: of two networks the paler one flickers less, which is no merit.
+
+--fit is for networks that predict radiance on a scale of their own: each clip, or each frame, is brought to the
+truth's by the median of truth over prediction where the photograph shows from 0.2 to 0.9.
 """
 
 from __future__ import annotations
@@ -17,7 +21,7 @@ from __future__ import annotations
 import argparse
 import json
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from fractions import Fraction
 from itertools import islice
 from pathlib import Path
@@ -109,15 +113,46 @@ def frames_of(task: str, dataset: Any) -> Iterator[tuple[dict, Tensor, Tensor]]:
         yield about, image, truth
 
 
+WELL_EXPOSED = (0.2, 0.9)
+"""Display values of pixels, in all channels, by which --fit finds the scale."""
+
+
+def predictions(
+    task: str, network: ImageNetwork, dataset: Any, fit: str | None = None
+) -> Iterator[tuple[dict, Tensor, Tensor]]:
+    """What `frames_of` says of each frame, with the prediction in RGB for the input; on the truth's scale by `fit`."""
+    held: list[tuple[dict, Tensor, Tensor, Tensor]] = []
+    for about, image, truth in frames_of(task, dataset):
+        if about["frame"] == 0:
+            network.start()
+        held.append((about, network(image), truth, image))
+        if fit != "clip" or about["frame"] + 1 == about["num_frames"]:
+            scale = _scale(held) if fit else 1.0
+            yield from ((about, prediction * scale, truth) for about, prediction, truth, _ in held)
+            held = []
+
+
+def _scale(frames: Sequence[tuple[dict, Tensor, Tensor, Tensor]]) -> float:
+    """By which the predictions of some frames are brought to the truth."""
+    ratios = []
+    for _, prediction, truth, image in frames:
+        exposed = ((image > WELL_EXPOSED[0]) & (image < WELL_EXPOSED[1])).all(dim=0)
+        ratios.append((truth.flip(0) / prediction.clamp(min=1e-8))[:, exposed].flatten())
+    return float(torch.cat(ratios).median())
+
+
 def run_and_measure(
-    task: str, network: ImageNetwork, dataset: Any, vdp: bool, watch: Callable[[dict, Tensor], None]
+    task: str,
+    network: ImageNetwork,
+    dataset: Any,
+    vdp: bool,
+    watch: Callable[[dict, Tensor], None],
+    fit: str | None = None,
 ) -> dict[str, float]:
     """The metrics of a network; `watch` sees each prediction in RGB."""
     metrics, count, chroma = metrics_of(task, vdp), 0, 0.0
-    for about, image, truth in tqdm(frames_of(task, dataset), total=len(dataset), unit="frame", leave=False):
-        if about["frame"] == 0:
-            network.start()
-        prediction = network(image)
+    frames = predictions(task, network, dataset, fit)
+    for about, prediction, truth in tqdm(frames, total=len(dataset), unit="frame", leave=False):
         count += 1
         watch(about, prediction)
         chroma += 0.0 if task == "hdr" else float(rgb_to_lab(prediction)[1:].norm(dim=0).mean())
@@ -168,6 +203,8 @@ def main() -> None:
     parser = Parser(__doc__, overwrite=True)
     parser.add_argument("task", choices=TASKS)
     parser.add_argument("checkpoints", nargs="+", type=named, metavar="NAME=CHECKPOINT")
+    parser.add_argument("--config", type=Path, help="of the networks and the clips (default: the task's test config)")
+    parser.add_argument("--fit", choices=("clip", "frame"), help="bring relative radiance to the truth's scale")
     parser.add_argument("--blind", metavar="CHECKPOINT", help="of configs/blind_consistency")
     parser.add_argument("--shifts", type=within("[2, 16]", int), help="of the mean over shifts of the first checkpoint")
     parser.add_argument("--vdp", action="store_true", help="ColorVideoVDP too (slow)")
@@ -182,7 +219,7 @@ def compare(args: argparse.Namespace) -> None:
     from mmagic.registry import DATASETS
     from mmengine.registry import init_default_scope
 
-    config = Config.fromfile(ROOT / "configs" / "tempreg" / f"{TASKS[args.task].test_config}.py")
+    config = Config.fromfile(args.config or ROOT / "configs" / "tempreg" / f"{TASKS[args.task].test_config}.py")
     config.merge_from_dict(args.cfg_options)
     init_default_scope("mmagic")
     loaders = config.test_dataloader
@@ -199,7 +236,8 @@ def compare(args: argparse.Namespace) -> None:
     rows = {}
     for name, network in networks.items():
         folder = args.videos / name.replace(" ", "_") if args.videos else None
-        rows[name] = run_and_measure(args.task, network, dataset, args.vdp, _Videos(folder, args.task == "hdr"))
+        videos = _Videos(folder, args.task == "hdr")
+        rows[name] = run_and_measure(args.task, network, dataset, args.vdp, videos, args.fit)
     for name, value in frames_per_second(args.task, networks, dataset).items():
         rows[name]["frames_per_second"] = value
     print(rivals_table(rows))

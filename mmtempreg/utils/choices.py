@@ -15,5 +15,5 @@ LAYOUTS = ("side-by-side", "split-screen")
 PIXEL_CHANNELS = dict(luminance="luminance", a="a of Lab", b="b of Lab")
 """What can be drawn over time, and the title of its axis."""
 
-REALESRGAN = {"realesrgan-x4plus": 23, "realesrgan-x4plus-anime": 6}
+REALESRGAN = {"realesrgan-x4plus": 23, "realesrgan-x4plus-anime": 6, "realsr-df2k": 23}
 """Published generator of Real-ESRGAN -> its residual-in-residual dense blocks."""
