@@ -83,7 +83,7 @@ class WithBlindConsistency(ImageNetwork):
 
 
 class WithPartHeld(ImageNetwork):
-    """The same, with what one of its modules gives of a clip's first frame in all of its frames."""
+    """A network in which one module gives in all frames of a clip what it gives in the first."""
 
     def __init__(self, config: Config, checkpoint: str, part: str) -> None:
         super().__init__(config, checkpoint)
@@ -139,7 +139,7 @@ WELL_EXPOSED = (0.2, 0.9)
 def predictions(
     task: str, network: ImageNetwork, dataset: Any, fit: str | None = None
 ) -> Iterator[tuple[dict, Tensor, Tensor]]:
-    """What `frames_of` says of each frame, with the prediction in RGB for the input; on the truth's scale by `fit`."""
+    """Yields what `frames_of` does, with the prediction in RGB for the input; on the truth's scale by `fit`."""
     held: list[tuple[dict, Tensor, Tensor, Tensor]] = []
     for about, image, truth in frames_of(task, dataset):
         if about["frame"] == 0:

@@ -124,6 +124,7 @@ def test_weights_of_another_variant_are_named(change, match):
         convert_expandnet(weights)
 
 
+@pytest.mark.slow
 def test_the_command_and_a_file_that_is_cut(tmp_path):
     torch.save(published(), tmp_path / "whole.pth")
     (tmp_path / "cut.pth").write_bytes((tmp_path / "whole.pth").read_bytes()[:50_000])
