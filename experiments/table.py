@@ -194,6 +194,7 @@ def steady_table(values: Mapping[str, Any]) -> str:
     taken = f"strength {values['strength']}"
     columns = {"F": "flicker", "K kept": "kept", "K": "detail", "K true": "true_detail", "PSNR [dB]": "psnr"}
     columns |= {"to before [dB]": "distance"}
+    rows = [(name, {key: math.nan if row[key] is None else row[key] for key in columns.values()}) for name, row in rows]
     known = {head: key for head, key in columns.items() if math.isfinite(rows[-1][1][key])}
     lines = []
     for name, row in rows:
