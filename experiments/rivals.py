@@ -1,15 +1,22 @@
 """One table for rivals: image networks as they are, fine-tuned and regularised, and blind video consistency after one.
 
 Usage: python -m experiments.rivals {hdr,color} NAME=CHECKPOINT [NAME=CHECKPOINT ...]
-       [--blind CHECKPOINT] [--shifts N] [--vdp] [--out FILE.json] [--videos FOLDER] [--cfg-options KEY=VALUE ...]
+       [--config FILE] [--fit {clip,frame}] [--hold MODULE] [--tile N] [--blind CHECKPOINT] [--shifts N] [--vdp]
+       [--out FILE.json] [--videos FOLDER] [--cfg-options KEY=VALUE ...]
 
-Tests every checkpoint on the clips of the task's test config (hdr: pans), and `--blind` on what the first of them
-predicts, and with --shifts the mean of its predictions over whole-pixel shifts. F, K, K true, PSNR, S and R are those
-of the tables of the sweep (color: of a and b; hdr: log domain, saturated pixels, F of a second too); tOF and with --vdp
-ColorVideoVDP see display values (hdr: gamma 2.2, white at radiance 10). Frames per second count the networks alone, one
-frame at a time, all networks in turn on each of 50 frames; the fastest counts. --videos writes each clip as it comes
-out, to look at. Blind consistency of radiance sees (H / 10)^(1/2.2), clipped (Table 4: gamma- corrected). Chroma is the
-mean distance from grey in Lab: of two networks the paler one flickers less, which is no merit.
+Tests every checkpoint on the clips of the task's test config (hdr: pans), or of --config, and `--blind` on what the
+first of them predicts, and with --shifts the mean of its predictions over whole-pixel shifts. F, K, K true, PSNR, S and
+R are those of the tables of the sweep (color: of a and b; hdr: log domain, saturated pixels, F of a second too); tOF
+and with --vdp ColorVideoVDP see display values (hdr: gamma 2.2, white at radiance 10). Frames per second count the
+networks alone, one frame at a time, all networks in turn on each of 50 frames; the fastest counts. --videos writes each
+clip as it comes out, to look at. Blind consistency of radiance sees (H / 10)^(1/2.2), clipped (Table 4: gamma-
+corrected). Chroma is the mean distance from grey in Lab: of two networks the paler one flickers less, which is no
+merit.
+
+--fit is for networks that predict radiance on a scale of their own: each clip, or each frame, is brought to the
+truth's by the median of truth over prediction where the photograph shows from 0.2 to 0.9. --hold and --tile say what
+of the first checkpoint's flicker is a part's: with what MODULE gives of each clip's first frame in all of its frames,
+and with frames that are cut into tiles, of which each is a whole picture to the network.
 """
 
 from __future__ import annotations
@@ -17,7 +24,7 @@ from __future__ import annotations
 import argparse
 import json
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from fractions import Fraction
 from itertools import islice
 from pathlib import Path
@@ -32,7 +39,7 @@ from mmtempreg.functional import RADIANCE_STOPS, from_display, lab_to_rgb, rgb_t
 from mmtempreg.meters import DOMAINS
 from mmtempreg.meters.domains import MAX_RADIANCE
 from mmtempreg.utils.atomic_write import replace_when_written
-from mmtempreg.utils.command_line import Parser, claim, distinct, named, run, within
+from mmtempreg.utils.command_line import WHOLE, Parser, claim, distinct, named, run, within
 from mmtempreg.video import Frame, VideoWriter
 
 from .grid import ROOT, TASKS
@@ -42,10 +49,10 @@ from .table import rivals_table
 class ImageNetwork:
     """A checkpoint, frame by frame."""
 
-    def __init__(self, config: Config, checkpoint: str, shifts: int = 1) -> None:
+    def __init__(self, config: Config, checkpoint: str, **options: Any) -> None:
         from mmtempreg.apis import FrameModel
 
-        self.model = FrameModel(config, checkpoint, shifts=shifts)
+        self.model = FrameModel(config, checkpoint, **options)
 
     def start(self) -> None:
         """Begins a clip."""
@@ -73,6 +80,22 @@ class WithBlindConsistency(ImageNetwork):
             return self.filter(processed.unsqueeze(0), frame.unsqueeze(0))[0]
         display = to_display(processed, RADIANCE_STOPS)
         return from_display(self.filter(display.unsqueeze(0), frame.unsqueeze(0))[0], RADIANCE_STOPS)
+
+
+class WithPartHeld(ImageNetwork):
+    """A network in which one module gives in all frames of a clip what it gives in the first."""
+
+    def __init__(self, config: Config, checkpoint: str, part: str) -> None:
+        super().__init__(config, checkpoint)
+        self.held: Any = None
+        self.model.model.get_submodule(part).register_forward_hook(self._hold)
+
+    def start(self) -> None:
+        self.held = None
+
+    def _hold(self, module: Any, inputs: Any, output: Any) -> Any:
+        self.held = output if self.held is None else self.held
+        return self.held
 
 
 def metrics_of(task: str, vdp: bool) -> list[Any]:
@@ -109,15 +132,46 @@ def frames_of(task: str, dataset: Any) -> Iterator[tuple[dict, Tensor, Tensor]]:
         yield about, image, truth
 
 
+WELL_EXPOSED = (0.2, 0.9)
+"""Display values of pixels, in all channels, by which --fit finds the scale."""
+
+
+def predictions(
+    task: str, network: ImageNetwork, dataset: Any, fit: str | None = None
+) -> Iterator[tuple[dict, Tensor, Tensor]]:
+    """Yields what `frames_of` does, with the prediction in RGB for the input; on the truth's scale by `fit`."""
+    held: list[tuple[dict, Tensor, Tensor, Tensor]] = []
+    for about, image, truth in frames_of(task, dataset):
+        if about["frame"] == 0:
+            network.start()
+        held.append((about, network(image), truth, image))
+        if fit != "clip" or about["frame"] + 1 == about["num_frames"]:
+            scale = _scale(held) if fit else 1.0
+            yield from ((about, prediction * scale, truth) for about, prediction, truth, _ in held)
+            held = []
+
+
+def _scale(frames: Sequence[tuple[dict, Tensor, Tensor, Tensor]]) -> float:
+    """By which the predictions of some frames are brought to the truth."""
+    ratios = []
+    for _, prediction, truth, image in frames:
+        exposed = ((image > WELL_EXPOSED[0]) & (image < WELL_EXPOSED[1])).all(dim=0)
+        ratios.append((truth.flip(0) / prediction.clamp(min=1e-8))[:, exposed].flatten())
+    return float(torch.cat(ratios).median())
+
+
 def run_and_measure(
-    task: str, network: ImageNetwork, dataset: Any, vdp: bool, watch: Callable[[dict, Tensor], None]
+    task: str,
+    network: ImageNetwork,
+    dataset: Any,
+    vdp: bool,
+    watch: Callable[[dict, Tensor], None],
+    fit: str | None = None,
 ) -> dict[str, float]:
     """The metrics of a network; `watch` sees each prediction in RGB."""
     metrics, count, chroma = metrics_of(task, vdp), 0, 0.0
-    for about, image, truth in tqdm(frames_of(task, dataset), total=len(dataset), unit="frame", leave=False):
-        if about["frame"] == 0:
-            network.start()
-        prediction = network(image)
+    frames = predictions(task, network, dataset, fit)
+    for about, prediction, truth in tqdm(frames, total=len(dataset), unit="frame", leave=False):
         count += 1
         watch(about, prediction)
         chroma += 0.0 if task == "hdr" else float(rgb_to_lab(prediction)[1:].norm(dim=0).mean())
@@ -168,6 +222,10 @@ def main() -> None:
     parser = Parser(__doc__, overwrite=True)
     parser.add_argument("task", choices=TASKS)
     parser.add_argument("checkpoints", nargs="+", type=named, metavar="NAME=CHECKPOINT")
+    parser.add_argument("--config", type=Path, help="of the networks and the clips (default: the task's test config)")
+    parser.add_argument("--fit", choices=("clip", "frame"), help="bring relative radiance to the truth's scale")
+    parser.add_argument("--hold", metavar="MODULE", help="such as generator.glob_net")
+    parser.add_argument("--tile", type=WHOLE, help="edge of tiles in pixels")
     parser.add_argument("--blind", metavar="CHECKPOINT", help="of configs/blind_consistency")
     parser.add_argument("--shifts", type=within("[2, 16]", int), help="of the mean over shifts of the first checkpoint")
     parser.add_argument("--vdp", action="store_true", help="ColorVideoVDP too (slow)")
@@ -182,7 +240,7 @@ def compare(args: argparse.Namespace) -> None:
     from mmagic.registry import DATASETS
     from mmengine.registry import init_default_scope
 
-    config = Config.fromfile(ROOT / "configs" / "tempreg" / f"{TASKS[args.task].test_config}.py")
+    config = Config.fromfile(args.config or ROOT / "configs" / "tempreg" / f"{TASKS[args.task].test_config}.py")
     config.merge_from_dict(args.cfg_options)
     init_default_scope("mmagic")
     loaders = config.test_dataloader
@@ -195,11 +253,16 @@ def compare(args: argparse.Namespace) -> None:
         if number == 0 and args.blind:
             networks[f"{name} + blind consistency"] = WithBlindConsistency(config, path, args.blind)
         if number == 0 and args.shifts:
-            networks[f"{name}, mean of {args.shifts} shifts"] = ImageNetwork(config, path, args.shifts)
+            networks[f"{name}, mean of {args.shifts} shifts"] = ImageNetwork(config, path, shifts=args.shifts)
+        if number == 0 and args.hold:
+            networks[f"{name}, {args.hold.rpartition('.')[2]} held"] = WithPartHeld(config, path, args.hold)
+        if number == 0 and args.tile:
+            networks[f"{name}, tiles of {args.tile}"] = ImageNetwork(config, path, tile=args.tile, tile_overlap=16)
     rows = {}
     for name, network in networks.items():
         folder = args.videos / name.replace(" ", "_") if args.videos else None
-        rows[name] = run_and_measure(args.task, network, dataset, args.vdp, _Videos(folder, args.task == "hdr"))
+        videos = _Videos(folder, args.task == "hdr")
+        rows[name] = run_and_measure(args.task, network, dataset, args.vdp, videos, args.fit)
     for name, value in frames_per_second(args.task, networks, dataset).items():
         rows[name]["frames_per_second"] = value
     print(rivals_table(rows))

@@ -194,6 +194,7 @@ def steady_table(values: Mapping[str, Any]) -> str:
     taken = f"strength {values['strength']}"
     columns = {"F": "flicker", "K kept": "kept", "K": "detail", "K true": "true_detail", "PSNR [dB]": "psnr"}
     columns |= {"to before [dB]": "distance"}
+    rows = [(name, {key: math.nan if row[key] is None else row[key] for key in columns.values()}) for name, row in rows]
     known = {head: key for head, key in columns.items() if math.isfinite(rows[-1][1][key])}
     lines = []
     for name, row in rows:
@@ -217,6 +218,17 @@ def recipes_table(values: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> str:
         ]
         lines.append([name, *cells, str(len(seeds)) if name != "as it came" else ""])
     return markdown_table([*columns, "seeds"], lines)
+
+
+def crops_table(values: Mapping[str, Any]) -> str:
+    """Makes the Markdown table of a file of crops.py."""
+    edges = list(next(iter(values["crops"].values())))
+    heads = [head for edge in edges for head in (f"{edge}x{edge}", "as one factor")]
+    lines = [
+        [name, *(f"{row[edge][what]:.2f}" for edge in edges for what in ("change", "factor"))]
+        for name, row in values["crops"].items()
+    ]
+    return markdown_table(heads, lines)
 
 
 REAL_MODELS = {
@@ -272,6 +284,9 @@ def tables(args: argparse.Namespace) -> Iterator[tuple[str, str]]:
             kinds = [kind for kind in ("videos", "pans") if values[kind] and args.prefix in (None, kind)]
             wanted = [name for name in args.strategies if name in values["networks"]]
             yield from ((kind, real_models_table(values, kind, wanted)) for kind in kinds)
+            return
+        if "crops" in values:
+            yield args.results[0].stem, crops_table(values)
             return
         if "causes" in values:
             yield args.results[0].stem, causes_table(values["causes"], args.strategies)

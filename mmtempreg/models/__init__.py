@@ -3,7 +3,14 @@
 from .anti_aliasing import AntiAliasedModel
 from .blind_consistency import BlindConsistencyModel, BlindConsistencyNet
 from .colorization import ColorizationCNN, ColorizationModel, ColorizationVGG
-from .hdr import HDRCNN, HDRDataPreprocessor, HDRReconstructionModel, num_variables
+from .hdr import (
+    HDRCNN,
+    ExpandNet,
+    HDRDataPreprocessor,
+    HDRReconstructionModel,
+    RelativeRadianceModel,
+    num_variables,
+)
 from .network_of_file import NetworkOfFile
 from .siamese import SiameseEditModel
 
@@ -15,9 +22,11 @@ __all__ = [
     "ColorizationCNN",
     "ColorizationModel",
     "ColorizationVGG",
+    "ExpandNet",
     "HDRDataPreprocessor",
     "HDRReconstructionModel",
     "NetworkOfFile",
+    "RelativeRadianceModel",
     "SiameseEditModel",
     "num_variables",
 ]

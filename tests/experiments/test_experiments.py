@@ -15,7 +15,7 @@ import cv2
 import numpy as np
 import pytest
 import torch
-from mmagic.registry import MODELS
+from mmagic.registry import DATASETS, MODELS
 from mmengine.config import Config
 from skimage import data
 
@@ -271,6 +271,7 @@ def test_documents_are_filled_with_what_the_files_say(tmp_path):
         "docs/real_models.md",
         "docs/full_length.md",
         "docs/anti_aliasing.md",
+        "docs/networks_of_others.md",
         "docs/steady.md",
     ],
 )
@@ -401,6 +402,46 @@ def test_blind_consistency_follows_the_network_and_starts_anew_with_each_clip(fa
         both.start()
         found = torch.stack([both(image) for image in images])
         torch.testing.assert_close(found, expected, atol=2e-3, rtol=0)
+
+
+class _OnAScaleOfItsOwn:
+    """A network that knows the truth up to a factor, which changes with each clip, or with each frame."""
+
+    def __init__(self, dataset, per_frame):
+        self.radiance = iter([truth.flip(0) for *_, truth in rivals.frames_of("hdr", dataset)])
+        self.per_frame, self.factor = per_frame, 1.0
+
+    def start(self):
+        self.factor *= 0.25
+
+    def __call__(self, frame):
+        self.factor *= 0.5 if self.per_frame else 1.0
+        return self.factor * next(self.radiance)
+
+
+@pytest.mark.parametrize("fit", ["clip", "frame"])
+@pytest.mark.parametrize("per_frame", [False, True])
+def test_relative_radiance_is_brought_to_the_truths_scale(fit, per_frame):
+    keys = ["clip", "frame", "num_frames", "fps", "motion"]
+    pipeline = [dict(type="PackInputs", meta_keys=keys)]
+    clips = DATASETS.build(dict(type="ProceduralHDRDataset", num_clips=2, num_frames=3, size=48, pipeline=pipeline))
+    found = list(rivals.predictions("hdr", _OnAScaleOfItsOwn(clips, per_frame), clips, fit))
+    assert [about["frame"] for about, *_ in found] == [0, 1, 2] * 2
+    is_truth = all(torch.allclose(prediction, truth.flip(0), rtol=1e-4) for _, prediction, truth in found)
+    assert is_truth == (fit == "frame" or not per_frame)
+
+
+def test_a_part_is_held_within_a_clip(tmp_path):
+    config = Config.fromfile(ROOT / "configs/expandnet/expandnet_finetune.py")
+    model = MODELS.build(config.model)
+    torch.save(dict(state_dict=model.state_dict()), tmp_path / "expandnet.pth")
+    held = rivals.WithPartHeld(config, str(tmp_path / "expandnet.pth"), "generator.glob_net")
+    plain = rivals.ImageNetwork(config, str(tmp_path / "expandnet.pth"))
+    dark, bright = torch.full((3, 24, 24), 0.1), torch.full((3, 24, 24), 0.9)
+    for first, second in ((dark, bright), (bright, dark)):
+        held.start()
+        assert torch.equal(held(first), plain(first))
+        assert not torch.allclose(held(second), plain(second), atol=1e-5)
 
 
 @pytest.mark.slow

@@ -19,6 +19,7 @@ from mmtempreg.openmmlab.checkpoints import anti_aliasing_of
 ROOT = Path(__file__).resolve().parents[2]
 CONFIGS = sorted((ROOT / "configs" / "tempreg").glob("*.py"))
 REAL = sorted((ROOT / "configs" / "real_esrgan").glob("*.py"))
+EXPANDNET = sorted((ROOT / "configs" / "expandnet").glob("*.py"))
 STOCK = sorted((ROOT / "configs" / "stock").glob("*.py"))
 
 
@@ -106,7 +107,7 @@ def test_metafiles_agree_with_the_configs():
         for model in meta["Models"]:
             assert model["In Collection"] in collections
             listed.add(ROOT / model["Config"])
-    others = [*(ROOT / "configs" / "blind_consistency").glob("*.py"), *REAL]
+    others = [*(ROOT / "configs" / "blind_consistency").glob("*.py"), *REAL, *EXPANDNET]
     assert listed == {path for path in [*CONFIGS, *STOCK, *others] if not path.stem.endswith("_evaluation")}
 
 
@@ -161,6 +162,17 @@ def test_published_networks_learn_from_themselves(path, tmp_path):
     model = MODELS.build(config.model)
     assert model.teacher
     assert list(model.state_dict()) == list(stock.state_dict())
+
+
+@pytest.mark.parametrize("path", EXPANDNET, ids=lambda p: p.stem)
+def test_expandnet_sees_whole_pictures(path):
+    config = Config.fromfile(path)
+    assert config.work_dir.endswith(path.stem)
+    assert [step.type for step in config.train_dataloader.dataset.pipeline] == ["Flip", "PackInputs"]
+    wrapped = config.model.type == "SiameseEditModel"
+    assert not wrapped or config.model.teacher == config.load_from
+    stock = config.model.model if wrapped else config.model
+    assert sum(p.numel() for p in MODELS.build(stock).parameters()) == 456_899
 
 
 @pytest.mark.slow

