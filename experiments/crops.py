@@ -43,7 +43,8 @@ def photographs(config: Config, number: int) -> Tensor:
 def change(model: FrameModel, images: Tensor, crop: int) -> dict[str, float]:
     """By how much crops of so many pixels change the logarithm of the prediction, and by a factor of their own."""
     height, width = images.shape[-2:]
-    window = (..., *(slice((n - crop) // 2, (n - crop) // 2 + crop) for n in (height, width)))
+    rows, columns = (slice((n - crop) // 2, (n - crop) // 2 + crop) for n in (height, width))
+    window = (..., rows, columns)
     inner = (..., slice(BORDER, -BORDER), slice(BORDER, -BORDER))
     whole, part = (log_radiance(frames)[inner] for frames in (model(images)[window], model(images[window])))
     difference = part - whole

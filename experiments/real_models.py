@@ -126,7 +126,7 @@ def draw(folders: Sequence[Path], names: Sequence[str], output: Path) -> None:
         found = measure_videos(
             sources, open_frames(folder / "truth", RATE), ["warp_error", "K"], "rgb", flow_folder=flow
         )
-        maps = [video.change_map for video in found.videos]
+        maps = [video.maps["warp_error"] for video in found.videos]
         top = float(np.nanquantile(maps[0], 0.995))
         for column, name in enumerate(("truth", *names)):
             pictures = axes[2 * row : 2 * row + 2, column]

@@ -18,8 +18,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from mmtempreg.meters import Meter
-from mmtempreg.meters.columns import cell, columns_of
+from mmtempreg.meters.columns import Column, cell, columns_of
 from mmtempreg.utils.command_line import Parser, run
 from mmtempreg.utils.tables import markdown_table
 
@@ -58,7 +57,7 @@ def measured_in(rows: Iterable[Row], prefix: str, titles: Sequence[str] = ()) ->
     lead = f"{prefix}/" if prefix else ""
     names = {name.removeprefix(lead): None for row in rows for name in row if name.startswith(lead) and row[name]}
     columns = columns_of(name for name in names if "/" not in name)
-    return [name for name, (title, _) in columns.items() if not titles or title in titles]
+    return [name for name, column in columns.items() if not titles or column.title in titles]
 
 
 def values_of(rows: Iterable[Row], prefix: str, names: Sequence[str]) -> list[dict[str, float]]:
@@ -107,9 +106,9 @@ def markdown(
 def _truth(columns: Iterable[str], row: Row, prefix: str) -> list[str]:
     """The cells of the truth itself: what there is to reach."""
     lead, cells = f"{prefix}/" if prefix else "", []
-    for name, (_, meter) in columns_of(columns).items():
-        value = float(row.get(f"{lead}{name}_truth") or meter.ideal)
-        cells.append("" if math.isnan(value) else meter.format(value))
+    for column in columns_of(columns).values():
+        value = float(row.get(lead + column.of_truth) or column.meter.ideal)
+        cells.append("" if math.isnan(value) else column.meter.format(value))
     return cells
 
 
@@ -120,22 +119,22 @@ def title_of(strategy: str, alpha: str) -> str:
 
 
 def layout(
-    columns: Sequence[tuple[str, type[Meter]]],
+    columns: Sequence[Column],
     rows: Mapping[str, list[dict[str, float]]],
     signed: bool = False,
     truth: Sequence[str] | None = None,
 ) -> str:
-    """Markdown of (title, measure) columns and the values of several runs of each row; their number comes last.
+    """Markdown of columns and the values of several runs of each row; their number comes last.
 
     The first row is for the truth itself, if its cells are given.
     """
     lines = [] if truth is None else [["*the truth itself*", *truth, ""]]
     for title, runs in rows.items():
         values = zip(*(run.values() for run in runs))
-        cells = [cell(column, meter) for column, (_, meter) in zip(values, columns)]
+        cells = [cell(found, column.meter) for found, column in zip(values, columns)]
         cells = [text if not signed or text.startswith("-") else f"+{text}" for text in cells]
         lines.append([title, *cells, str(len(runs))])
-    return markdown_table([*(title for title, _ in columns), "seeds"], lines)
+    return markdown_table([*(column.title for column in columns), "seeds"], lines)
 
 
 OTHERS = dict(chroma="chroma", frames_per_second="frames/s")
@@ -147,10 +146,10 @@ def rivals_table(rows: Mapping[str, Mapping[str, float]]) -> str:
     first = next(iter(rows.values()))
     columns, others = columns_of(first), [name for name in OTHERS if name in first]
     lines = [
-        [title, *(meter.format(row[n]) for n, (_, meter) in columns.items()), *(f"{row[n]:.1f}" for n in others)]
+        [title, *(column.meter.format(row[n]) for n, column in columns.items()), *(f"{row[n]:.1f}" for n in others)]
         for title, row in rows.items()
     ]
-    return markdown_table([*(title for title, _ in columns.values()), *(OTHERS[name] for name in others)], lines)
+    return markdown_table([*(column.title for column in columns.values()), *(OTHERS[name] for name in others)], lines)
 
 
 def tuned_table(tuned: Mapping[str, Any]) -> str:

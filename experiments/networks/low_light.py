@@ -20,13 +20,14 @@ class Curves(nn.Module):
             self.add_module(f"conv{number}", nn.Conv2d(before, after, 3, padding=1))
 
     def forward(self, x: Tensor) -> Tensor:
-        x1 = self.conv1(x).relu()
-        x2 = self.conv2(x1).relu()
-        x3 = self.conv3(x2).relu()
-        x4 = self.conv4(x3).relu()
-        x5 = self.conv5(torch.cat([x4, x3], dim=1)).relu()
-        x6 = self.conv6(torch.cat([x5, x2], dim=1)).relu()
-        return self.conv7(torch.cat([x6, x1], dim=1)).tanh()
+        conv1, conv2, conv3, conv4, conv5, conv6, conv7 = self.children()
+        x1 = conv1(x).relu()
+        x2 = conv2(x1).relu()
+        x3 = conv3(x2).relu()
+        x4 = conv4(x3).relu()
+        x5 = conv5(torch.cat([x4, x3], dim=1)).relu()
+        x6 = conv6(torch.cat([x5, x2], dim=1)).relu()
+        return conv7(torch.cat([x6, x1], dim=1)).tanh()
 
 
 class LowLight(nn.Module):

@@ -14,7 +14,7 @@ from mmengine.fileio import LocalBackend, register_backend
 from mmengine.hooks import CheckpointHook
 from mmengine.runner import Runner
 
-from ..meters import column_of
+from ..meters.columns import Column
 from ..openmmlab.checkpoints import check_finite, refuse_to_overwrite, tensors_in
 from ..openmmlab.internals import checkpoint_of, resumes
 from ..utils.atomic_write import check_output, remove_abandoned, replace_when_written
@@ -82,10 +82,10 @@ class SafeCheckpointHook(CheckpointHook):
         """
         rules = rules * len(key_indicators) if len(rules) == 1 else list(rules)
         for number, key in enumerate(key_indicators):
-            column = column_of(key.rpartition("/")[2])
+            column = Column.named(key.rpartition("/")[2])
             if rules[number] is not None or column is None:
                 continue
-            better = column[1].better
+            better = column.meter.better
             if better not in RULES:
                 raise ValueError(
                     f"save_best={key!r}: {key} is best {better}, and no rule says that; choose another metric, such as "

@@ -60,4 +60,3 @@ class SaturatedPSNR(ClipPSNR):
             raise ValueError(f"domain must be one of radiance, got {domain!r}")
         peak = DOMAINS[domain].peak(max_radiance) if domain in DOMAINS else 1.0
         super().__init__(peak, domain=domain, mask=mask, **kwargs)
-        self.metric = "SaturatedPSNR"

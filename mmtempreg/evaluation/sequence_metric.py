@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Annotated, Any, NamedTuple
 
 import torch
@@ -17,6 +18,7 @@ from ..functional import Motion, estimate_motion, lag_frames, saturation_mask
 from ..functional.camera import SATURATION_THRESHOLD
 from ..functional.motion import known_motion
 from ..meters import DOMAINS, METERS, Clip, Meter, Sums, add_sums
+from ..meters.columns import Column
 from ..meters.domains import MAX_RADIANCE, shown
 from ..utils.validation import OneOf, Positive, SomeShare, check_arguments
 
@@ -85,7 +87,10 @@ class SequenceMetric(BaseSampleWiseMetric):
             if meter not in METERS:
                 raise ValueError(f"meter must be one of {tuple(METERS)}, got {meter!r}")
             self.meter = METERS[meter]
-        self.metric = self.meter.metric  # the base class asks for it
+        names, own = (self.meter.metric, *self.meter.metric_aliases), type(self).__name__
+        self.lag: float | None = (options or {}).get("lag")
+        self.column = Column(own if own in names else names[0], self.lag)
+        self.metric = self.column.name  # the base class asks for it
         super().__init__(**kwargs)
         self.display = self.meter.display
         if self.display and (mask or domain not in ("linear", "gamma")):
@@ -94,9 +99,6 @@ class SequenceMetric(BaseSampleWiseMetric):
             )
         self.domain, self.mask, self.threshold, self.white = domain, mask, threshold, white
         self.reduction, self.per_clip, self.options = reduction, per_clip, options or {}
-        self.lag: float | None = self.options.get("lag")
-        if self.lag is not None:
-            self.metric += f"_{self.lag:g}s"
         self._open: tuple[str, int, float, tuple[int, ...]] | None = None  # clip, num_frames, fps, shape
         self._next = 0
 
@@ -123,10 +125,7 @@ class SequenceMetric(BaseSampleWiseMetric):
 
     def update(self, sample: dict, pred: Tensor, target: Tensor, mask: Tensor | None) -> None:
         """Gives the next frame to the meter."""
-        if self.meter.needs_motion:
-            self._meter.update(pred, target, mask, motion=self._motion(sample))  # type: ignore[call-arg]
-        else:
-            self._meter.update(pred, target, mask)
+        self._meter.update(pred, target, mask, self._motion(sample) if self.meter.needs_motion else None)
 
     def _view(self, image: Tensor) -> Tensor:
         """MMagic's image in the metric's domain, or as RGB display values in [0, 1]."""
@@ -214,7 +213,7 @@ class SequenceMetric(BaseSampleWiseMetric):
 
     def _values(self, sums: Sums) -> dict[str, float]:
         """The measure and what stands beside it, by name."""
-        beside = {f"{self.metric}_{name}": value for name, value in self.meter.beside(sums).items()}
+        beside = {replace(self.column, beside=name).name: value for name, value in self.meter.beside(sums).items()}
         return {self.metric: self.meter.value(sums), **beside}
 
 

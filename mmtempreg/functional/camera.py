@@ -6,9 +6,12 @@ in a channel dimension that stands third from last, (..., C, H, W).
 
 from __future__ import annotations
 
+import cv2
 import torch
 import torch.nn.functional as F
 from torch import Tensor
+
+from .gaussian import gaussian_window
 
 LOG_EPSILON = 1 / 255
 """Added to radiance before the logarithm (hdrcnn's training code)."""
@@ -79,6 +82,13 @@ def luminance(rgb: Tensor) -> Tensor:
     return (rgb * weights).sum(dim=-3, keepdim=True)
 
 
+def pixel_luminance(pixels: Tensor) -> Tensor:
+    """`luminance(pixels / 255)` of (3, H, W) uint8, the same to the bit, by tables of 256 values: (1, H, W) float32."""
+    levels = torch.arange(256, dtype=torch.float32) / 255
+    planes = [cv2.LUT(p, (levels * w).numpy()) for p, w in zip(pixels.contiguous().numpy(), LUMINANCE_WEIGHTS)]
+    return torch.from_numpy(planes[0] + planes[1] + planes[2]).unsqueeze(0)
+
+
 def illumination(log_rgb: Tensor, sigma: float = 3 * 2**0.5, radius: int = 6) -> Tensor:
     """The blurred log luminance of a log-radiance image, hdrcnn's estimate of the illumination.
 
@@ -92,8 +102,6 @@ def illumination(log_rgb: Tensor, sigma: float = 3 * 2**0.5, radius: int = 6) ->
         (N, 1, H, W).
     """
     log_luminance = log_radiance(luminance(torch.exp(log_rgb)))
-    x = torch.arange(-radius, radius + 1, dtype=log_rgb.dtype, device=log_rgb.device)
-    kernel = torch.exp(-(x**2) / (2 * sigma**2))
-    kernel = kernel / kernel.sum()
+    kernel = gaussian_window(sigma, radius, log_rgb)
     padded = F.pad(log_luminance, (radius,) * 4, mode="replicate")
     return F.conv2d(F.conv2d(padded, kernel.view(1, 1, 1, -1)), kernel.view(1, 1, -1, 1))

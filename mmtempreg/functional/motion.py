@@ -51,7 +51,7 @@ def estimate_flow(a: Tensor, b: Tensor, method: str = "dis") -> Tensor:
     """Flow from frame `a` to frame `b`, (2, H, W).
 
     Args:
-        a, b: (3 or 1, H, W) display values in [0, 1].
+        a, b: (3 or 1, H, W) display values in [0, 1], or what `grey_levels` has made of them.
         method: 'dis' (Kroeger et al. 2016, OpenCV's medium preset) or 'farneback' (with the parameters of tOF,
             Chu et al. 2020).
 
@@ -64,16 +64,20 @@ def estimate_flow(a: Tensor, b: Tensor, method: str = "dis") -> Tensor:
         sizes = f"{tuple(a.shape)} and {tuple(b.shape)}"
         raise ValueError(f"optical flow needs two frames of one size, 16 pixels at least, got {sizes}")
     opencv: Any = cv2  # its stubs know neither
+    greys = [grey_levels(frame)[0].numpy() for frame in (a, b)]
     if method == "dis":
-        flow = opencv.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM).calc(_grey(a), _grey(b), None)
+        flow = opencv.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM).calc(*greys, None)
     else:
-        flow = opencv.calcOpticalFlowFarneback(_grey(a), _grey(b), None, 0.5, 3, 15, 3, 5, 1.2, 0)
+        flow = opencv.calcOpticalFlowFarneback(*greys, None, 0.5, 3, 15, 3, 5, 1.2, 0)
     return torch.from_numpy(flow).permute(2, 0, 1).contiguous()
 
 
-def _grey(frame: Tensor) -> np.ndarray:
+def grey_levels(frame: Tensor) -> Tensor:
+    """(1, H, W) uint8, what flow is estimated of: luminance, in 8 bits, of (3 or 1, H, W) display values in [0, 1]."""
+    if frame.dtype == torch.uint8:
+        return frame
     grey = luminance(frame) if frame.shape[-3] == 3 else frame
-    return (grey[0].float() * 255).round().clamp(0, 255).byte().numpy()
+    return (grey.float() * 255).round().clamp(0, 255).byte()
 
 
 def flow_inside(flow: Tensor, margin: int = 0) -> Tensor:
@@ -114,7 +118,7 @@ def known_motion(told: dict | None, lag: int) -> Motion | None:
 
 
 def estimate_motion(now: Tensor, then: Tensor) -> Motion:
-    """Motion from an earlier frame, of two frames of (3 or 1, H, W) display values: DIS, where it can be trusted."""
+    """Motion from an earlier frame, of two frames as `estimate_flow` takes them: DIS, where it can be trusted."""
     flow, back = estimate_flow(now, then), estimate_flow(then, now)
     return Motion(flow, reliable(flow, back))
 

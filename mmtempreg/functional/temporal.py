@@ -12,8 +12,11 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
 from typing import NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor
+
+from .gaussian import gaussian_window
 
 SIGMA = 0.15
 """Standard deviation of the temporal Gaussian in seconds (paper, section 4.1)."""
@@ -37,27 +40,21 @@ def gaussian_kernel(fps: float, sigma: float = SIGMA) -> Tensor:
     radius = int(TRUNCATE * frames + 0.5)
     if radius == 0:
         raise ValueError(f"sigma={sigma} s at {fps} fps is {frames:.3g} frames: too short for any frame but its own")
-    x = torch.arange(-radius, radius + 1, dtype=torch.float64)
-    kernel = torch.exp(-0.5 * (x / frames) ** 2)
-    return kernel / kernel.sum()
+    return gaussian_window(frames, radius)
 
 
-def _reflect(index: int, length: int) -> int:
-    """The frame that stands at `index` when a clip is continued by mirroring (d c b a | a b c d | d c b a)."""
-    index %= 2 * length
-    return index if index < length else 2 * length - 1 - index
+def _highpass_rows(kernel: Sequence[float], centers: range, length: int, width: int) -> Tensor:
+    """Rows of the high-pass: what each of `width` frames (frame i stands at i % width) gives to those at `centers`.
 
-
-def _highpass_rows(kernel: Sequence[float], centers: Iterable[int], length: int, width: int) -> Tensor:
-    """Rows of the high-pass: what each of `width` frames (frame i stands at i % width) gives to those at `centers`."""
-    radius, rows = len(kernel) // 2, []
-    for center in centers:
-        row = torch.zeros(width, dtype=torch.float64)
-        row[center % width] = 1.0
-        for offset, weight in enumerate(kernel, start=center - radius):
-            row[_reflect(offset, length) % width] -= weight
-        rows.append(row)
-    return torch.stack(rows)
+    A clip is continued by mirroring (d c b a | a b c d | d c b a).
+    """
+    radius, middle = len(kernel) // 2, np.array(centers)
+    index = (middle[:, None] + np.arange(-radius, radius + 1)) % (2 * length)
+    index = np.where(index < length, index, 2 * length - 1 - index)
+    rows, number = np.zeros((len(middle), width)), np.arange(len(middle))
+    rows[number, middle % width] = 1
+    np.subtract.at(rows, (number[:, None], index % width), np.asarray(kernel))
+    return torch.from_numpy(rows)
 
 
 def highpass_matrix(num_frames: int, fps: float, sigma: float = SIGMA) -> Tensor:

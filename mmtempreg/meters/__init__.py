@@ -5,7 +5,7 @@ To add one: a file with a `Meter`, its test, and a line in `METERS`.
 
 from __future__ import annotations
 
-from .base import Clip, MeanMeter, Meter, Sums, add_sums
+from .base import Clip, Mean, MeanMeter, Meter, Picture, Sums, add_sums
 from .color_distribution import ColorDistributionMeter
 from .detail import DetailMeter, fine_detail
 from .domains import DOMAINS, Domain
@@ -44,20 +44,6 @@ METERS: dict[str, type[Meter]] = {
 """Name -> measure, in the order of columns."""
 
 
-def column_of(metric: str) -> tuple[str, type[Meter]] | None:
-    """Heading and measure of a value that tools/test.py has written; None if it is none of a whole set of clips."""
-    name, _, rest = metric.partition("_")
-    meters: list[type[Meter]] = [*METERS.values(), EquivarianceMeter]
-    for meter in meters:
-        if name in (meter.metric, *meter.metric_aliases):
-            lag, _, beside = rest.partition("_") if not rest.startswith("E_") else ("", "", rest)
-            shown: type[Meter] = WarpErrorMeter if beside == "E_warp" else meter
-            if beside not in ("", "E_warp") or (lag and not (lag.endswith("s") and meter.lagged)):
-                return None
-            return (f"{shown.title} {lag[:-1]} s" if lag else shown.title), shown
-    return None
-
-
 __all__ = [
     "DOMAINS",
     "METERS",
@@ -68,9 +54,11 @@ __all__ = [
     "EquivarianceMeter",
     "FlickerMeter",
     "FlowDifferenceMeter",
+    "Mean",
     "MeanMeter",
     "Meter",
     "PSNRMeter",
+    "Picture",
     "ResidualMeter",
     "SSIMMeter",
     "SmoothnessMeter",
@@ -80,7 +68,6 @@ __all__ = [
     "VideoVDPMeter",
     "WarpErrorMeter",
     "add_sums",
-    "column_of",
     "fine_detail",
     "flicker_ratio",
     "flickers_less",

@@ -4,16 +4,33 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
+import cv2
+import numpy as np
 import torch
 from torch import Tensor
 
-from ..functional import lag_frames
-from .base import Clip, Meter, Sums, as_float
+from ..functional import Motion, lag_frames
+from .base import Clip, Meter, Picture, as_float
 
 
-class ColorDistributionMeter(Meter):
+class ColorSums(NamedTuple):
+    """Sums of CDC, for each distance in time.
+
+    Attributes:
+        changes: Of the divergences over pairs of frames.
+        target_changes: The same of the reference; nan without one.
+        pairs: How many pairs there are.
+    """
+
+    changes: tuple[float, ...]
+    target_changes: tuple[float, ...]
+    pairs: tuple[float, ...]
+
+
+class ColorDistributionMeter(Meter[ColorSums]):
     """Colour distribution consistency CDC (Liu et al. 2021, `cdc.py`): do the colours stay the same over time?
 
     Mean over d in (1, 2, 4), over the three channels and over pairs of frames i, i+d of the Jensen-Shannon divergence
@@ -34,56 +51,59 @@ class ColorDistributionMeter(Meter):
         if lag is not None and lag < 1:
             raise ValueError(f"lag must be 1 frame at least, or None for {self.STEPS}, got {lag}")
         self.steps = self.STEPS if lag is None else (lag,)
-        self._histograms: deque[Tensor] = deque(maxlen=max(self.steps))
-        self._sums = torch.zeros(len(self.steps), 3, dtype=torch.float64)
+        none = (0.0,) * len(self.steps)
+        self.nothing = ColorSums(none, none, none)
+        self._histograms: deque[list[Tensor]] = deque(maxlen=max(self.steps))
+        super().__init__()
 
     @classmethod
     def of_clip(cls, clip: Clip, lag: float | None = None, **options: Any) -> ColorDistributionMeter:
         """`lag` is in seconds here."""
         return cls(None if lag is None else lag_frames(lag, clip.fps), **options)
 
-    def update(self, pred: Tensor, target: Tensor | None = None, mask: Tensor | None = None) -> None:
-        clips = [pred] if target is None else [pred, target]
-        now = torch.stack([histograms(frame) for frame in clips])
-        for k, step in enumerate(self.steps):
-            if len(self._histograms) >= step:
-                change, of_target = [*jensen_shannon(self._histograms[-step], now).mean(dim=-1), math.nan][:2]
-                self._sums[k] += torch.tensor([change, 1.0, of_target], dtype=torch.float64)
+    def measure(self, pred: Picture, target: Picture | None, mask: Tensor | None, motion: Motion | None) -> ColorSums:
+        now = [picture.once(histograms) for picture in (pred, target) if picture is not None]
+        changes, of_targets, pairs = [], [], []
+        for step in self.steps:
+            there = len(self._histograms) >= step
+            pair = zip(self._histograms[-step], now) if there else []
+            change, of_target = [*(float(jensen_shannon(*both).mean()) for both in pair), math.nan, math.nan][:2]
+            changes.append(change if there else 0.0)
+            of_targets.append(of_target if there else 0.0)
+            pairs.append(float(there))
         self._histograms.append(now)
+        return ColorSums(tuple(changes), tuple(of_targets), tuple(pairs))
 
-    def finish(self) -> Sums:
-        """For every d: the sum over pairs, the number of pairs, the sum for the target (nan without one)."""
-        sums = tuple(self._sums.flatten().tolist())
-        self._sums.zero_()
+    def finish(self) -> ColorSums:
         self._histograms.clear()
-        return sums
-
-    @staticmethod
-    def value(sums: Sums) -> float:
-        return _mean(sums[::3], sums[1::3])
+        return super().finish()
 
     @classmethod
-    def of_target(cls, sums: Sums) -> float:
-        return _mean(sums[2::3], sums[1::3])
+    def value(cls, sums: ColorSums) -> float:
+        return _mean(sums.changes, sums.pairs)
 
-    @staticmethod
-    def reason(sums: Sums) -> str:
-        return "it needs 5 frames" if len(sums) > 3 else "the clip is no longer than the lag"
+    @classmethod
+    def of_target(cls, sums: ColorSums) -> float:
+        return _mean(sums.target_changes, sums.pairs)
 
-    @staticmethod
-    def beside(sums: Sums) -> dict[str, float]:
-        return {"truth": ColorDistributionMeter.of_target(sums)}
+    @classmethod
+    def reason(cls, sums: ColorSums) -> str:
+        return "it needs 5 frames" if len(sums.pairs) > 1 else "the clip is no longer than the lag"
+
+    @classmethod
+    def beside(cls, sums: ColorSums) -> dict[str, float]:
+        return {"truth": cls.of_target(sums)}
 
 
-def _mean(sums: Sums, pairs: Sums) -> float:
+def _mean(sums: Sequence[float], pairs: Sequence[float]) -> float:
     return sum(total / count if count else math.nan for total, count in zip(sums, pairs)) / len(sums)
 
 
 def histograms(image: Tensor) -> Tensor:
     """(C, H, W) display values to (C, 256) shares of the pixels."""
-    levels = (as_float(image) * 255).round().clamp(0, 255).flatten(1)
-    counts = torch.stack([torch.histc(channel, 256, 0, 256) for channel in levels]).double()
-    return counts / counts.sum(dim=1, keepdim=True)
+    levels = image if image.dtype == torch.uint8 else (as_float(image) * 255).round().clamp(0, 255).byte()
+    counts = [cv2.calcHist([channel], [0], None, [256], [0, 256]) for channel in levels.contiguous().numpy()]
+    return torch.from_numpy(np.stack(counts)).double().flatten(1) / levels[0].numel()
 
 
 def jensen_shannon(p: Tensor, q: Tensor) -> Tensor:

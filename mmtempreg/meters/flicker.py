@@ -7,14 +7,14 @@ from collections import deque
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-import cv2
 import numpy as np
 import torch
 from torch import Tensor
 
 from ..functional import Motion, bring, lag_frames
+from ..functional.gaussian import smooth
 from ..functional.motion import seen
-from .base import FLOOR, Clip, Meter, Sums, as_float, require
+from .base import FLOOR, Clip, Meter, Picture, as_float
 
 LOW_PASS = 0.7
 """Standard deviation in pixels of the Gaussian that frames are smoothed with before they are compared."""
@@ -28,14 +28,14 @@ def rounding_noise(peak: float) -> float:
     return (peak / 255) ** 2 / 6
 
 
-def smooth(frame: Tensor, sigma: float) -> Tensor:
-    """A Gaussian of `sigma` pixels over a (C, H, W) frame, in float32; 0: as it is. Borders are mirrored."""
-    frame = as_float(frame).float().contiguous()
-    if sigma == 0:
-        return frame
-    size = 2 * math.ceil(4 * sigma) + 1
-    planes = [cv2.GaussianBlur(p, (size, size), sigma, borderType=cv2.BORDER_REFLECT_101) for p in frame.numpy()]
-    return torch.from_numpy(np.stack(planes))
+def smoothed(frame: Tensor, sigma: float) -> Picture:
+    """A frame in float32, smoothed by a Gaussian of `sigma` pixels, as a picture."""
+    return Picture(smooth(as_float(frame).float(), sigma))
+
+
+def change_along(then: Tensor, now: Picture, motion: Motion, interpolation: str) -> Tensor:
+    """(H, W) mean over the channels of the squared change of two (smoothed) frames along the motion."""
+    return (now.values - bring(then, motion, interpolation)).square().mean(dim=0)
 
 
 def _inner(frame: Tensor, margin: int) -> Tensor:
@@ -49,13 +49,29 @@ def _inner(frame: Tensor, margin: int) -> Tensor:
     return weight
 
 
+class WarpSums(NamedTuple):
+    """Sums over pairs of frames.
+
+    Attributes:
+        error, target_error: E_warp of the clip and of the reference (nan without one).
+        pairs: How many pairs there are with a pixel that counts.
+        all_pairs: How many there are.
+        noise: `rounding_noise` of each pair that counts.
+    """
+
+    error: float
+    target_error: float
+    pairs: float
+    all_pairs: float
+    noise: float
+
+
 class _Held(NamedTuple):
-    pred: Tensor
-    target: Tensor | None
+    pictures: list[Picture]
     mask: Tensor | None
 
 
-class WarpErrorMeter(Meter):
+class WarpErrorMeter(Meter[WarpSums]):
     """Warping error: how much a clip changes along the motion.
 
         E_warp = mean over pairs of frames of  sum m |f_t - W f_(t-lag)|^2 / sum m,
@@ -73,21 +89,14 @@ class WarpErrorMeter(Meter):
         interpolation: 'lanczos' or 'bilinear'.
         low_pass: Standard deviation in pixels; 0: none.
         peak: Width of the range of values.
-        maps: Keep `change_map` and `over_time` too, for pictures.
 
-    Attributes:
-        change_map: (H, W) root mean square over pairs of the change along the motion; nan where no pair shows any.
-        over_time: (frames,) E_warp of the pair that ends with each frame; nan where there is none.
-        target_over_time: The same of the target; nan without one.
-        last_change: After each `update`: (1 or 2, H, W) change of the clip, and of the target, along the motion that
-            ends with this frame, nan where none is known; None for the first frames.
+    `latest` is the change along the motion, `map` its root mean square over pairs.
     """
 
-    last_change: Tensor | None = None
-
     name, metric, title, spec = "warp_error", "WarpError", "E_warp", ".3g"
-    reference, needs_motion, lagged = "optional", True, True
+    reference, needs_motion, lagged, pictured = "optional", True, True, True
     about = "change from frame to frame, along the motion (mean of squares)"
+    nothing = WarpSums(0.0, 0.0, 0.0, 0.0, 0.0)
 
     def __init__(
         self,
@@ -95,13 +104,13 @@ class WarpErrorMeter(Meter):
         interpolation: str = "lanczos",
         low_pass: float = LOW_PASS,
         peak: float = 1.0,
-        maps: bool = False,
     ) -> None:
         if lag < 1 or low_pass < 0:
             raise ValueError(f"lag must be 1 frame at least, and low_pass not negative: got {lag} and {low_pass}")
-        self.lag, self.interpolation, self.low_pass, self.maps = lag, interpolation, low_pass, maps
+        self.lag, self.interpolation, self.low_pass = lag, interpolation, low_pass
         self.noise = rounding_noise(peak)
-        self._start()
+        self._map = np.zeros((0, 0))
+        super().__init__()
 
     @classmethod
     def of_clip(cls, clip: Clip, lag: float | None = None, **options: Any) -> WarpErrorMeter:
@@ -112,92 +121,82 @@ class WarpErrorMeter(Meter):
     def summed_by(cls) -> type[Meter]:
         return WarpErrorMeter
 
-    def _start(self) -> None:
+    def _begin(self) -> None:
+        super()._begin()
         self._held: deque[_Held] = deque()
-        self._sums: Sums = (0.0, 0.0, 0.0, 0.0, 0.0)
-        self._map: tuple[Tensor, Tensor] | None = None
-        self._over_time: list[float] = []
-        self._target_over_time: list[float] = []
+        self._squares = self._weights = torch.zeros(0, 0)  # summed over pairs
+        self._latest: tuple[list[Tensor], Tensor] | None = None
 
-    def update(
-        self,
-        pred: Tensor,
-        target: Tensor | None = None,
-        mask: Tensor | None = None,
-        motion: Motion | None = None,
-    ) -> None:
-        """Takes the next frame, and the motion from the frame `lag` before it, which the first `lag` frames lack.
+    def measure(self, pred: Picture, target: Picture | None, mask: Tensor | None, motion: Motion | None) -> WarpSums:
+        """Compares with the frame `lag` before, along the motion from there.
 
         Raises:
             ValueError: If the motion is missing, or of another size.
         """
-        if target is not None:
-            require(target, pred)
-        now = _Held(smooth(pred, self.low_pass), None if target is None else smooth(target, self.low_pass), mask)
-        self._over_time.append(math.nan)
-        self._target_over_time.append(math.nan)
-        self.last_change = None
-        if len(self._held) == self.lag:
-            if motion is None or motion.flow.shape[-2:] != pred.shape[-2:]:
-                got = "none" if motion is None else f"one of {tuple(motion.flow.shape[-2:])} pixels"
-                raise ValueError(f"the motion from {self.lag} frames before to a frame of {tuple(pred.shape)} is {got}")
-            self._add(self._held.popleft(), now, motion)
+        now = _Held([p.once(smoothed, self.low_pass) for p in (pred, target) if p is not None], mask)
+        self._latest = None
+        if len(self._held) < self.lag:
+            self._held.append(now)
+            return self.nothing
+        if motion is None or motion.flow.shape[-2:] != pred.shape[-2:]:
+            got = "none" if motion is None else f"one of {tuple(motion.flow.shape[-2:])} pixels"
+            raise ValueError(f"the motion from {self.lag} frames before to a frame of {tuple(pred.shape)} is {got}")
         self._held.append(now)
+        return self._compare(self._held.popleft(), now, motion)
 
-    def _add(self, then: _Held, now: _Held, motion: Motion) -> None:
-        weight = seen(motion, self.interpolation) * _inner(now.pred, math.ceil(3 * self.low_pass))
+    def _compare(self, then: _Held, now: _Held, motion: Motion) -> WarpSums:
+        weight = seen(motion, self.interpolation) * _inner(motion.visible, math.ceil(3 * self.low_pass))
         if now.mask is not None and then.mask is not None:
             # of channels one mask: which weighs a pixel
             masks = [
                 m.amin(dim=0, keepdim=True).float() for m in (now.mask, bring(then.mask.float(), motion, "bilinear"))
             ]
             weight = weight * torch.minimum(*masks)
+        weight = weight[0]
+        self._latest = errors, weight = (
+            [
+                before.once(change_along, after, motion, self.interpolation) * weight
+                for before, after in zip(then.pictures, now.pictures)
+            ],
+            weight,
+        )
+        if self.keep:
+            if not self._weights.numel():
+                self._squares, self._weights = torch.zeros(2, *weight.shape)
+            self._squares += errors[0]
+            self._weights += weight
         count = float(weight.sum(dtype=torch.float64))
-        pred, target, pairs, all_pairs, noise = self._sums
-        pair = [(then.pred, now.pred)]
-        if now.target is not None and then.target is not None:
-            pair.append((then.target, now.target))
-        before, after = (torch.cat(frames) for frames in zip(*pair))
-        squares = (after - bring(before, motion, self.interpolation)).square()
-        errors = [part.mean(dim=0) * weight[0] for part in squares.split(len(now.pred))]
-        if count > 0:
-            means = [float(error.sum(dtype=torch.float64)) / count for error in errors]
-            pred, target, pairs = pred + means[0], target + (means[1:] or [math.nan])[0], pairs + 1
-            noise += self.noise
-            self._over_time[-1], self._target_over_time[-1] = means[0], (means[1:] or [math.nan])[0]
-        self._sums = (pred, target, pairs, all_pairs + 1, noise)
-        if self.maps:
-            squares, weights = self._map or (torch.zeros_like(weight[0]), torch.zeros_like(weight[0]))
-            self._map = squares + errors[0], weights + weight[0]
-            self.last_change = torch.where(weight[0] > 0, torch.stack(errors).sqrt(), torch.nan)
+        if count == 0:
+            return self.nothing._replace(all_pairs=1.0)
+        error, of_target = [*(float(e.sum(dtype=torch.float64)) / count for e in errors), math.nan][:2]
+        return WarpSums(error, of_target, 1.0, 1.0, self.noise)
 
-    def finish(self) -> Sums:
-        """Sums over pairs: of E_warp, of that of the target (nan without one), of 1, of 1 even if no pixel counts, of
-        the rounding noise."""
-        sums = self._sums
-        if self.maps:
-            squares, weights = self._map or (torch.zeros(0, 0), torch.zeros(0, 0))
-            self.change_map = torch.where(weights > 0, squares / weights.clamp(min=1e-12), torch.nan).sqrt().numpy()
-            self.over_time, self.target_over_time = np.array(self._over_time), np.array(self._target_over_time)
-        self._start()
-        return sums
+    def finish(self) -> WarpSums:
+        if self.keep:
+            means = self._squares / self._weights.clamp(min=1e-12)
+            self._map = torch.where(self._weights > 0, means, torch.nan).sqrt().numpy()
+        return super().finish()
 
-    @staticmethod
-    def value(sums: Sums) -> float:
-        return sums[0] / sums[2] if sums[2] else math.nan
+    def map(self) -> np.ndarray:
+        return self._map
 
-    @staticmethod
-    def floor(sums: Sums) -> float:
-        """E_warp of the target; nan without one."""
-        return sums[1] / sums[2] if sums[2] else math.nan
+    def latest(self) -> Tensor | None:
+        if self._latest is None:
+            return None
+        errors, weight = self._latest
+        return torch.where(weight > 0, torch.stack(errors).sqrt(), torch.nan)
 
     @classmethod
-    def of_target(cls, sums: Sums) -> float:
-        return cls.floor(sums)
+    def value(cls, sums: WarpSums) -> float:
+        return sums.error / sums.pairs if sums.pairs else math.nan
 
-    @staticmethod
-    def reason(sums: Sums) -> str:
-        if sums[3] == 0:
+    @classmethod
+    def of_target(cls, sums: WarpSums) -> float:
+        return sums.target_error / sums.pairs if sums.pairs else math.nan
+
+    @classmethod
+    def reason(cls, sums: WarpSums) -> str:
+        if sums.all_pairs == 0:
             return "the clip is no longer than the lag: there is no pair of frames"
         return "no pixel of any pair of frames counts: the motion is unknown, or the mask is empty in one of the two"
 
@@ -218,25 +217,26 @@ class FlickerMeter(WarpErrorMeter):
     better, reference, ideal = "near 1", "needed", 1.0
     about = "flicker along the motion: 1 is as steady as the truth, above 1 flickers"
 
-    @staticmethod
-    def value(sums: Sums) -> float:
-        if sums[2] == 0 or not sums[1] / sums[2] > FLOOR:
+    @classmethod
+    def value(cls, sums: WarpSums) -> float:
+        if sums.pairs == 0 or not sums.target_error / sums.pairs > FLOOR:
             return math.nan
-        return math.sqrt((sums[0] + sums[4]) / (sums[1] + sums[4]))
+        return math.sqrt((sums.error + sums.noise) / (sums.target_error + sums.noise))
 
-    @staticmethod
-    def reason(sums: Sums) -> str:
-        if sums[2] == 0:
+    @classmethod
+    def reason(cls, sums: WarpSums) -> str:
+        if sums.pairs == 0:
             return WarpErrorMeter.reason(sums)
         return "the reference does not change along its motion at all: there is nothing to compare with (see E_warp)"
 
     @classmethod
-    def of_target(cls, sums: Sums) -> float:
+    def of_target(cls, sums: WarpSums) -> float:
         return math.nan if math.isnan(cls.value(sums)) else 1.0
 
-    @staticmethod
-    def beside(sums: Sums) -> dict[str, float]:
-        return {"E_warp": WarpErrorMeter.value(sums), "E_warp_truth": WarpErrorMeter.floor(sums)}
+    @classmethod
+    def beside(cls, sums: WarpSums) -> dict[str, float]:
+        title = WarpErrorMeter.title
+        return {title: WarpErrorMeter.value(sums), f"{title}_truth": WarpErrorMeter.of_target(sums)}
 
 
 NOTICEABLE = 0.95

@@ -2,63 +2,62 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from torch import Tensor
 
-from ..functional import estimate_flow
-from .base import MeanMeter, Sums, as_float, require
+from ..functional import Motion, estimate_flow
+from ..functional.motion import grey_levels
+from .base import Mean, MeanMeter, Picture, grey
 
 
 class FlowDifferenceMeter(MeanMeter):
     """tOF of Chu et al. 2020 (TecoGAN): mean length of the difference between a clip's flow and its reference's.
 
     As in their `metrics.py`: Farneback's flow from each frame to the one before it, the first and last two pairs left
-    out, in the middle of the picture, whose sides are multiples of 32 and 8 pixels from the border at least. In pixels.
-
-    Args:
-        flow: (a, b) -> flow from a to b.
-        skip: Pairs that are left out at either end.
-        crop: Leave out the border; where nothing would be left (sides below 48) it is kept.
+    out, in the middle of the picture, whose sides are multiples of 32 and 8 pixels from the border at least (where
+    nothing would be left, of sides below 48, all of it). In pixels.
     """
 
-    name, metric, title, display = "tof", "TemporalOpticalFlow", "tOF [px]", True
+    name, metric, title, display, default = "tof", "TemporalOpticalFlow", "tOF [px]", True, False
     ideal = 0.0
     about = "how far do the optical flows differ, in pixels?"
 
-    def __init__(
-        self,
-        flow: Callable[[Tensor, Tensor], Tensor] = lambda a, b: estimate_flow(a, b, "farneback"),
-        skip: int = 2,
-        crop: bool = True,
-    ) -> None:
-        super().__init__()
-        self._flow, self._skip, self._crop = flow, skip, crop
-        self._before: tuple[Tensor, Tensor] | None = None
+    SKIPPED = 2
+    """Pairs that are left out at either end."""
+
+    def _begin(self) -> None:
+        super()._begin()
+        self._before: list[Picture] = []
         self._values: list[float] = []
 
-    def update(self, pred: Tensor, target: Tensor | None = None, mask: Tensor | None = None) -> None:
-        frames = as_float(pred), as_float(require(target, pred))
-        if self._before is not None:
-            flows = [self._flow(now, before) for before, now in zip(self._before, frames)]
-            difference = self._middle(flows[0] - flows[1]).double()
-            self._values.append(float(difference.square().sum(dim=0).sqrt().mean()))
-        self._before = frames
+    def measure(self, pred: Picture, target: Picture, mask: Tensor | None, motion: Motion | None) -> None:
+        now = [picture.once(grey) for picture in (pred, target)]
+        if self._before:
+            flows = [then.once(_flow_back, frame) for then, frame in zip(self._before, now)]
+            self._values.append(float(_middle(flows[0] - flows[1]).double().square().sum(dim=0).sqrt().mean()))
+        self._before = now
 
-    def _middle(self, flow: Tensor) -> Tensor:
-        if not self._crop or min(flow.shape[-2:]) < 48:
-            return flow
-        for axis in (-2, -1):
-            length = flow.shape[axis]
-            kept = (length - 16) // 32 * 32
-            flow = flow.narrow(axis, (length - kept) // 2, kept)
-        return flow
+    def finish(self) -> Mean:
+        if self._before:
+            self.add(self.nothing)  # the first frame has no pair
+        last = len(self._values) - self.SKIPPED
+        for number, value in enumerate(self._values):
+            self.add(Mean(value, 1.0) if self.SKIPPED <= number < last else self.nothing)
+        return super().finish()
 
-    def finish(self) -> Sums:
-        """(sum over pairs, number of pairs)."""
-        values, self._values, self._before = self._values[self._skip : len(self._values) - self._skip], [], None
-        return sum(values), float(len(values))
-
-    @staticmethod
-    def reason(sums: Sums) -> str:
+    @classmethod
+    def reason(cls, sums: Mean) -> str:
         return "it needs 6 frames"
+
+
+def _flow_back(then: Tensor, now: Picture) -> Tensor:
+    return estimate_flow(now.once(grey_levels), then, "farneback")
+
+
+def _middle(flow: Tensor) -> Tensor:
+    if min(flow.shape[-2:]) < 48:
+        return flow
+    for axis in (-2, -1):
+        length = flow.shape[axis]
+        kept = (length - 16) // 32 * 32
+        flow = flow.narrow(axis, (length - kept) // 2, kept)
+    return flow

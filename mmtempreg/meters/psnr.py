@@ -8,7 +8,8 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor
 
-from .base import Clip, MeanMeter, Sums, as_float, require
+from ..functional import Motion
+from .base import Clip, Mean, MeanMeter, Picture, weight_of
 
 
 class PSNRMeter(MeanMeter):
@@ -30,22 +31,21 @@ class PSNRMeter(MeanMeter):
     def of_clip(cls, clip: Clip, **options: Any) -> PSNRMeter:
         return cls(clip.peak, **options)
 
-    def update(self, pred: Tensor, target: Tensor | None = None, mask: Tensor | None = None) -> None:
-        squares = ((as_float(pred) - as_float(require(target, pred))) / self.peak).square()
-        weight: float = squares.numel()
+    def measure(self, pred: Picture, target: Picture, mask: Tensor | None, motion: Motion | None) -> Mean:
+        squares = (pred.floats() - target.floats()).square()
         if mask is not None:
-            squares, weight = squares * mask, float(mask.expand_as(squares).sum(dtype=torch.float64))
-        self._sums = (self._sums[0] + float(squares.sum(dtype=torch.float64)), self._sums[1] + weight)
+            squares = squares * mask
+        return Mean(float(squares.sum(dtype=torch.float64)) / self.peak**2, weight_of(mask, pred.values))
 
-    @staticmethod
-    def value(sums: Sums) -> float:
+    @classmethod
+    def value(cls, sums: Mean) -> float:
         """In dB; infinite without an error."""
-        if sums[1] == 0:
+        if sums.weight == 0:
             return math.nan
-        return math.inf if sums[0] == 0 else 10 * math.log10(sums[1] / sums[0])
+        return math.inf if sums.total == 0 else 10 * math.log10(sums.weight / sums.total)
 
-    @staticmethod
-    def reason(sums: Sums) -> str:
+    @classmethod
+    def reason(cls, sums: Mean) -> str:
         return "no pixel counts: the mask is empty"
 
 

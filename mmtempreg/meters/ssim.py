@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
-from ..functional import luminance
-from .base import MeanMeter, as_float, require
+from ..functional import Motion
+from ..functional.gaussian import smooth
+from .base import Mean, MeanMeter, Picture, as_float, grey
+
+SIGMA, RADIUS = 1.5, 5
+"""Of the Gaussian window, in pixels."""
 
 
 class SSIMMeter(MeanMeter):
@@ -21,9 +26,8 @@ class SSIMMeter(MeanMeter):
     ideal = 1.0
     about = "structural similarity of luminance, Wang et al. 2004"
 
-    def update(self, pred: Tensor, target: Tensor | None = None, mask: Tensor | None = None) -> None:
-        a, b = (as_float(frame) for frame in (pred, require(target, pred)))
-        self.add(float(ssim(luminance(a), luminance(b)) if len(a) == 3 else ssim(a, b)))
+    def measure(self, pred: Picture, target: Picture, mask: Tensor | None, motion: Motion | None) -> Mean:
+        return Mean(float(_ssim(pred.once(grey), target.once(grey), 1.0)), 1)
 
 
 def ssim(a: Tensor, b: Tensor, peak: float = 1.0) -> Tensor:
@@ -32,17 +36,34 @@ def ssim(a: Tensor, b: Tensor, peak: float = 1.0) -> Tensor:
     Raises:
         ValueError: If a side is below 11 pixels.
     """
-    if min(a.shape[-2:]) < 11:
+    return _ssim(Picture(a), Picture(b), peak)
+
+
+class Moments(NamedTuple):
+    """(C, H - 10, W - 10) float32 of the windows that lie in a picture whole."""
+
+    mean: Tensor
+    variance: Tensor
+
+
+def moments(image: Tensor) -> Moments:
+    """Mean and variance in each window of a (C, H, W) image."""
+    values = as_float(image).float()
+    mean = _windowed(values)
+    return Moments(mean, _windowed(values.square()) - mean.square())
+
+
+def _windowed(values: Tensor) -> Tensor:
+    inner = slice(RADIUS, -RADIUS)
+    return smooth(values, SIGMA, RADIUS)[:, inner, inner]
+
+
+def _ssim(a: Picture, b: Picture, peak: float) -> Tensor:
+    if min(a.shape[-2:]) < 2 * RADIUS + 1:
         raise ValueError(f"SSIM needs 11x11 pixels at least, got {tuple(a.shape[-2:])}")
-    x = torch.arange(-5, 6, dtype=torch.float64)
-    kernel = torch.exp(-(x**2) / (2 * 1.5**2))
-    kernel = (kernel / kernel.sum()).to(a)
-
-    def blur(image: Tensor) -> Tensor:
-        return F.conv2d(F.conv2d(image.unsqueeze(1), kernel.view(1, 1, 1, -1)), kernel.view(1, 1, -1, 1))
-
-    mean_a, mean_b = blur(a), blur(b)
-    var_a, var_b, cov = blur(a * a) - mean_a**2, blur(b * b) - mean_b**2, blur(a * b) - mean_a * mean_b
+    (mean_a, var_a), (mean_b, var_b) = a.once(moments), b.once(moments)
+    means = mean_a * mean_b
+    covariance = _windowed(a.floats().float() * b.floats().float()) - means
     c1, c2 = (0.01 * peak) ** 2, (0.03 * peak) ** 2
-    score = ((2 * mean_a * mean_b + c1) * (2 * cov + c2)) / ((mean_a**2 + mean_b**2 + c1) * (var_a + var_b + c2))
-    return score.mean(dtype=torch.float64)
+    light = (2 * means + c1) / (mean_a.square() + mean_b.square() + c1)
+    return (light * (2 * covariance + c2) / (var_a + var_b + c2)).mean(dtype=torch.float64)

@@ -14,28 +14,41 @@ import math
 from collections import deque
 from collections.abc import Iterable, Sequence
 from itertools import repeat
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from ..functional import Motion
 from ..functional.temporal import SIGMA, Piece, TemporalHighpass
-from .base import FLOOR, Clip, Meter, Sums, require
+from .base import FLOOR, Clip, Meter, Picture, weight_of
 
 
-class TemporalEnergyMeter(Meter):
+class EnergySums(NamedTuple):
+    """Sums of energies D.
+
+    Attributes:
+        target, error: Of the reference, and of the difference to it; nan without one.
+        pred: Of the clip.
+        weight: How many values count.
+    """
+
+    target: float
+    pred: float
+    error: float
+    weight: float
+
+
+class TemporalEnergyMeter(Meter[EnergySums]):
     """Sums the energies D that S and R are made of, and of a clip without a reference the root of their mean.
 
     Args:
         fps: Frames per second.
         sigma: Standard deviation of the temporal Gaussian in seconds.
-        maps: Keep `flicker_map` and `over_time` too, for pictures.
 
-    Attributes:
-        flicker_map: (H, W) root mean square over time of the high-pass: of the error, or of the clip itself if there is
-            no reference.
-        over_time: (T,) the same over the picture.
+    `map` and `curve` are the root mean square of the high-pass: of the error, or of the clip itself if
+    there is no reference.
 
     Example:
         >>> meter = SmoothnessMeter(fps=24)
@@ -46,13 +59,15 @@ class TemporalEnergyMeter(Meter):
     """
 
     name, metric, title, spec = "fast_changes", "TemporalEnergy", "fast changes", ".5f"
-    reference = "unused"
+    reference, pictured = "unused", True
     about = "root mean square of what changes fast, at a fixed pixel"
 
-    def __init__(self, fps: float, sigma: float = SIGMA, maps: bool = False) -> None:
+    nothing = EnergySums(0.0, 0.0, 0.0, 0.0)
+
+    def __init__(self, fps: float, sigma: float = SIGMA) -> None:
         self._pred, self._target = TemporalHighpass(fps, sigma), TemporalHighpass(fps, sigma)
-        self.maps = maps
-        self._start()
+        self._map = np.zeros((0, 0))
+        super().__init__()
 
     @classmethod
     def of_clip(cls, clip: Clip, **options: Any) -> TemporalEnergyMeter:
@@ -62,66 +77,72 @@ class TemporalEnergyMeter(Meter):
     def summed_by(cls) -> type[Meter]:
         return TemporalEnergyMeter
 
-    def _start(self) -> None:
-        self._masks: deque[Tensor | None] = deque()
-        self._sums: Sums = (0.0, 0.0, 0.0, 0.0)
-        self._size: tuple[int, int] | None = None
-        self._map = torch.zeros(0, dtype=torch.float64)  # squares, summed over frames
-        self._over_time: list[Tensor] = []  # squares, summed over values; of some frames each
+    def _begin(self) -> None:
+        super()._begin()
+        self._masks: deque[tuple[Tensor | None, float]] = deque()  # and what they come to
+        self._shape: torch.Size | None = None
+        self._squares = torch.zeros(0, dtype=torch.float64)  # summed over frames
+        self._frames = 0
 
-    def update(self, pred: Tensor, target: Tensor | None = None, mask: Tensor | None = None) -> None:
-        if target is not None:
-            require(target, pred)
-        if self._size is None:
-            self._size = (pred.shape[-2], pred.shape[-1])
-            self._map = torch.zeros(pred.numel() if self.maps else 0, dtype=torch.float64)
-            self._alone = target is None
-        self._masks.append(mask)
-        count = pred.numel() if mask is None else float(mask.expand_as(pred).sum(dtype=torch.float64))
-        self._sums = (*self._sums[:3], self._sums[3] + count)
-        targets = repeat(None) if target is None else self._target.push(target)
-        self._add(zip(self._pred.push(pred), targets))
+    def measure(self, pred: Picture, target: Picture | None, mask: Tensor | None, motion: Motion | None) -> None:
+        """Holds the frame until its window is complete."""
+        if self._shape is None:
+            self._shape, self._alone = pred.shape, target is None
+            self._squares = torch.zeros(pred.values.numel() if self.keep else 0, dtype=torch.float64)
+        self._masks.append((mask, weight_of(mask, pred.values)))
+        targets = repeat(None) if target is None else self._target.push(target.values)
+        self._sum_up(zip(self._pred.push(pred.values), targets))
 
-    def finish(self) -> Sums:
-        """(sum D(y), sum D(f(x)), sum D(f(x) - y), sum of weights); the first and third are 0 without a reference."""
-        if self._size is not None:
-            self._add(zip(self._pred.flush(), repeat(None) if self._alone else self._target.flush()))
-        sums = self._sums
-        if self.maps and self._size is not None:
-            over_time = torch.cat(self._over_time)
-            self.over_time = (over_time / len(self._map)).sqrt().numpy()
-            self.flicker_map = (self._map.view(-1, *self._size).mean(dim=0) / len(over_time)).sqrt().numpy()
-        elif self.maps:
-            self.over_time, self.flicker_map = np.zeros(0), np.zeros((0, 0))
-        self._start()
-        return sums
+    def finish(self) -> EnergySums:
+        self._map = np.zeros((0, 0))
+        if self._shape is not None:
+            self._sum_up(zip(self._pred.flush(), repeat(None) if self._alone else self._target.flush()))
+            if self.keep:
+                self._map = (self._squares.view(self._shape).mean(dim=0) / self._frames).sqrt().numpy()
+        return super().finish()
 
-    def _add(self, pairs: Iterable[tuple[Piece, Piece | None]]) -> None:
-        masks: list[Tensor | None] = []
+    def _sum_up(self, pairs: Iterable[tuple[Piece, Piece | None]]) -> None:
+        """Adds the energies of frames, which come in pieces of some frames, one after another."""
+        masks: list[tuple[Tensor | None, float]] = []
+        energies = torch.zeros(3, 0, dtype=torch.float64)
         for (frames, values, pred), other in pairs:
             if values.start == 0:
+                self._add_frames(energies, masks)
                 masks = [self._masks.popleft() for _ in range(frames.start, frames.stop)]
-                self._over_time.append(torch.zeros(frames.stop - frames.start, dtype=torch.float64))
-            weight = _weight(masks, values)
+                energies = torch.zeros(3, len(masks), dtype=torch.float64)
+            weight = _weight([mask for mask, _ in masks], values)
             target = None if other is None else other.highpass
-            video = _squares(pred, weight)
-            error = video if target is None else _squares(pred - target, weight)
+            found = [pred] if target is None else [pred, target, pred - target]
+            squares = [part.square() if weight is None else part.square() * weight for part in found]
             # each frame's sum by one thread, so that their number does not matter
-            of_frames = error.sum(dim=1)
-            reference = 0.0 if target is None else float(_squares(target, weight).sum(dim=1).sum())
-            energies = reference, float(video.sum(dim=1).sum()), 0.0 if target is None else float(of_frames.sum())
-            self._sums = (*(total + energy for total, energy in zip(self._sums, energies)), self._sums[3])
-            if self.maps:
-                self._over_time[-1] += of_frames
-                self._map[values] += error.sum(dim=0)
+            for total, part in zip(energies, squares):
+                total += part.sum(dim=1)
+            if self.keep:
+                self._squares[values] += squares[-1].sum(dim=0)
+        self._add_frames(energies, masks)
 
-    @staticmethod
-    def value(sums: Sums) -> float:
-        return math.sqrt(sums[1] / sums[3]) if sums[3] else math.nan
+    def _add_frames(self, energies: Tensor, masks: Sequence[tuple[Tensor | None, float]]) -> None:
+        for pred, target, error, (_, weight) in zip(*energies.tolist(), masks):
+            if self._alone:
+                target = error = math.nan
+            self.add(EnergySums(target, pred, error, weight))
+        self._frames += len(masks)
 
-    @staticmethod
-    def reason(sums: Sums) -> str:
-        if sums[3] == 0:
+    def map(self) -> np.ndarray:
+        return self._map
+
+    @classmethod
+    def value(cls, sums: EnergySums) -> float:
+        return math.sqrt(sums.pred / sums.weight) if sums.weight else math.nan
+
+    @classmethod
+    def curve(cls, series: Sequence[EnergySums]) -> np.ndarray:
+        errors = [sums.pred if math.isnan(sums.error) else sums.error for sums in series]
+        return np.array([math.sqrt(e / s.weight) if s.weight else math.nan for e, s in zip(errors, series)])
+
+    @classmethod
+    def reason(cls, sums: EnergySums) -> str:
+        if sums.weight == 0:
             return "no pixel counts: the mask is empty"
         return "neither the clip nor the reference changes fast anywhere"
 
@@ -133,9 +154,9 @@ class SmoothnessMeter(TemporalEnergyMeter):
     better, reference, ideal = "near 1", "needed", 1.0
     about = "the paper's smoothness, at a fixed pixel: above 1 smoother than the truth"
 
-    @staticmethod
-    def value(sums: Sums) -> float:
-        return _ratio(sums[0], sums[1], sums[3])
+    @classmethod
+    def value(cls, sums: EnergySums) -> float:
+        return _ratio(sums.target, sums.pred, sums.weight)
 
 
 class ResidualMeter(TemporalEnergyMeter):
@@ -145,9 +166,9 @@ class ResidualMeter(TemporalEnergyMeter):
     better, reference, ideal = "lower", "needed", 0.0
     about = "fast changes of the error, at a fixed pixel: 0 is perfect, 1 what a frozen clip gets"
 
-    @staticmethod
-    def value(sums: Sums) -> float:
-        return _ratio(sums[2], sums[0], sums[3])
+    @classmethod
+    def value(cls, sums: EnergySums) -> float:
+        return _ratio(sums.error, sums.target, sums.weight)
 
 
 def _ratio(numerator: float, denominator: float, weight: float) -> float:
@@ -156,10 +177,6 @@ def _ratio(numerator: float, denominator: float, weight: float) -> float:
     if denominator <= least:
         return math.nan if numerator <= least else math.inf
     return math.sqrt(numerator / denominator)
-
-
-def _squares(highpass: Tensor, weight: Tensor | None) -> Tensor:
-    return highpass.square() if weight is None else highpass.square() * weight
 
 
 def _weight(masks: Sequence[Tensor | None], values: slice) -> Tensor | None:
@@ -173,13 +190,14 @@ def _weight(masks: Sequence[Tensor | None], values: slice) -> Tensor | None:
 
 def temporal_energies(
     pred: Tensor, target: Tensor, fps: float, sigma: float = SIGMA, mask: Tensor | None = None
-) -> Sums:
+) -> EnergySums:
     """What `TemporalEnergyMeter` sums up of two (T, C, H, W) clips; `mask` is (T, 1 or C, H, W) or None.
 
     Raises:
         ValueError: If the clips' shapes differ, or they are empty.
     """
-    require(target, pred)
+    if target.shape != pred.shape:
+        raise ValueError(f"prediction {tuple(pred.shape)} and target {tuple(target.shape)} differ in shape")
     if len(pred) == 0:
         raise ValueError("a clip without frames has no smoothness")
     if mask is not None and (mask.ndim != pred.ndim or len(mask) != len(pred)):

@@ -3,15 +3,31 @@
 from __future__ import annotations
 
 import math
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
-from .base import FLOOR, Meter, Sums, require
-from .detail import SIGMA, fine_detail
+from ..functional import Motion
+from .base import FLOOR, Meter, Picture, weight_of
+from .detail import SIGMA, energy, fine_detail
 
 
-class TrueDetailMeter(Meter):
+class TrueDetailSums(NamedTuple):
+    """Sums of K true.
+
+    Attributes:
+        products: Of the fine detail of the clip with that of the reference.
+        target_energy: Of the fine detail of the reference.
+        weight: How many values count.
+    """
+
+    products: float
+    target_energy: float
+    weight: float
+
+
+class TrueDetailMeter(Meter[TrueDetailSums]):
     """The part of K that is the truth's: (sum m hf hy / sum m |hy|^2)^2, h the high-pass of `DetailMeter`.
 
     The fine detail of the prediction is split by least squares, hf = b hy + own, where `own` goes with nothing of
@@ -25,31 +41,27 @@ class TrueDetailMeter(Meter):
     name, metric, title, spec, better = "K_true", "TrueDetail", "K true", ".3f", "near 1"
     ideal, default = 1.0, False
     about = "the part of K that is the truth's detail; what K has more was invented, or is noise"
+    nothing = TrueDetailSums(0.0, 0.0, 0.0)
 
     def __init__(self, sigma: float = SIGMA) -> None:
         if not sigma > 0:
             raise ValueError(f"sigma must be a positive number of pixels, got {sigma}")
+        super().__init__()
         self.sigma = sigma
-        self._sums = (0.0, 0.0, 0.0)
 
-    def update(self, pred: Tensor, target: Tensor | None = None, mask: Tensor | None = None) -> None:
-        target = require(target, pred)
-        weight = torch.ones(1, *pred.shape[-2:]) if mask is None else mask
-        own, true = (fine_detail(frame, self.sigma) for frame in (pred, target))
-        found = (own * true, true.square(), torch.ones_like(own))
-        sums = (float((values * weight).sum(dtype=torch.float64)) for values in found)
-        self._sums = tuple(old + new for old, new in zip(self._sums, sums))  # type: ignore[assignment]
+    def measure(self, pred: Picture, target: Picture, mask: Tensor | None, motion: Motion | None) -> TrueDetailSums:
+        own, true = (picture.once(fine_detail, self.sigma) for picture in (pred, target))
+        products = own * true if mask is None else own * true * mask
+        total = float(products.sum(dtype=torch.float64))
+        return TrueDetailSums(total, energy(true, mask), weight_of(mask, pred.values))
 
-    def finish(self) -> Sums:
-        """(sum of products, energy of the target, number of values)."""
-        sums, self._sums = self._sums, (0.0, 0.0, 0.0)
-        return sums
-
-    @staticmethod
-    def value(sums: Sums) -> float:
+    @classmethod
+    def value(cls, sums: TrueDetailSums) -> float:
         """0 too where the detail is the opposite of the truth's."""
-        return max(sums[0] / sums[1], 0.0) ** 2 if sums[2] and sums[1] / sums[2] > FLOOR else math.nan
+        if not sums.weight or not sums.target_energy / sums.weight > FLOOR:
+            return math.nan
+        return max(sums.products / sums.target_energy, 0.0) ** 2
 
-    @staticmethod
-    def reason(sums: Sums) -> str:
-        return "the reference has no fine detail" if sums[2] else "no pixel counts: the mask is empty"
+    @classmethod
+    def reason(cls, sums: TrueDetailSums) -> str:
+        return "the reference has no fine detail" if sums.weight else "no pixel counts: the mask is empty"

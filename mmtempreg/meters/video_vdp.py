@@ -10,7 +10,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from .base import Clip, MeanMeter, Sums, as_float, require
+from ..functional import Motion
+from .base import Clip, Mean, MeanMeter, Picture
 
 DISPLAY = "standard_4k"
 
@@ -79,13 +80,13 @@ class VideoVDPMeter(MeanMeter):
     def of_clip(cls, clip: Clip, **options: Any) -> VideoVDPMeter:
         return cls(clip.num_frames, clip.fps, **options)
 
-    def update(self, pred: Tensor, target: Tensor | None = None, mask: Tensor | None = None) -> None:
-        """Takes the next frame, and that of the reference.
+    def measure(self, pred: Picture, target: Picture, mask: Tensor | None, motion: Motion | None) -> None:
+        """Passes the next frame on, and that of the reference.
 
         Raises:
             ValueError: If there are more than `num_frames`.
         """
-        frame, reference = as_float(pred), as_float(require(target, pred))
+        frame, reference = pred.floats(), target.floats()
         if self._count == self._num_frames:
             raise ValueError(f"the clip has more than the {self._num_frames} frames it was said to have")
         if self._thread is None:
@@ -97,8 +98,8 @@ class VideoVDPMeter(MeanMeter):
         self._count += 1
         self._frames.put((frame, reference))
 
-    def finish(self) -> Sums:
-        """(JOD, 1).
+    def finish(self) -> Mean:
+        """JOD, of one clip.
 
         Raises:
             ValueError: If there were fewer than `num_frames`.
@@ -110,7 +111,7 @@ class VideoVDPMeter(MeanMeter):
         self._thread, self._count = None, 0
         if isinstance(self._outcome, BaseException):
             raise self._outcome
-        return self._outcome, 1.0
+        return Mean(self._outcome, 1.0)
 
     def _run(self, size: tuple[int, int, int]) -> None:
         try:

@@ -92,12 +92,8 @@ class PseudoClipMeter(nn.Module):
         about = Clip(FPS, len(prediction))
         meters = {kind: kind.of_clip(about) for kind in {meter.summed_by() for meter in self.MEASURES.values()}}
         for frame, (pred, target, weight) in enumerate(zip(prediction, truth, mask)):
-            for kind, meter in meters.items():
-                if kind.needs_motion:
-                    motion = motions[frame - 1] if frame else None
-                    meter.update(pred, target, weight, motion=motion)  # type: ignore[call-arg]
-                else:
-                    meter.update(pred, target, weight)
+            for meter in meters.values():
+                meter.update(pred, target, weight, motions[frame - 1] if frame else None)
         for kind, meter in meters.items():
             sums = meter.finish()
             self.sums[kind] = add_sums(self.sums[kind], sums) if kind in self.sums else sums

@@ -77,11 +77,13 @@ UNIT = "% of the range of values"
 def _changes(measurement: Measurement) -> tuple[str, list[np.ndarray], list[np.ndarray]]:
     """Name of the measure that is shown over time and over the picture, and its values for each video in `UNIT`."""
     videos, percent = measurement.videos, 100 / measurement.peak
-    if all(np.isfinite(video.change_over_time).any() for video in videos):
-        curves = [percent * np.sqrt(video.change_over_time) for video in videos]
-        return ALONG, curves, [percent * video.change_map for video in videos]
+    if all(np.isfinite(video.series.get("warp_error", np.nan)).any() for video in videos):
+        curves = [percent * np.sqrt(video.series["warp_error"]) for video in videos]
+        return ALONG, curves, [percent * video.maps["warp_error"] for video in videos]
     what = "fast changes of the error" if measurement.reference else "fast changes"
-    return what, [percent * v.flicker_over_time for v in videos], [percent * v.flicker_map for v in videos]
+    nothing = np.full(measurement.num_frames, np.nan), np.full(measurement.size, np.nan)
+    curves = [percent * video.series.get("fast_changes", nothing[0]) for video in videos]
+    return what, curves, [percent * video.maps.get("fast_changes", nothing[1]) for video in videos]
 
 
 def _style(is_reference: bool) -> dict:

@@ -231,6 +231,11 @@ def page_data(measurement: Measurement, recorder: PageRecorder | None) -> dict[s
     return data
 
 
+def curve(video: VideoScores, name: str) -> np.ndarray:
+    """A measure over time; empty if it was not measured."""
+    return video.series.get(name, np.zeros(0))
+
+
 def charts(measurement: Measurement) -> list[dict[str, Any]]:
     """The curves over time, those that there is anything of."""
     videos, reference = measurement.videos[:MAX_ROWS], measurement.reference
@@ -245,28 +250,28 @@ def charts(measurement: Measurement) -> list[dict[str, Any]]:
             "Flicker F",
             "times the reference",
             f"{along}, over the reference? 1: as steady.",
-            lambda v: v.flicker_along,
+            lambda v: curve(v, "F"),
         ),
         (
             "change",
             "Change from frame to frame, along the motion",
             "% of the range",
             f"{along}, in % of the range of values? {mean}{floor}",
-            lambda v: percent * np.sqrt(v.change_over_time),
+            lambda v: percent * np.sqrt(curve(v, "warp_error")),
         ),
         (
             "R",
             "Fast changes of the error" if reference else "Fast changes",
             "% of the range",
             f"How much {error} quickly at a fixed pixel, in % of the range of values. {mean}",
-            lambda v: percent * v.flicker_over_time,
+            lambda v: percent * curve(v, "fast_changes"),
         ),
         (
             "K",
             "Detail K",
             f"of {whose(measurement)}",
             f"Fine detail kept. 1: as sharp as {whose(measurement).removesuffix(OF)}, 0: a blur.",
-            lambda v: v.detail_over_time,
+            lambda v: curve(v, "K"),
         ),
     ]
     found = []
@@ -303,16 +308,16 @@ def worst_moments(measurement: Measurement) -> list[dict[str, Any]]:
     found = []
     apart, percent = max(1, round(float(measurement.rate) / 2)), 100 / measurement.peak
     for video in measurement.videos[:MAX_ROWS]:
-        curve, words = video.flicker_along, "F {:.3g}"
-        if not np.isfinite(curve).any():
-            curve, words = percent * np.sqrt(video.change_over_time), "changes by {:.3g} %"
-        if not np.isfinite(curve).any():
-            curve, words = percent * video.flicker_over_time, "fast changes of {:.3g} %"
-        left = np.where(np.isfinite(curve), curve, -np.inf)
+        values, words = curve(video, "F"), "F {:.3g}"
+        if not np.isfinite(values).any():
+            values, words = percent * np.sqrt(curve(video, "warp_error")), "changes by {:.3g} %"
+        if not np.isfinite(values).any():
+            values, words = percent * curve(video, "fast_changes"), "fast changes of {:.3g} %"
+        left = np.where(np.isfinite(values), values, -np.inf)
         moments: list[dict[str, Any]] = []
         while len(moments) < WORST and len(left) and np.isfinite(left.max()):
             frame = int(left.argmax())
-            moments.append(dict(frame=frame, value=words.format(curve[frame])))
+            moments.append(dict(frame=frame, value=words.format(values[frame])))
             left[max(0, frame - apart) : frame + apart + 1] = -np.inf
         found.append(dict(name=video.name, moments=moments))
     return found

@@ -57,11 +57,12 @@ def plot_steady(path: str | Path, result: Steady) -> None:
 
 def _changes(frames: Tensor, clip: Clip) -> np.ndarray:
     """(H, W) root mean square of the change along the motion."""
-    meter = WarpErrorMeter(maps=True)
+    meter = WarpErrorMeter()
+    meter.keep = True
     for number, frame in enumerate(DOMAINS[clip.domain].convert(frames)):
         meter.update(frame, motion=clip.picture.motion if number else None)
     meter.finish()
-    return meter.change_map
+    return meter.map()
 
 
 def _draw_frontier(axis: plt.Axes, result: Steady) -> None:

@@ -92,13 +92,14 @@ def plot_temporal_comparison(
 
 def _measure(video: Tensor, truth: Tensor, motions: Sequence[Motion | None]) -> tuple[np.ndarray, dict[str, str]]:
     """The map of the change along the motion, and F and K as in tables."""
-    flicker, detail = FlickerMeter(peak=DOMAINS["log"].peak(MAX_RADIANCE), maps=True), DetailMeter()
+    flicker, detail = FlickerMeter(peak=DOMAINS["log"].peak(MAX_RADIANCE)), DetailMeter()
+    flicker.keep = True
     for number, (frame, target, motion) in enumerate(zip(video, truth, motions)):
         pair, mask = (log_radiance(frame), log_radiance(target)), saturation_mask(target)
-        flicker.update(*pair, mask, motion=motion if number else None)
+        flicker.update(*pair, mask, motion if number else None)
         detail.update(*pair, mask)
     values = dict(F=flicker.format(flicker.value(flicker.finish())), K=detail.format(detail.value(detail.finish())))
-    return flicker.change_map, values
+    return flicker.map(), values
 
 
 def follow(videos: Sequence[Tensor], mask: Tensor, motions: Sequence[Motion | None]) -> tuple[int, Tensor]:

@@ -79,7 +79,7 @@ def test_values_are_those_of_the_functions(clips, channels):
         sums = warp.finish()
         assert score.values["warp_error"] == pytest.approx(warp.value(sums), rel=1e-5)
         assert score.values["F"] == pytest.approx(FlickerMeter.value(sums), rel=1e-5)
-        assert found.reference.values["warp_error"] == pytest.approx(sums[1] / sums[2], rel=1e-5)
+        assert found.reference.values["warp_error"] == pytest.approx(sums.target_error / sums.pairs, rel=1e-5)
         assert score.values["K"] == pytest.approx(detail.value(detail.finish()), rel=1e-4)
         assert score.reasons == {}
     assert found.reference.values["F"] == found.reference.values["K"] == 1
@@ -105,11 +105,53 @@ def test_video_vdp_is_measured_on_request(clips):
 
 def test_a_perfect_video(clips):
     reference, *_ = clips
-    (score,) = measure_videos({"same": reference}, reference).videos
+    names = ["S", "R", "psnr", "ssim", "tof"]
+    (score,) = measure_videos({"same": reference}, reference, names).videos
+    assert list(score.values) == names
     assert score.values["S"] == 1
     assert score.values["R"] == score.values["tof"] == 0
     assert score.values["psnr"] == np.inf
     assert score.values["ssim"] == pytest.approx(1)
+
+
+def test_a_video_is_measured_alike_alone_and_beside_others(clips):
+    """They share what is made of the reference, and are measured in threads of their own."""
+    reference, sources, *_ = clips
+    names = ["F", "K", "K_true", "psnr", "S", "R", "warp_error", "ssim", "tof", "cdc"]
+    together = measure_videos({f"{name}{n}": sources[name] for n in range(3) for name in "ab"}, reference, names)
+    for name in "ab":
+        (alone,) = measure_videos({name: sources[name]}, reference, names).videos
+        for score in (one for one in together.videos if one.name.startswith(name)):
+            assert score.values == alone.values
+            for kind, curve in alone.series.items():
+                np.testing.assert_array_equal(score.series[kind], curve)
+            for kind, where in alone.maps.items():
+                np.testing.assert_array_equal(score.maps[kind], where)
+
+
+def test_curves_and_maps_come_to_the_values(clips):
+    reference, sources, *_ = clips
+    found = measure_videos(sources, reference)
+    for score in found.videos:
+        assert {len(curve) for curve in score.series.values()} == {16}
+        changes, where = score.series["warp_error"], score.maps["warp_error"]
+        assert np.isnan(changes[0])
+        assert changes[1:].mean() == pytest.approx(score.values["warp_error"], rel=1e-6)
+        assert np.isfinite(where).any()
+        assert score.series["ssim"].mean() == pytest.approx(score.values["ssim"], rel=1e-6)
+        error, residual = score.series["fast_changes"], score.maps["fast_changes"]
+        assert np.square(error).mean() == pytest.approx(np.square(residual).mean(), rel=1e-5)
+    own = found.reference.series["warp_error"]
+    assert own[1:].mean() == pytest.approx(found.reference.values["warp_error"], rel=1e-6)
+
+
+def test_what_is_not_asked_for_is_not_measured(clips):
+    """But for what a report shows if nothing else can be shown."""
+    reference, sources, *_ = clips
+    assert set(measure_videos(sources, reference, ["F", "psnr"]).videos[0].series) == {"F", "psnr", "warp_error"}
+    found = measure_videos(sources, reference, ["psnr"]).videos[0]
+    assert set(found.series) == {"psnr", "fast_changes"}
+    assert set(found.values) == {"psnr"}
 
 
 def test_without_a_reference(clips):
@@ -235,9 +277,13 @@ def test_over_a_longer_time_exact_flow_is_composed(clips, tmp_path):
 def test_what_cannot_be_measured_is_said(tmp_path):
     black = np.zeros((3, 48, 64, 3), np.uint8)
     source = clip(tmp_path / "black", black)
-    (score,) = measure_videos({"x": source}, source).videos
+    (score,) = measure_videos(
+        {"x": source}, source, ["F", "K", "psnr", "S", "R", "warp_error", "ssim", "tof", "cdc"]
+    ).videos
     assert {name for name, value in score.values.items() if np.isnan(value)} == {"F", "K", "S", "R", "tof", "cdc"}
     assert set(score.reasons) == {"F", "K", "S", "R", "tof", "cdc"}
+    assert list(measure_videos({"x": source}, source).videos[0].values) == [
+        "F", "K", "psnr", "S", "R", "warp_error", "ssim", "cdc"]  # fmt: skip
     assert "does not change along its motion" in score.reasons["F"]
     assert "no fine detail" in score.reasons["K"]
     one = clip(tmp_path / "one", pan(1))

@@ -196,7 +196,7 @@ def test_flicker_and_detail_hold_no_more_than_the_frames_they_compare(lag):
         flicker.process(None, [sample])
         detail.process(None, [sample])
     assert len(flicker._meter._held) == (1 if lag is None else 12)
-    held = [value for value in vars(detail._meter).values() if isinstance(value, torch.Tensor | list)]
+    held = [value for value in vars(detail._meter).values() if isinstance(value, torch.Tensor | list) and len(value)]
     assert held == []
 
 

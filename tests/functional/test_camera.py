@@ -16,6 +16,15 @@ from mmtempreg.functional import (
     saturation_mask,
     to_display,
 )
+from mmtempreg.functional.camera import pixel_luminance
+
+
+def test_luminance_of_pixels_is_that_of_their_values_to_the_bit():
+    """Else a pixel of 8 bits could be rounded to another grey, and the flow of the picture be another one."""
+    levels = torch.arange(256, dtype=torch.uint8)
+    red, green = torch.meshgrid(levels, levels, indexing="ij")
+    pixels = torch.stack([red, green, (red.int() * 7 + green * 3).byte()])
+    assert torch.equal(pixel_luminance(pixels), luminance(pixels.float() / 255))
 
 
 @given(st.floats(0.2, 2.5), st.floats(0.05, 5))

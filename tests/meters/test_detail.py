@@ -77,15 +77,16 @@ def test_over_time_is_k_of_each_frame_alone():
     generator = torch.Generator().manual_seed(3)
     truth = torch.rand(4, 1, 24, 32, generator=generator)
     clip = truth * torch.tensor([1.0, 0.5, 2.0, 0.0]).view(4, 1, 1, 1)
-    meter = DetailMeter(each_frame=True)
+    meter = DetailMeter()
+    meter.keep = True
     for frame, target in zip(clip, truth):
         meter.update(frame, target)
     meter.finish()
-    assert meter.over_time.tolist() == pytest.approx([1.0, 0.25, 4.0, 0.0])
+    assert meter.curve(meter.series()).tolist() == pytest.approx([1.0, 0.25, 4.0, 0.0])
     meter.update(clip[0], torch.zeros_like(clip[0]))
     meter.finish()
-    assert len(meter.over_time) == 1  # of the next clip
-    assert math.isnan(meter.over_time[0])
+    (value,) = meter.curve(meter.series())  # of the next clip
+    assert math.isnan(value)
 
 
 # ---------------------------------------------------------------- the truth's part of it

@@ -94,7 +94,7 @@ def test_a_sharp_pattern_that_moves_rigidly_is_steady_and_so_is_its_blur(name, t
         for reference in (truth, sharp, blurred):
             value, sums = measure(video, reference)
             assert value == pytest.approx(1, abs=tolerance)
-            assert sums[0] / sums[2] < 2.5 * tolerance * rounding_noise(1.0)
+            assert sums.error / sums.pairs < 2.5 * tolerance * rounding_noise(1.0)
 
 
 @pytest.mark.parametrize("name", PATTERNS)
@@ -102,7 +102,7 @@ def test_light_that_changes_along_the_motion_is_measured_to_a_hundredth(name):
     """All brightens and darkens by 2 %: E_warp = 0.04^2 exactly, sharp or blurred."""
     for blur in (0.7, 1.6):
         _, sums = measure(render(PATTERNS[name], light=flicker, blur=blur), render(PATTERNS[name]), WarpErrorMeter)
-        assert sums[0] / sums[2] == pytest.approx(0.04**2, rel=0.02)
+        assert sums.error / sums.pairs == pytest.approx(0.04**2, rel=0.02)
     sharp, blurred = (render(PATTERNS[name], light=flicker, blur=blur) for blur in (0.7, 1.6))
     assert measure(blurred, sharp)[0] == pytest.approx(1, abs=0.02)
     assert measure(sharp, blurred)[0] == pytest.approx(1, abs=0.02)
@@ -172,20 +172,22 @@ def test_the_map_shows_where_and_the_series_when():
     truth = render(edges, 6)
     spoilt = [frame.clone() for frame in truth]
     spoilt[3][:, 40:56, 40:56] += 0.2
-    meter = WarpErrorMeter(maps=True)
+    meter = WarpErrorMeter()
+    meter.keep = True
     for t, (frame, other) in enumerate(zip(spoilt, truth)):
         meter.update(frame, other, motion=motion(t) if t else None)
-        assert (meter.last_change is None) == (t == 0)
-    last = meter.last_change
+        assert (meter.latest() is None) == (t == 0)
+    last = meter.latest()
     sums = meter.finish()
-    assert np.isnan(meter.over_time[0])
+    over_time, change_map = meter.curve(meter.series()), meter.map()
+    assert np.isnan(over_time[0])
     assert last.shape == (2, SIZE, SIZE)
     assert bool(last[:, 0].isnan().all())  # what comes in at the border was not seen before
     assert float(last[:, 40:56, 40:56].max()) < 0.01
-    assert list(np.flatnonzero(meter.over_time > 1e-4)) == [3, 4]
-    assert np.nanmean(meter.over_time) == pytest.approx(sums[0] / sums[2])
-    assert meter.change_map[44:52, 44:52].min() > 0.05
-    assert np.nanmax(meter.change_map[8:30, 8:30]) < 0.01
+    assert list(np.flatnonzero(over_time > 1e-4)) == [3, 4]
+    assert np.nanmean(over_time) == pytest.approx(sums.error / sums.pairs)
+    assert change_map[44:52, 44:52].min() > 0.05
+    assert np.nanmax(change_map[8:30, 8:30]) < 0.01
 
 
 def test_bringing_a_frame_along_equals_scipy():

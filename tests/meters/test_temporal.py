@@ -76,14 +76,15 @@ def test_energies_add_up_over_clips_and_a_meter_can_be_used_again():
         parts.append(meter.finish())
     assert parts[0] == temporal_energies(*a, 24)
     assert parts[1] == temporal_energies(*b, 24)
-    assert add_sums(*parts)[2] == parts[0][2] + parts[1][2]
+    assert add_sums(*parts).error == parts[0].error + parts[1].error
     assert math.isnan(SmoothnessMeter.value(meter.finish()))
-    assert "no pixel" in SmoothnessMeter.reason((0.0,) * 4)
+    assert "no pixel" in SmoothnessMeter.reason(SmoothnessMeter.nothing)
 
 
 def test_frames_of_8_bits_are_held_as_they_are():
     truth, video = (torch.rand(2, 30, 3, 45, 37) * 255).byte()
-    meter = ResidualMeter(24, maps=True)
+    meter = ResidualMeter(24)
+    meter.keep = True
     for frame, other in zip(video, truth):
         meter.update(frame, other)
     assert meter._pred._window.dtype == torch.uint8
@@ -91,8 +92,10 @@ def test_frames_of_8_bits_are_held_as_they_are():
     expected = temporal_energies(video.double() / 255, truth.double() / 255, 24)
     np.testing.assert_allclose(sums, expected, rtol=1e-5)
     error = scipy_energy(video.double() / 255 - truth.double() / 255, 24)
-    np.testing.assert_allclose(meter.over_time, np.sqrt(error.mean(axis=(1, 2, 3))), rtol=1e-4)
-    np.testing.assert_allclose(meter.flicker_map, np.sqrt(error.mean(axis=(0, 1))), rtol=1e-4)
+    np.testing.assert_allclose(
+        TemporalEnergyMeter.curve(meter.series()), np.sqrt(error.mean(axis=(1, 2, 3))), rtol=1e-4
+    )
+    np.testing.assert_allclose(meter.map(), np.sqrt(error.mean(axis=(0, 1))), rtol=1e-4)
 
 
 def test_a_clip_alone():

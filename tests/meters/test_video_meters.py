@@ -1,6 +1,10 @@
 """Optical flow, tOF, colour consistency, PSNR and SSIM against closed forms, scikit-image and hand computation."""
 
+import gc
 import math
+import pickle
+import weakref
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -16,12 +20,15 @@ from mmtempreg.meters import (
     Clip,
     ColorDistributionMeter,
     FlowDifferenceMeter,
+    Picture,
     PSNRMeter,
     SSIMMeter,
-    column_of,
+    add_sums,
     ssim,
 )
-from mmtempreg.meters.color_distribution import jensen_shannon
+from mmtempreg.meters.color_distribution import ColorSums, jensen_shannon
+from mmtempreg.meters.columns import Column, columns_of
+from mmtempreg.meters.flow_difference import _middle
 from mmtempreg.video.flow_files import read_flow, write_flow
 
 PHOTO = torch.from_numpy(skimage.data.astronaut()).permute(2, 0, 1).float() / 255
@@ -99,11 +106,9 @@ def test_tof_of_known_motion():
 
 
 def test_tof_looks_at_the_middle_as_tecogan_does():
-    asked = []
-    meter = FlowDifferenceMeter(flow=lambda a, b: asked.append(a.shape) or torch.zeros(2, *a.shape[-2:]), skip=0)
-    flow = meter._middle(torch.zeros(2, 100, 145))
+    flow = _middle(torch.zeros(2, 100, 145))
     assert flow.shape == (2, 64, 128)  # multiples of 32, 8 pixels from the border at least
-    assert meter._middle(torch.zeros(2, 40, 200)).shape == (2, 40, 200)
+    assert _middle(torch.zeros(2, 40, 200)).shape == (2, 40, 200)
 
 
 # ---------------------------------------------------------------- colour
@@ -123,7 +128,7 @@ def test_histograms_by_hand():
     for frame in [black, half] * 4:  # 8 frames: pairs 1 apart always differ, 2 and 4 apart never
         meter.update(frame)
     sums = meter.finish()
-    assert sums[1::3] == (7, 6, 4)
+    assert sums.pairs == (7, 6, 4)
     assert meter.value(sums) == pytest.approx(expected / 3 / 3)  # of three steps and three channels one
     assert math.isnan(meter.value(meter.finish()))
 
@@ -211,6 +216,49 @@ def test_psnr_counts_what_the_mask_says():
 # ---------------------------------------------------------------- what all have in common
 
 
+def test_of_a_picture_each_thing_is_made_once():
+    made = []
+
+    def total(values, other=0):
+        made.append(other)
+        return float(values.sum()) + other
+
+    picture = Picture(torch.ones(1, 2, 3))
+    assert [picture.once(total), picture.once(total), picture.once(total, 1), picture.once(total, 1)] == [6, 6, 7, 7]
+    assert made == [0, 1]
+    with ThreadPoolExecutor(8) as pool:
+        assert set(pool.map(lambda _: picture.once(total, 2), range(64))) == {8}
+    assert made == [0, 1, 2]
+
+
+@pytest.mark.parametrize("name", [name for name in METERS if name != "vdp"])
+def test_pictures_are_measured_as_frames_are_and_are_not_held(name):
+    """Of 8 bits, with a mask where it can be; what was made of a frame goes with it, however long the clip."""
+    masked = not METERS[name].display
+    frames = [(torch.rand(2, 3, 32, 32) * 255).byte() for _ in range(30)]
+    mask, motion = (torch.rand(1, 32, 32) if masked else None), Motion(torch.zeros(2, 32, 32), torch.ones(1, 32, 32))
+    one, other = (METERS[name].of_clip(Clip(10.0, 30)) for _ in range(2))
+    alive = []
+    for number, (pred, target) in enumerate(frames):
+        pictures = Picture(pred), Picture(target)
+        alive += map(weakref.ref, pictures)
+        one.update(pred, target, mask, motion if number else None)
+        other.update(*pictures, mask, motion if number else None)
+    del pictures
+    gc.collect()
+    assert sum(picture() is not None for picture in alive) <= 4
+    assert one.finish() == other.finish()
+
+
+def test_sums_keep_their_names_when_they_are_pooled():
+    first, second = ColorSums((1.0, 2.0), (0.5, 0.5), (3.0, 3.0)), ColorSums((2.0, 2.0), (1.0, 0.0), (1.0, 0.0))
+    assert add_sums(first, second) == ColorSums((3.0, 4.0), (1.5, 0.5), (4.0, 3.0))
+    for meter in METERS.values():
+        if meter not in (ColorDistributionMeter, METERS["vdp"]):
+            assert type(add_sums(meter.nothing, meter.nothing)) is type(meter.nothing)
+            assert pickle.loads(pickle.dumps(meter.nothing)) == meter.nothing  # ranks send them to each other
+
+
 @pytest.mark.parametrize("name", METERS)
 def test_every_meter_says_what_it_is(name):
     meter = METERS[name]
@@ -221,7 +269,8 @@ def test_every_meter_says_what_it_is(name):
     assert meter.reference in ("needed", "optional", "unused")
     assert meter.format(math.nan) == "n/a"
     assert issubclass(meter, meter.summed_by())
-    assert column_of(meter.metric) == (meter.title, meter)
+    column = Column.named(meter.metric)
+    assert (column.title, column.meter) == (meter.title, meter)
 
 
 @pytest.mark.parametrize("name", [name for name in METERS if name != "vdp"])
@@ -232,8 +281,7 @@ def test_every_meter_is_ready_for_another_clip_and_a_clip_without_frames_has_no_
     for _ in range(2):
         motion = None
         for pred, target in frames:
-            more = dict(motion=motion) if meter.needs_motion else {}
-            meter.update(pred, target, **more)
+            meter.update(pred, target, None, motion)  # of all: no one asks which need it
             motion = Motion(torch.zeros(2, 32, 32), torch.ones(1, 32, 32))
         found.append(meter.finish())
     assert found[0] == found[1]
@@ -257,9 +305,22 @@ def test_what_needs_a_reference_says_so(name):
 
 
 def test_columns_of_what_test_py_writes():
-    titles = {key: (column_of(key) or ("-",))[0] for key in (
+    names = [
         "TemporalFlicker", "TemporalFlicker_1s", "TemporalFlicker_E_warp", "TemporalFlicker_1s_E_warp", "SaturatedPSNR",
-        "TemporalFlicker_E_warp_truth", "SpatialDetail_1s", "nothing", "ImageEquivariance",
-        "ColorDistributionConsistency_1s", "ColorDistributionConsistency_1s_truth")}  # fmt: skip
-    found = ["F", "F 1 s", "E_warp", "E_warp 1 s", "PSNR [dB]", "-", "-", "-", "EQ [dB]", "CDC 1 s", "-"]
-    assert list(titles.values()) == found
+        "TemporalFlicker_E_warp_truth", "SpatialDetail_1s", "nothing", "ImageEquivariance", "TemporalFlicker_0.25s",
+        "ColorDistributionConsistency_1s", "ColorDistributionConsistency_1s_truth", "TemporalFlicker_1.0s",
+        ""]  # fmt: skip
+    titles = [getattr(Column.named(name), "title", "-") for name in names]
+    found = ["F", "F 1 s", "E_warp", "E_warp 1 s", "PSNR [dB]", "-", "-", "-", "EQ [dB]", "F 0.25 s", "CDC 1 s", "-"]
+    assert titles == [*found, "-", "-"]
+    assert [column.title for column in columns_of(names).values()] == [
+        "F", "F 0.25 s", "F 1 s", "PSNR [dB]", "EQ [dB]", "E_warp", "E_warp 1 s", "CDC 1 s"]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", METERS)
+@pytest.mark.parametrize("lag", [None, 1.0, 0.04, 1e-5, 3600.0])
+def test_every_name_that_is_written_is_read(name, lag):
+    meter = METERS[name]
+    column = Column(meter.metric, lag)
+    assert Column.named(column.name) == (column if lag is None or meter.lagged else None)
+    assert Column.named(column.of_truth) is None

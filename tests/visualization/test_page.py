@@ -162,7 +162,7 @@ def measured(values, rate=10, **curves):
     """A measurement without pictures: name -> values of measures, and curves of all."""
     curves = {name: np.array(curve, float) for name, curve in curves.items()}
     count = max(map(len, curves.values()), default=1)
-    videos = [VideoScores(name, dict(own), **curves) for name, own in values.items()]
+    videos = [VideoScores(name, dict(own), series=curves) for name, own in values.items()]
     return Measurement(Fraction(rate), (4, 6), count, "luminance", np.zeros((0, 2)), VideoScores("reference"), videos)
 
 
@@ -216,7 +216,7 @@ def test_long_and_many_are_cut_and_said(videos, tmp_path, monkeypatch):
     curve = data["charts"][0]["series"][0]["values"]
     assert len(curve) == 10
     assert max(curve) == pytest.approx(
-        np.nanmax(measure_videos({"a": processed[0]}, reference).videos[0].flicker_along), rel=1e-3
+        np.nanmax(measure_videos({"a": processed[0]}, reference).videos[0].series["F"]), rel=1e-3
     )
     report_videos(tmp_path / "r.html", dict(zip("ab", processed)), reference, assets=tmp_path / "beside it")
     assert data_of(tmp_path / "r.html")["pictures"]["frames"] == FRAMES
@@ -561,7 +561,7 @@ def drawn(tab):
 @pytest.mark.parametrize("top", [0.0076, 3e-5, 2.6, 0.51, 1234.0])
 def test_numbers_of_axes_stand_where_they_belong(browser, tmp_path, top):
     """Their places are proportional to what they say, whatever the range; axes have units."""
-    found = measured(dict(a={}), rate=8, detail_over_time=np.linspace(0, top, 30))
+    found = measured(dict(a={}), rate=8, K=np.linspace(0, top, 30))
     write_report(tmp_path / "r.html", found)
     tab = browser.new_page()
     tab.goto((tmp_path / "r.html").as_uri())
@@ -581,7 +581,7 @@ def test_numbers_of_axes_stand_where_they_belong(browser, tmp_path, top):
 
 def test_times_and_values_are_written_in_one_way(browser, tmp_path):
     """Frame 13 at 8 per second is 1.625 s: rounded alike everywhere."""
-    found = measured(dict(a={}), rate=8, flicker_along=1.0 + (np.arange(20) == 13))
+    found = measured(dict(a={}), rate=8, F=1.0 + (np.arange(20) == 13))
     write_report(tmp_path / "r.html", found)
     tab = browser.new_page()
     tab.goto((tmp_path / "r.html").as_uri())

@@ -29,7 +29,7 @@ def read_metrics(path: str, prefix: str = "") -> dict:
     metrics = {name: math.nan if v is None else v for name, v in values.items()}
     if prefix:
         metrics = {key.removeprefix(f"{prefix}/"): v for key, v in metrics.items() if key.startswith(f"{prefix}/")}
-    titles = {title for title, _ in columns_of(metrics).values()}
+    titles = {column.title for column in columns_of(metrics).values()}
     missing = [title for title in TOGETHER if title not in titles]
     if missing:
         raise ValueError(f"{path} lacks {missing}: test with a config whose evaluator has them")
@@ -53,10 +53,10 @@ def show(args: argparse.Namespace) -> None:
     columns = columns_of(key for key in next(iter(metrics.values()))[0])
     columns = {key: c for key, c in columns.items() if all(key in values for row in metrics.values() for values in row)}
     lines = [
-        [name, *(cell([values[key] for values in row], meter) for key, (_, meter) in columns.items())]
+        [name, *(cell([values[key] for values in row], column.meter) for key, column in columns.items())]
         for name, row in metrics.items()
     ]
-    say(markdown_table([title for title, _ in columns.values()], lines))
+    say(markdown_table([column.title for column in columns.values()], lines))
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from ...functional import inverse_camera_curve, saturation_mask
-from ...meters import DOMAINS, DetailMeter, FlickerMeter, PSNRMeter, TrueDetailMeter, add_sums
+from ...meters import DOMAINS, DetailMeter, FlickerMeter, Meter, PSNRMeter, TrueDetailMeter, add_sums
 from .pictures import MovingPicture
 
 Predict = Callable[[Tensor], Tensor]
@@ -87,7 +87,7 @@ class QualityMeter:
         for picture, frames, before in zip(self.pictures, predicted, self._before):
             scene = self.domain.convert(self._radiance(picture.truth))
             mask = saturation_mask(picture.truth) if self.domain.radiance else None
-            meters = dict(
+            meters: dict[str, tuple[Meter, Tensor]] = dict(
                 F=(FlickerMeter(), scene),
                 K=(DetailMeter(), scene),
                 kept=(DetailMeter(), before),
@@ -98,8 +98,7 @@ class QualityMeter:
             for name, (meter, target) in meters.items():
                 for number, frame in enumerate(frames):
                     weight = None if mask is None else mask[number]
-                    motion = dict(motion=picture.motion if number else None) if meter.needs_motion else {}
-                    meter.update(frame, target[number], weight, **motion)  # type: ignore[arg-type]
+                    meter.update(frame, target[number], weight, picture.motion if number else None)
                 found[name].append(meter.finish())
         pooled = {name: reduce(add_sums, sums) for name, sums in found.items()}
         return Quality(
