@@ -15,9 +15,10 @@ class Curves(nn.Module):
 
     def __init__(self, num_curves: int) -> None:
         super().__init__()
-        widths = ((3, 32), (32, 32), (32, 32), (32, 32), (64, 32), (64, 32), (64, 3 * num_curves))
-        for number, (before, after) in enumerate(widths, 1):
-            self.add_module(f"conv{number}", nn.Conv2d(before, after, 3, padding=1))
+        self.conv1 = nn.Conv2d(3, 32, 3, padding=1)
+        self.conv2, self.conv3, self.conv4 = (nn.Conv2d(32, 32, 3, padding=1) for _ in range(3))
+        self.conv5, self.conv6 = (nn.Conv2d(64, 32, 3, padding=1) for _ in range(2))
+        self.conv7 = nn.Conv2d(64, 3 * num_curves, 3, padding=1)
 
     def forward(self, x: Tensor) -> Tensor:
         conv1, conv2, conv3, conv4, conv5, conv6, conv7 = self.children()
