@@ -30,7 +30,7 @@ from mmtempreg.apis.blend import blend_weights
 from mmtempreg.apis.equivariance import find_images
 from mmtempreg.apis.steady.network import Network, read_network, smallest_edge
 from mmtempreg.apis.steady.pictures import camera_of, moving_pictures, stills
-from mmtempreg.apis.steady.quality import QualityMeter
+from mmtempreg.apis.steady.quality import QualityMeter, amplified_noise
 from mmtempreg.apis.steady.recipe import SENSOR_NOISE, Recipe, recipe_for, training_config
 from mmtempreg.apis.steady.training import write_start
 from mmtempreg.openmmlab.configs import loss_distance
@@ -117,14 +117,16 @@ def compare(args: argparse.Namespace) -> None:
         args.network, args.checkpoint, partial(stills, tests[:4], camera_of(degrade, 1)), options=args.network_options
     )
     model = network.build()
-    pictures = list(moving_pictures(tests, camera_of(degrade, network.scale)))
+    camera = camera_of(degrade, network.scale)
+    pictures = list(moving_pictures(tests, camera))
     judge = QualityMeter(pictures, network.domain, True)
     before = judge.measure(FrameModel.of_model(model, network.order))
     results: dict[str, Any] = json.loads(args.out.read_text()) if args.out.exists() else {}
     results = {"as it came": {"0": asdict(before)}} | results
     photographs = (args.images, find_images(args.images))
     started = write_start(network, photographs, args.work_dir / "start")
-    recipe = recipe_for(network, before.invents, smallest_edge(model, network.scale), steps=degrade)
+    noise = amplified_noise(FrameModel.of_model(model, network.order), tests[:4], camera, network.domain)
+    recipe = recipe_for(network, before.invents(noise), smallest_edge(model, network.scale), steps=degrade)
     for seed in args.seeds:
         for name, given in args.recipes:
             alpha = recipe.alpha if given is None else given

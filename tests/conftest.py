@@ -4,11 +4,14 @@ os.environ.setdefault("OPENCV_IO_ENABLE_OPENEXR", "1")  # with which tests write
 # On two cores; of this process and of those that it starts: more threads than cores are slower than one.
 os.environ["OMP_NUM_THREADS"] = str(max(1, 2 // int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))))
 
+import cv2
 import mmengine.registry
 import pytest
 import torch
 
 import mmtempreg  # noqa: F401, before MMagic is imported
+
+cv2.setNumThreads(1)  # forks (`testing.forked`) would wait for threads that do not come along
 
 
 @pytest.fixture(autouse=True)

@@ -24,7 +24,7 @@ from ..flicker_causes import FlickerCauses, find_flicker_causes, smallest_crop
 from ..frame_model import FrameModel
 from .network import CROPS, read_network, smallest_edge
 from .pictures import Camera, MovingPicture, camera_of, moving_pictures, stills
-from .quality import Quality, QualityMeter
+from .quality import INVENTS, Quality, QualityMeter, amplified_noise
 from .recipe import SENSOR_NOISE, SHIFT, recipe_for
 from .training import Length, train
 
@@ -178,7 +178,10 @@ def make_steady(
     first = judge.measure(frames)
     eq_before = _equivariance(frames, held_out)
     if invents is None:
-        invents = first.invents
+        noise = amplified_noise(frames, held_out[:4], camera, found.domain)
+        if noise > INVENTS:
+            report(f"{noise / first.detail:.0%} of its detail is its input's noise")
+        invents = first.invents(noise)
         if invents:
             report("most of its detail is invented: predictions are compared relative to how much there is")
     anti_alias = anti_alias or found.strides is not None

@@ -63,16 +63,17 @@ def pan(
 
 
 def moving_pictures(
-    files: Sequence[Path], camera: Camera, edge: int = 192, *, num_frames: int = 8
+    files: Sequence[Path], camera: Camera, edge: int = 192, *, num_frames: int = 8, seed: int = 0
 ) -> Iterator[MovingPicture]:
     """A clip of the middle of each photograph.
 
     Args:
         files: Photographs.
         camera: From a frame of the scene (H, W, 3) uint8 RGB to what the network sees of it, uint8. Its random numbers,
-            NumPy's, are the same whenever this is called.
+            NumPy's, are the same whenever this is called with one seed.
         edge: Of the window in pixels, a multiple of 8; smaller photographs give smaller ones.
         num_frames: Length of a clip.
+        seed: Of the camera's random numbers.
 
     Raises:
         ValueError: If a photograph cannot be read or holds no 8-bit values: it is named.
@@ -85,7 +86,7 @@ def moving_pictures(
                 image = (image >> 8).astype(np.uint8)
             if image.dtype != np.uint8:
                 raise ValueError(f"{path} holds radiance; photographs of 8 or 16 bits are needed")
-            np.random.seed(number)
+            np.random.seed(number + 100_000 * seed)
             window = min(edge, min(image.shape[:2]) // 8 * 8)
             step = STEPS[number % len(STEPS)]
             scene = list(pan(image, step, num_frames=num_frames, size=(window, window)))

@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import reduce
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -13,7 +14,7 @@ from torch import Tensor
 
 from ...functional import inverse_camera_curve, saturation_mask
 from ...meters import DOMAINS, DetailMeter, FlickerMeter, Meter, PSNRMeter, TrueDetailMeter, add_sums
-from .pictures import MovingPicture
+from .pictures import Camera, MovingPicture, moving_pictures
 
 Predict = Callable[[Tensor], Tensor]
 INVENTS = 0.3
@@ -51,10 +52,32 @@ class Quality:
         """Detail that is not the scene's, in parts of what that has; nan where it is not known."""
         return self.detail - self.true_detail
 
-    @property
-    def invents(self) -> bool:
-        """True of a network that invents detail, as those do that were trained with a GAN."""
-        return self.invented > max(INVENTS, self.true_detail)
+    def invents(self, noise: float) -> bool:
+        """True of a network that invents detail, as those do that were trained with a GAN.
+
+        Args:
+            noise: What it makes of its input's noise (`amplified_noise`), which is nobody's invention.
+        """
+        return self.invented - noise > max(INVENTS, self.true_detail)
+
+
+def amplified_noise(predict: Predict, files: Sequence[Path], camera: Camera, domain: str) -> float:
+    """Fine detail that comes of the camera's noise alone, in parts of what scenes have.
+
+    Each scene is photographed twice from the same place; half of what the predictions differ by, as energy, is noise.
+
+    Args:
+        predict: The network, as for `QualityMeter.measure`.
+        files: Photographs.
+        camera: From a scene to what the network sees, with random numbers of NumPy.
+        domain: Name of what predictions are compared in.
+    """
+    meter, convert = DetailMeter(), DOMAINS[domain].convert
+    shots = [list(moving_pictures(files, camera, num_frames=1, seed=seed)) for seed in (0, 1)]
+    for first, second in zip(*shots):
+        one, other = (convert(predict(shot.seen)[0]) for shot in (first, second))
+        meter.update((one - other) / math.sqrt(2), convert(first.truth[0]))
+    return DetailMeter.value(meter.finish())
 
 
 class QualityMeter:

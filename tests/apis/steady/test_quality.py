@@ -7,9 +7,10 @@ import torch
 from torch.nn.functional import interpolate
 
 from mmtempreg.apis.steady.make import Limits, strongest
-from mmtempreg.apis.steady.pictures import moving_pictures, pan
-from mmtempreg.apis.steady.quality import Quality, QualityMeter
+from mmtempreg.apis.steady.pictures import camera_of, moving_pictures, pan
+from mmtempreg.apis.steady.quality import Quality, QualityMeter, amplified_noise
 from mmtempreg.meters import flicker_ratio
+from mmtempreg.utils.degradations import gaussian_noise
 
 
 @pytest.fixture(scope="module")
@@ -91,6 +92,22 @@ def quality(flickers, kept, psnr=30.0):
         psnr=psnr,
         distance=40.0,
     )
+
+
+def test_noise_of_the_input_is_not_invented(photographs):
+    """What is not the scene's is noise of the input, or a pattern of the network's own."""
+    camera = camera_of([gaussian_noise(20, 20)], 1)
+
+    def patterned(x):
+        return x + 0.1 * torch.randn(x.shape, generator=torch.Generator().manual_seed(0))
+
+    for invents, network in ((False, lambda x: x), (True, patterned)):
+        found = QualityMeter(list(moving_pictures(photographs, camera)), "rgb", True).measure(network)
+        noise = amplified_noise(network, photographs, camera, "rgb")
+        assert found.invents(0.0)
+        assert found.invents(noise) == invents
+        if not invents:
+            assert noise == pytest.approx(found.invented, rel=0.1)
 
 
 BEFORE = quality([4.0, 5.0, 6.0, 5.5], 1.0)
