@@ -26,7 +26,7 @@ HALF_PRECISION = 0x01306B47
 PARAM_MAGIC = "7767517"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Package:
     """A version of a Python package that carries networks.
 

