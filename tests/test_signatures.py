@@ -5,15 +5,6 @@ from pathlib import Path
 
 PACKAGE = Path(__file__).resolve().parents[1] / "mmtempreg"
 MOST = 4
-NOT_YET = {
-    "apis/video_measurement.py: measure_videos",
-    "apis/video_measurement.py: Measurement",
-    "apis/video_measurement.py: VideoScores",
-    "meters/flicker.py: WarpErrorMeter.__init__",
-    "meters/temporal.py: smoothness",
-    "meters/temporal.py: temporal_energies",
-    "meters/temporal.py: temporal_residual",
-}
 
 
 def by_position(function):
@@ -47,4 +38,4 @@ def test_more_than_a_few_arguments_are_named():
     paths = [path for path in PACKAGE.rglob("*.py") if ".mim" not in path.parts]
     found = [(f"{path.relative_to(PACKAGE)}: {name}", n) for path in paths for name, n in signatures(path)]
     assert len(found) > 500
-    assert {name for name, n in found if n > MOST} <= NOT_YET
+    assert {name for name, n in found if n > MOST} == set()

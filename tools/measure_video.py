@@ -55,7 +55,7 @@ METRICS = """metrics:
   R            fast changes of the error, at a fixed pixel: 0 is perfect, 1 what a frozen clip gets (lower, needs a reference)
   warp_error   change from frame to frame, along the motion (mean of squares) (lower)
   ssim         structural similarity of luminance, Wang et al. 2004 (higher, needs a reference)
-  tof          how far do the optical flows differ, in pixels? (lower, needs a reference)
+  tof          how far do the optical flows differ, in pixels? (lower, on request, needs a reference)
   vdp          ColorVideoVDP: what people see on a 4K display; 10 is no difference (higher, on request, needs a reference)
   cdc          do the histograms of R, G and B stay the same? (lower)
   fast_changes root mean square of what changes fast, at a fixed pixel (lower)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 
 import cv2
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -34,5 +33,8 @@ def smooth(frame: Tensor, sigma: float, radius: int | None = None) -> Tensor:
     if sigma == 0:
         return frame
     size = 2 * (math.ceil(4 * sigma) if radius is None else radius) + 1
-    border, planes = cv2.BORDER_REFLECT_101, frame.contiguous().numpy()
-    return torch.from_numpy(np.stack([cv2.GaussianBlur(p, (size, size), sigma, borderType=border) for p in planes]))
+    frame = frame.contiguous()
+    result = torch.empty_like(frame)
+    for plane, smoothed in zip(frame.numpy(), result.numpy()):
+        cv2.GaussianBlur(plane, (size, size), sigma, dst=smoothed, borderType=cv2.BORDER_REFLECT_101)
+    return result

@@ -82,10 +82,18 @@ def grey_levels(frame: Tensor) -> Tensor:
 
 def flow_inside(flow: Tensor, margin: int = 0) -> Tensor:
     """(1, H, W) float32: 1 where the flow (2, H, W) leads into the frame, `margin` pixels from its border at least."""
-    height, width = flow.shape[-2:]
-    x, y = flow[0] + torch.arange(width), flow[1] + torch.arange(height)[:, None]
-    there = (x >= margin) & (x <= width - 1 - margin) & (y >= margin) & (y <= height - 1 - margin)
-    return there.unsqueeze(0).float()
+    opencv: Any = cv2  # its stubs know no numbers
+    there = [
+        opencv.inRange(position, margin, length - 1 - margin)
+        for position, length in zip(_positions(flow), (flow.shape[-1], flow.shape[-2]))
+    ]
+    return torch.from_numpy((there[0] & there[1]).astype(np.float32)).div_(255).unsqueeze(0)
+
+
+def _positions(flow: Tensor) -> tuple[np.ndarray, np.ndarray]:
+    """(H, W) x and y that a flow leads to."""
+    rows, columns = (np.arange(n, dtype=np.float32) for n in flow.shape[-2:])
+    return flow[0].numpy() + columns[None, :], flow[1].numpy() + rows[:, None]
 
 
 def reliable(forward: Tensor, backward: Tensor) -> Tensor:
@@ -103,12 +111,17 @@ def reliable(forward: Tensor, backward: Tensor) -> Tensor:
         backward: (2, H, W) flow B from b to a.
     """
     back = bring(backward, Motion(forward, torch.ones_like(forward[:1])), "bilinear")
-    norm = forward.square().sum(dim=0)
-    occluded = (back + forward).square().sum(dim=0) > 0.01 * (back.square().sum(dim=0) + norm) + 0.5
-    right = torch.diff(forward, dim=2, append=forward[:, :, -1:]).square().sum(dim=0)
-    down = torch.diff(forward, dim=1, append=forward[:, -1:]).square().sum(dim=0)
-    boundary = right + down > 0.01 * norm + 0.002
-    return flow_inside(forward) * (~(occluded | boundary)).float()
+    norm, jump = _squared_length(forward), torch.zeros_like(forward[0])
+    jump[:, :-1] += _squared_length(forward[:, :, 1:] - forward[:, :, :-1])
+    jump[:-1] += _squared_length(forward[:, 1:] - forward[:, :-1])
+    boundary = jump > 0.01 * norm + 0.002
+    occluded = _squared_length(back + forward) > _squared_length(back).add_(norm).mul_(0.01).add_(0.5)
+    return flow_inside(forward).masked_fill_(occluded | boundary, 0)
+
+
+def _squared_length(vectors: Tensor) -> Tensor:
+    x, y = vectors
+    return (x * x).add_(y * y)
 
 
 def known_motion(told: dict | None, lag: int) -> Motion | None:
@@ -127,7 +140,7 @@ def compose(late: Motion, early: Motion) -> Motion:
     """Motion over two steps: from now to then, and from then to a frame before that."""
     both = torch.cat([early.flow, early.visible])
     carried = bring(torch.where(early.visible > 0, both, 0), late, "bilinear")
-    visible = late.visible * flow_inside(torch.where(late.visible > 0, late.flow, 0)) * (carried[2:] > 0.99)
+    visible = late.visible * flow_inside(_known_flow(late)) * (carried[2:] > 0.99)
     return Motion(late.flow + carried[:2], visible)
 
 
@@ -137,22 +150,23 @@ def bring(frame: Tensor, motion: Motion, interpolation: str = "lanczos") -> Tens
     Lanczos of 8x8 pixels; positions are rounded to 1/32 pixel by OpenCV, far below what estimated flow gets wrong.
     """
     flag, _ = INTERPOLATIONS[interpolation]
-    rows, columns = (np.arange(n, dtype=np.float32) for n in frame.shape[-2:])
-    flow = torch.where(motion.visible > 0, motion.flow, 0).numpy()  # what is unknown may be beyond all numbers
-    x, y = flow[0] + columns[None, :], flow[1] + rows[:, None]
+    x, y = _positions(_known_flow(motion))
     parts = []
     for planes in frame.split(4):  # as many as OpenCV moves at once
         image = planes.permute(1, 2, 0).contiguous().numpy()
         moved = cv2.remap(image, x, y, flag, borderMode=cv2.BORDER_REPLICATE)
         parts.append(torch.from_numpy(moved.reshape(*image.shape)).permute(2, 0, 1))
-    return torch.cat(parts)
+    return parts[0] if len(parts) == 1 else torch.cat(parts)
+
+
+def _known_flow(motion: Motion) -> Tensor:
+    """The flow, 0 where it is unknown: that may be beyond all numbers."""
+    return torch.where(motion.visible > 0, motion.flow, 0)
 
 
 def seen(motion: Motion, interpolation: str = "lanczos") -> Tensor:
     """(1, H, W): 1 where a pixel was seen then, and all that `bring` reads for it."""
-    return motion.visible * flow_inside(
-        torch.where(motion.visible > 0, motion.flow, 0), INTERPOLATIONS[interpolation][1]
-    )
+    return motion.visible * flow_inside(_known_flow(motion), INTERPOLATIONS[interpolation][1])
 
 
 def _targets(flow: Tensor) -> Tensor:

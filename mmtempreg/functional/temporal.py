@@ -117,7 +117,8 @@ class TemporalHighpass:
         whole = len(values) // size
         if self._shape is None:
             self._shape = frame.shape
-            self._window = frame.new_zeros((-(-len(values) // size), self._capacity, size))
+            self._window = frame.new_empty((-(-len(values) // size), self._capacity, size))
+            self._window[whole:] = 0
         elif frame.shape != self._shape:
             expected, got = tuple(self._shape), tuple(frame.shape)
             raise ValueError(f"frame {self._count} has shape {got}, the frames before it {expected}")

@@ -9,6 +9,7 @@ from operator import add
 from threading import RLock
 from typing import Any, ClassVar, Generic, NamedTuple, TypeVar
 
+import cv2
 import numpy as np
 import torch
 from torch import Tensor
@@ -270,6 +271,11 @@ def grey(frame: Tensor) -> Picture:
 def weight_of(mask: Tensor | None, frame: Tensor) -> float:
     """How many of a frame's values count, each as much as the mask says."""
     return float(frame.numel()) if mask is None else float(mask.expand_as(frame).sum(dtype=torch.float64))
+
+
+def squared_distance(a: Tensor, b: Tensor) -> float:
+    """Sum of (a - b)^2, in double precision and in one pass."""
+    return cv2.norm(a.flatten(1).numpy(), b.flatten(1).numpy(), cv2.NORM_L2SQR)
 
 
 def add_sums(a: S, b: S) -> S:

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from ..functional import Motion
 from ..functional.gaussian import smooth
-from .base import FLOOR, Meter, Picture, as_float, weight_of
+from .base import FLOOR, Meter, Picture, as_float, squared_distance, weight_of
 
 SIGMA = 1.0
 """Standard deviation in pixels of the Gaussian that is taken away: what is left has periods of 2 to some 8 pixels."""
@@ -28,7 +28,8 @@ def fine_detail(frame: Tensor, sigma: float = SIGMA) -> Tensor:
 
 def detail_energy(frame: Tensor, sigma: float) -> float:
     """Sum of the squares of `fine_detail`."""
-    return energy(fine_detail(frame, sigma), None)
+    values = as_float(frame).float()
+    return squared_distance(values, smooth(values, sigma))
 
 
 def energy(values: Tensor, mask: Tensor | None) -> float:

@@ -35,15 +35,16 @@ def smoothed(frame: Tensor, sigma: float) -> Picture:
 
 def change_along(then: Tensor, now: Picture, motion: Motion, interpolation: str) -> Tensor:
     """(H, W) mean over the channels of the squared change of two (smoothed) frames along the motion."""
-    return (now.values - bring(then, motion, interpolation)).square().mean(dim=0)
+    change = bring(then, motion, interpolation).sub_(now.values).square_()
+    return change[0] if len(change) == 1 else change.mean(dim=0)
 
 
-def _inner(frame: Tensor, margin: int) -> Tensor:
-    """(1, H, W): 0 within `margin` pixels of the border, where a low-pass has seen mirrored pixels; else 1."""
-    weight = torch.ones(1, *frame.shape[-2:])
+def _comparable(then: Tensor, motion: Motion, interpolation: str, margin: int) -> Tensor:
+    """(H, W): what of a frame can be compared with an earlier one: 1 where it was seen, and all that is read for it; 0
+    within `margin` pixels of the border, where a low-pass has seen mirrored pixels."""
+    weight = seen(motion, interpolation)[0]
     if margin:
-        for axis in (-2, -1):
-            length = frame.shape[axis]
+        for axis, length in enumerate(weight.shape):
             weight.narrow(axis, 0, min(margin, length)).zero_()
             weight.narrow(axis, max(length - margin, 0), min(margin, length)).zero_()
     return weight
@@ -145,14 +146,11 @@ class WarpErrorMeter(Meter[WarpSums]):
         return self._compare(self._held.popleft(), now, motion)
 
     def _compare(self, then: _Held, now: _Held, motion: Motion) -> WarpSums:
-        weight = seen(motion, self.interpolation) * _inner(motion.visible, math.ceil(3 * self.low_pass))
+        weight = then.pictures[-1].once(_comparable, motion, self.interpolation, math.ceil(3 * self.low_pass))
         if now.mask is not None and then.mask is not None:
             # of channels one mask: which weighs a pixel
-            masks = [
-                m.amin(dim=0, keepdim=True).float() for m in (now.mask, bring(then.mask.float(), motion, "bilinear"))
-            ]
+            masks = [m.amin(dim=0).float() for m in (now.mask, bring(then.mask.float(), motion, "bilinear"))]
             weight = weight * torch.minimum(*masks)
-        weight = weight[0]
         self._latest = errors, weight = (
             [
                 before.once(change_along, after, motion, self.interpolation) * weight

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from ..functional import Motion
-from .base import Clip, Mean, MeanMeter, Picture, weight_of
+from .base import Clip, Mean, MeanMeter, Picture, squared_distance, weight_of
 
 
 class PSNRMeter(MeanMeter):
@@ -32,10 +32,12 @@ class PSNRMeter(MeanMeter):
         return cls(clip.peak, **options)
 
     def measure(self, pred: Picture, target: Picture, mask: Tensor | None, motion: Motion | None) -> Mean:
-        squares = (pred.floats() - target.floats()).square()
-        if mask is not None:
-            squares = squares * mask
-        return Mean(float(squares.sum(dtype=torch.float64)) / self.peak**2, weight_of(mask, pred.values))
+        a, b = pred.floats(), target.floats()
+        if mask is None:
+            squares = squared_distance(a, b)
+        else:
+            squares = float(((a - b).square() * mask).sum(dtype=torch.float64))
+        return Mean(squares / self.peak**2, weight_of(mask, pred.values))
 
     @classmethod
     def value(cls, sums: Mean) -> float:

@@ -40,7 +40,7 @@ def ssim(a: Tensor, b: Tensor, peak: float = 1.0) -> Tensor:
 
 
 class Moments(NamedTuple):
-    """(C, H - 10, W - 10) float32 of the windows that lie in a picture whole."""
+    """(C, H, W) float32 of the window around each pixel."""
 
     mean: Tensor
     variance: Tensor
@@ -49,13 +49,8 @@ class Moments(NamedTuple):
 def moments(image: Tensor) -> Moments:
     """Mean and variance in each window of a (C, H, W) image."""
     values = as_float(image).float()
-    mean = _windowed(values)
-    return Moments(mean, _windowed(values.square()) - mean.square())
-
-
-def _windowed(values: Tensor) -> Tensor:
-    inner = slice(RADIUS, -RADIUS)
-    return smooth(values, SIGMA, RADIUS)[:, inner, inner]
+    mean = smooth(values, SIGMA, RADIUS)
+    return Moments(mean, smooth(values.square(), SIGMA, RADIUS).addcmul_(mean, mean, value=-1))
 
 
 def _ssim(a: Picture, b: Picture, peak: float) -> Tensor:
@@ -63,7 +58,10 @@ def _ssim(a: Picture, b: Picture, peak: float) -> Tensor:
         raise ValueError(f"SSIM needs 11x11 pixels at least, got {tuple(a.shape[-2:])}")
     (mean_a, var_a), (mean_b, var_b) = a.once(moments), b.once(moments)
     means = mean_a * mean_b
-    covariance = _windowed(a.floats().float() * b.floats().float()) - means
+    covariance = smooth(a.floats().float() * b.floats().float(), SIGMA, RADIUS).sub_(means)
     c1, c2 = (0.01 * peak) ** 2, (0.03 * peak) ** 2
-    light = (2 * means + c1) / (mean_a.square() + mean_b.square() + c1)
-    return (light * (2 * covariance + c2) / (var_a + var_b + c2)).mean(dtype=torch.float64)
+    score = means.mul_(2).add_(c1).mul_(covariance.mul_(2).add_(c2))
+    score /= (mean_a * mean_a).addcmul_(mean_b, mean_b).add_(c1)
+    score /= (var_a + var_b).add_(c2)
+    inner = slice(RADIUS, -RADIUS)  # windows that lie in the picture whole
+    return score[:, inner, inner].mean(dtype=torch.float64)

@@ -189,7 +189,7 @@ def _weight(masks: Sequence[Tensor | None], values: slice) -> Tensor | None:
 
 
 def temporal_energies(
-    pred: Tensor, target: Tensor, fps: float, sigma: float = SIGMA, mask: Tensor | None = None
+    pred: Tensor, target: Tensor, fps: float, sigma: float = SIGMA, *, mask: Tensor | None = None
 ) -> EnergySums:
     """What `TemporalEnergyMeter` sums up of two (T, C, H, W) clips; `mask` is (T, 1 or C, H, W) or None.
 
@@ -208,13 +208,13 @@ def temporal_energies(
     return meter.finish()
 
 
-def smoothness(pred: Tensor, target: Tensor, fps: float, sigma: float = SIGMA, mask: Tensor | None = None) -> float:
+def smoothness(pred: Tensor, target: Tensor, fps: float, sigma: float = SIGMA, *, mask: Tensor | None = None) -> float:
     """S of Eq. 10 for (T, C, H, W) clips of any range. Above 1: smoother than the target."""
-    return SmoothnessMeter.value(temporal_energies(pred, target, fps, sigma, mask))
+    return SmoothnessMeter.value(temporal_energies(pred, target, fps, sigma, mask=mask))
 
 
 def temporal_residual(
-    pred: Tensor, target: Tensor, fps: float, sigma: float = SIGMA, mask: Tensor | None = None
+    pred: Tensor, target: Tensor, fps: float, sigma: float = SIGMA, *, mask: Tensor | None = None
 ) -> float:
     """R = sqrt(sum D(pred - target) / sum D(target)) for (T, C, H, W) clips. 0 is perfect."""
-    return ResidualMeter.value(temporal_energies(pred, target, fps, sigma, mask))
+    return ResidualMeter.value(temporal_energies(pred, target, fps, sigma, mask=mask))

@@ -163,7 +163,15 @@ def measured(values, rate=10, **curves):
     curves = {name: np.array(curve, float) for name, curve in curves.items()}
     count = max(map(len, curves.values()), default=1)
     videos = [VideoScores(name, dict(own), series=curves) for name, own in values.items()]
-    return Measurement(Fraction(rate), (4, 6), count, "luminance", np.zeros((0, 2)), VideoScores("reference"), videos)
+    return Measurement(
+        rate=Fraction(rate),
+        size=(4, 6),
+        num_frames=count,
+        domain="luminance",
+        positions=np.zeros((0, 2)),
+        reference=VideoScores("reference"),
+        videos=videos,
+    )
 
 
 def test_what_is_written_alike_is_marked_alike(tmp_path):

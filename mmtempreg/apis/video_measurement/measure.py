@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import cv2
 import numpy as np
 import torch
 
@@ -25,7 +26,7 @@ from .measured_video import MeasuredVideo, grid_values
 from .motion import EstimatedMotion, FlowFiles
 from .scores import Measurement, Moment
 
-PREPARED = 2
+PREPARED = 3
 """Frames whose motion is estimated while those before them are measured."""
 
 
@@ -35,6 +36,7 @@ def measure_videos(
     reference: FrameSource | None = None,
     metrics: Sequence[str] | None = None,
     channels: str = "luminance",
+    *,
     sigma: Positive = SIGMA,
     flow_folder: str | Path | None = None,
     stops: Stops = 0.0,
@@ -99,7 +101,7 @@ def measure_videos(
                 domain = DOMAINS[step.domain]
                 peak = domain.peak(MAX_RADIANCE if domain.radiance else 1.0)
                 clip = Clip(float(rate), sources[0].count(), peak)
-                videos = [MeasuredVideo(name, chosen, clip, sigma, lag) for name in processed]
+                videos = [MeasuredVideo(name, chosen, clip, sigma=sigma, lag=lag) for name in processed]
             guide, views = step.views[0], step.views[bool(beside) :]
             target = guide if reference else None
             if target:
@@ -117,21 +119,31 @@ def measure_videos(
     if reference:
         own = scores[0][1]
         own.pixels = np.stack(own_pixels)
-    compared = "" if reference else printable(source.name if source else next(iter(processed)))
-    return Measurement(rate, size, count, step.domain, positions, own, [found for found, _ in scores], compared)
+    return Measurement(
+        rate=rate,
+        size=size,
+        num_frames=count,
+        domain=step.domain,
+        positions=positions,
+        reference=own,
+        videos=[found for found, _ in scores],
+        compared="" if reference else printable(source.name if source else next(iter(processed))),
+    )
 
 
 @contextmanager
 def _workers() -> Iterator[Executor]:
     """Threads, one for each core and one that may wait; each has no threads of its own, which would be in the way."""
-    threads = torch.get_num_threads()
+    threads = torch.get_num_threads(), cv2.getNumThreads()
     torch.set_num_threads(1)
+    cv2.setNumThreads(1)
     pool = ThreadPoolExecutor((os.cpu_count() or 1) + 1)
     try:
         yield pool
     finally:
         pool.shutdown(cancel_futures=True)
-        torch.set_num_threads(threads)
+        torch.set_num_threads(threads[0])
+        cv2.setNumThreads(threads[1])
 
 
 class _Step(NamedTuple):

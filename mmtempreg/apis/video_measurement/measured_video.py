@@ -28,7 +28,9 @@ class MeasuredVideo:
         lag: As in `measure_videos`.
     """
 
-    def __init__(self, name: str, chosen: Sequence[type[Meter]], clip: Clip, sigma: float, lag: float | None) -> None:
+    def __init__(
+        self, name: str, chosen: Sequence[type[Meter]], clip: Clip, *, sigma: float, lag: float | None
+    ) -> None:
         self._name, self._chosen, self._peak = name, chosen, clip.peak
         kinds = dict.fromkeys(meter.summed_by() for meter in chosen)
         if not any(kind.pictured for kind in kinds):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import KW_ONLY, dataclass, field
 from fractions import Fraction
 
 import numpy as np
@@ -34,6 +34,7 @@ class VideoScores:
 
     name: str
     values: dict[str, float] = field(default_factory=dict)
+    _: KW_ONLY
     reasons: dict[str, str] = field(default_factory=dict)
     series: dict[str, np.ndarray] = field(default_factory=dict)
     maps: dict[str, np.ndarray] = field(default_factory=dict)
@@ -58,7 +59,7 @@ class Moment:
     changes: list[Tensor | None]
 
 
-@dataclass
+@dataclass(kw_only=True)
 class Measurement:
     """All that `measure_videos` found.
 
