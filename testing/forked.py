@@ -19,6 +19,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NoReturn
 from unittest import mock
 
+import torch
+from mmagic.registry import MODELS
+from mmengine.logging import MessageHub, MMLogger
+from mmengine.registry import DefaultScope
+from mmengine.visualization import Visualizer
+
+from mmtempreg.utils import atomic_write, claims
+
 CRASHED = 1
 """Status of a program that an exception has ended, as the interpreter gives it."""
 
@@ -35,7 +43,7 @@ class Popen(subprocess.Popen):
         args = [os.fspath(part) for part in started["args"]]
         if args[0] != sys.executable:
             return super()._execute_child(*given)
-        _import_what_takes_long()
+        MODELS.get("SiameseEditModel")  # imports all of MMagic's, the first time
         streams = [started[name] for name in ("p2cread", "c2pwrite", "errwrite")]
         self.pid = os.fork()
         if not self.pid:
@@ -51,20 +59,14 @@ def run(command: Sequence[Any], **options: Any) -> subprocess.CompletedProcess:
         return subprocess.run(list(map(str, command)), **options)
 
 
-def _import_what_takes_long() -> None:
-    from mmagic.registry import MODELS
-
-    import mmtempreg  # noqa: F401, before MMagic is imported
-
-    MODELS.get("SiameseEditModel")
-
-
 def _be(
     args: list[str], streams: Sequence[int], cwd: str | None, env: Mapping[str, str] | None, session: bool, first: Any
 ) -> NoReturn:
     """Becomes the program."""
     status = CRASHED
     try:
+        for number in (signal.SIGINT, signal.SIGTERM):  # that ends it, as it does a process that has only just begun
+            signal.signal(number, signal.SIG_DFL)
         if session:
             os.setsid()
         for number, stream in enumerate(streams):
@@ -82,6 +84,8 @@ def _be(
         subprocess.Popen = Popen  # type: ignore[misc]
         if first is not None:
             first()
+        # as from a terminal: what a shell starts in the background ignores Ctrl-C, and so do its children
+        signal.signal(signal.SIGINT, signal.default_int_handler)
         with _status() as held:
             _run(args)
         status = held[0]
@@ -97,14 +101,6 @@ def _be(
 
 def _forget() -> None:
     """What this process is in the midst of, and a new one is not."""
-    import cv2
-    import torch
-    from mmengine.logging import MessageHub, MMLogger
-    from mmengine.registry import DefaultScope
-    from mmengine.visualization import Visualizer
-
-    from mmtempreg.utils import atomic_write, claims
-
     for kind in (DefaultScope, MessageHub, MMLogger, Visualizer):
         kind._instance_dict.clear()
     atomic_write._clear_once.cache_clear()
@@ -112,12 +108,9 @@ def _forget() -> None:
     logging.root.handlers.clear()
     atexit._clear()
     multiprocessing.process._children.clear()
-    for number, how in ((signal.SIGINT, signal.default_int_handler), (signal.SIGTERM, signal.SIG_DFL)):
-        signal.signal(number, how)  # as from a terminal: what a shell starts in the background ignores Ctrl-C
     warnings.resetwarnings()
     warnings.simplefilter("ignore")
     torch.set_num_threads(1)  # threads do not come along in a fork
-    cv2.setNumThreads(1)
 
 
 @contextlib.contextmanager
