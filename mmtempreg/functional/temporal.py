@@ -103,6 +103,7 @@ class TemporalHighpass:
         self._capacity = len(self.kernel) - 1 + self.BLOCK
         self._shape: torch.Size | None = None
         self._window = torch.empty(0)  # (strips, capacity, STRIP), a ring: frame i lies at i % capacity
+        self._scratch = torch.empty(0)  # a piece of it in floating point
         self._count = self._done = 0
 
     def push(self, frame: Tensor) -> Iterator[Piece]:
@@ -147,18 +148,21 @@ class TemporalHighpass:
         self._done += number
         window = self._window[:, :held]
         if window.is_floating_point():
-            return _pieces(weights.to(window), window, frames, self._shape.numel())
-        return _pieces((weights / torch.iinfo(window.dtype).max).float(), window, frames, self._shape.numel())
+            return self._pieces(weights.to(window), window, frames, self._shape.numel())
+        if self._scratch.shape[1:2] != (held,):
+            self._scratch = torch.empty(self.STRIPS, held, self.STRIP)
+        weights = (weights / torch.iinfo(window.dtype).max).float()
+        return self._pieces(weights, window, frames, self._shape.numel())
 
-
-def _pieces(weights: Tensor, window: Tensor, frames: slice, length: int) -> Iterator[Piece]:
-    start = 0
-    for strips in window.split(TemporalHighpass.STRIPS):
-        values = slice(start, min(start + strips.shape[0] * strips.shape[2], length))
-        values_of = strips.to(weights.dtype)
-        highpass = torch.bmm(weights.expand(len(strips), *weights.shape), values_of).transpose(0, 1).flatten(1)
-        yield Piece(frames, values, highpass[:, : values.stop - start])
-        start = values.stop
+    def _pieces(self, weights: Tensor, window: Tensor, frames: slice, length: int) -> Iterator[Piece]:
+        start = 0
+        for strips in window.split(self.STRIPS):
+            values = slice(start, min(start + strips.shape[0] * strips.shape[2], length))
+            if not strips.is_floating_point():
+                strips = self._scratch[: len(strips)].copy_(strips)
+            highpass = torch.bmm(weights.expand(len(strips), *weights.shape), strips).transpose(0, 1).flatten(1)
+            yield Piece(frames, values, highpass[:, : values.stop - start])
+            start = values.stop
 
 
 def temporal_highpass(video: Tensor, fps: float, sigma: float = SIGMA) -> Tensor:

@@ -113,12 +113,12 @@ class TemporalEnergyMeter(Meter[EnergySums]):
             weight = _weight([mask for mask, _ in masks], values)
             target = None if other is None else other.highpass
             found = [pred] if target is None else [pred, target, pred - target]
-            squares = [part.square() if weight is None else part.square() * weight for part in found]
             # each frame's sum by one thread, so that their number does not matter
-            for total, part in zip(energies, squares):
-                total += part.sum(dim=1)
+            for total, part in zip(energies, found):
+                total += torch.einsum("fv,fv->f", part, part if weight is None else part * weight)
             if self.keep:
-                self._squares[values] += squares[-1].sum(dim=0)
+                squares = found[-1].square()
+                self._squares[values] += (squares if weight is None else squares * weight).sum(dim=0)
         self._add_frames(energies, masks)
 
     def _add_frames(self, energies: Tensor, masks: Sequence[tuple[Tensor | None, float]]) -> None:

@@ -3,6 +3,7 @@
 import gc
 import math
 import pickle
+import time
 import weakref
 from concurrent.futures import ThreadPoolExecutor
 
@@ -220,6 +221,7 @@ def test_of_a_picture_each_thing_is_made_once():
     made = []
 
     def total(values, other=0):
+        time.sleep(0.01)
         made.append(other)
         return float(values.sum()) + other
 
