@@ -1,4 +1,4 @@
-"""What `tools/measure_video.py` costs, beside another checkout of this repository: two videos and a reference.
+"""Times `tools/measure_video.py` beside another checkout of this repository: two videos and a reference.
 
 Usage: python -m benchmarks.measure_video [--against CHECKOUT] [--size 1280x720] [--frames 24] [--rounds 1]
 
@@ -59,7 +59,7 @@ def write_clips(folder: Path, width: int, height: int, count: int) -> list[str]:
 
 
 class Cost(NamedTuple):
-    """Of one command."""
+    """Cost of one command."""
 
     seconds: float
     cpu_seconds: float

@@ -1,4 +1,4 @@
-"""What measures of clips cost: S and R against `scipy.ndimage.gaussian_filter1d` on the whole clip, and F beside them.
+"""Times measures of clips: S and R against `scipy.ndimage.gaussian_filter1d` on the whole clip, and F beside them.
 
 Usage: python -m benchmarks.meters [--sizes 128x128x200 1280x720x100 1920x1080x60] [--channels 3]
 
@@ -61,7 +61,7 @@ def streaming(size: tuple[int, int, int], channels: int, eight_bits: bool = Fals
 
 
 def of_8_bits(size: tuple[int, int, int], channels: int) -> tuple[float, ...]:
-    """The same of 8 bits."""
+    """Streams frames of 8 bits."""
     return streaming(size, channels, True)
 
 
@@ -81,7 +81,7 @@ def flicker(size: tuple[int, int, int], channels: int, estimated: bool = False) 
 
 
 def flicker_estimated(size: tuple[int, int, int], channels: int) -> tuple[float, ...]:
-    """The same with estimated motion."""
+    """Measures F with estimated motion."""
     return flicker(size, channels, True)
 
 

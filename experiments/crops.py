@@ -1,4 +1,4 @@
-"""How much does a network predict otherwise of a crop than of the whole picture? One with a global branch does.
+"""Compares what a network predicts of a crop with what it predicts there of the whole picture.
 
 Usage: python -m experiments.crops CONFIG NAME=CHECKPOINT [NAME=CHECKPOINT ...] [--crops PIXELS ...] [--num-images 24]
        [--out FILE.json] [--overwrite]

@@ -68,7 +68,7 @@ class Run:
 
     @property
     def name(self) -> str:
-        """Of its files."""
+        """Name of its files."""
         length = f"_{self.iterations}" if self.iterations else ""
         return f"{self.domain}{length}_{self.cell.name.replace('/', '_')}"
 
@@ -150,7 +150,7 @@ class Plan:
         return self.out / "checkpoints" / "hdr_baseline_anti_aliased.pth"
 
     def checkpoint(self, run: Run, iteration: int) -> Path:
-        """Of a fine-tuning after so many iterations."""
+        """Checkpoint of a fine-tuning after so many iterations."""
         return self.out / "checkpoints" / f"{run.name}_iter{iteration}.pth"
 
     def tested_after(self, run: Run) -> list[int]:

@@ -100,7 +100,7 @@ def _be(
 
 
 def _forget() -> None:
-    """What this process is in the midst of, and a new one is not."""
+    """Drops what this process is in the midst of, and a new one is not."""
     for kind in (DefaultScope, MessageHub, MMLogger, Visualizer):
         kind._instance_dict.clear()
     atomic_write._clear_once.cache_clear()
@@ -129,7 +129,7 @@ def _status() -> Iterator[list[int]]:
 
 
 def _run(args: list[str]) -> None:
-    """What the interpreter does with its arguments."""
+    """Does with the arguments what the interpreter does."""
     while args[0] == "-W":
         args = args[2:]
     if args[0] == "-m":

@@ -30,7 +30,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Clip:
-    """What is known of a clip before its first frame.
+    """Facts of a clip that are known before its first frame.
 
     Attributes:
         fps: Frames per second.
@@ -168,8 +168,8 @@ class Meter(Generic[S]):
             self.add(sums)
 
     def measure(self, pred: Any, target: Any, mask: Tensor | None, motion: Motion | None) -> S | None:
-        """What the next frame adds to the sums: `nothing`, if there is none to compare it with. None, if that is known
-        later only: then the subclass calls `add` itself.
+        """Sums of the next frame: `nothing`, if there is none to compare it with. None, if they are known later only: then
+        the subclass calls `add` itself.
 
         Args:
             pred, target: A `Picture` each; no target is None, which is so only where `reference` is not 'needed'.
@@ -220,12 +220,12 @@ class Meter(Generic[S]):
 
     @classmethod
     def of_target(cls, sums: S) -> float:
-        """What the reference itself has; nan if that says nothing."""
+        """Value of the reference itself; nan if that says nothing."""
         return cls.ideal
 
     @classmethod
     def beside(cls, sums: S) -> dict[str, float]:
-        """What must stand beside the value wherever it stands, by name: by the `title` if it is another measure."""
+        """Values that must stand beside this one wherever it stands, by name; another measure's by its `title`."""
         return {}
 
     @classmethod
@@ -269,7 +269,7 @@ def grey(frame: Tensor) -> Picture:
 
 
 def weight_of(mask: Tensor | None, frame: Tensor) -> float:
-    """How many of a frame's values count, each as much as the mask says."""
+    """Number of a frame's values that count, each as much as the mask says."""
     return float(frame.numel()) if mask is None else float(mask.expand_as(frame).sum(dtype=torch.float64))
 
 

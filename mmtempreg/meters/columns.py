@@ -60,7 +60,7 @@ class Column:
 
     @property
     def title(self) -> str:
-        """Its heading."""
+        """Heading of the column."""
         return self.meter.title if self.lag is None else f"{self.meter.title} {self.lag:g} s"
 
 
@@ -78,7 +78,7 @@ _TITLES = {meter.title: meter for meter in _in_order()}
 
 
 def columns_of(names: Iterable[str]) -> dict[str, Column]:
-    """Those of the values that have a column, in the order of columns."""
+    """Selects the values that have a column, in the order of columns."""
     found = {name: column for name in names if (column := Column.named(name))}
     order = _in_order()
     return dict(sorted(found.items(), key=lambda item: (order.index(item[1].meter), item[1].title)))

@@ -73,5 +73,5 @@ DOMAINS = {
 
 
 def shown(rgb: Tensor, radiance: bool, stops: float = 0.0) -> Tensor:
-    """What a display shows: of radiance an exposure of `stops`, clipped, gamma 2.2; display values as they are."""
+    """Display values: of radiance an exposure of `stops`, clipped, gamma 2.2; others as they are."""
     return to_display(rgb.clamp(min=0), stops) if radiance else rgb

@@ -242,7 +242,7 @@ NOTICEABLE = 0.95
 
 
 def flicker_ratio(before: Sequence[float], after: Sequence[float]) -> tuple[float, float]:
-    """How many times as much clips flicker: the geometric mean of the ratios of F, and the upper end of its range.
+    """Ratio by which clips flicker more: the geometric mean of the ratios of F, and the upper end of its range.
 
     The upper end is two standard errors above the mean: what differs from clip to clip is no improvement.
 
@@ -257,6 +257,6 @@ def flicker_ratio(before: Sequence[float], after: Sequence[float]) -> tuple[floa
 
 
 def flickers_less(before: Sequence[float], after: Sequence[float]) -> bool:
-    """Whether clips flicker noticeably less, by more than what differs from clip to clip."""
+    """True if clips flicker noticeably less, by more than what differs from clip to clip."""
     ratio, upper = flicker_ratio(before, after)
     return ratio <= NOTICEABLE and upper < 1

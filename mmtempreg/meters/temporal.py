@@ -191,7 +191,7 @@ def _weight(masks: Sequence[Tensor | None], values: slice) -> Tensor | None:
 def temporal_energies(
     pred: Tensor, target: Tensor, fps: float, sigma: float = SIGMA, *, mask: Tensor | None = None
 ) -> EnergySums:
-    """What `TemporalEnergyMeter` sums up of two (T, C, H, W) clips; `mask` is (T, 1 or C, H, W) or None.
+    """Sums of `TemporalEnergyMeter` of two (T, C, H, W) clips; `mask` is (T, 1 or C, H, W) or None.
 
     Raises:
         ValueError: If the clips' shapes differ, or they are empty.

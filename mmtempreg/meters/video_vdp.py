@@ -17,7 +17,7 @@ DISPLAY = "standard_4k"
 
 
 def _queued_frames(photometry: Any, size: tuple[int, int, int], rate: float, frames: Queue) -> Any:
-    """What cvvdp asks for frames: each once, in order, of the processed video before that of the reference."""
+    """Source of frames for cvvdp: each once, in order, of the processed video before that of the reference."""
     from pycvvdp.video_source import video_source_dm
 
     class QueuedFrames(video_source_dm):

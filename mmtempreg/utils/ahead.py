@@ -11,7 +11,7 @@ T = TypeVar("T")
 
 
 def ahead(items: Iterable[T], number: int) -> Iterator[T]:
-    """The same items, made in a thread of their own, `number` of them before they are asked for.
+    """Yields items made in a thread of their own, `number` of them before they are asked for.
 
     What goes wrong there is raised where the item would have come. Who stops early waits for one item at most.
     """

@@ -131,12 +131,12 @@ class PageRecorder:
 
     @property
     def scale(self) -> float:
-        """Of the held values."""
+        """Value of one step of the numbers that are held."""
         return 0.8 if self.channel == "a" else 1 / 255  # sRGB has an a from -87 to 99
 
     @property
     def offset(self) -> float:
-        """Of the held values."""
+        """Value of a number 0 that is held."""
         return -102.0 if self.channel == "a" else 0.0
 
     @property

@@ -1,4 +1,4 @@
-"""How much processed videos flicker, against a reference or without one, in one pass over their frames."""
+"""Measurement of processed videos, against a reference or without one, in one pass over their frames."""
 
 from .frames import together
 from .measure import measure_videos

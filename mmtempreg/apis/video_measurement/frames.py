@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ...functional import white_of
 from ...meters import DOMAINS, Picture
 from ...meters.base import as_float, grey
 from ...meters.domains import Domain, shown
@@ -29,7 +30,7 @@ READ_AHEAD = 2
 
 
 def as_large(source: FrameSource, video: FrameSource) -> FrameSource:
-    """What a video was made of, in its size.
+    """Enlarges what a video was made of to its size.
 
     Raises:
         ValueError: If the video is no whole multiple of it.
@@ -64,7 +65,7 @@ def common_rate(sources: Sequence[FrameSource]) -> Fraction:
 
 
 def _enlarged(first: FrameSource, other: FrameSource) -> bool:
-    """Whether the second has a whole multiple of the first's size."""
+    """True if the second has a whole multiple of the first's size."""
     (height, width), (h, w) = other.size, first.size
     return height > h and height % h == 0 and height // h * w == width
 
@@ -114,11 +115,11 @@ def domain_of(frames: Sequence[Frame], channels: str) -> str:
 
 
 def view_of(image: np.ndarray, domain: Domain, stops: float) -> View:
-    """How measures see an image (H, W, 3): RGB of 8 bits stays as it is, in a quarter of the memory."""
+    """Prepares an image (H, W, 3) for measures: RGB of 8 bits stays as it is, in a quarter of the memory."""
     planes = torch.from_numpy(np.ascontiguousarray(image.transpose(2, 0, 1)))
     if domain.radiance:
         return View(Picture(shown(planes, True, stops)), Picture(domain.convert(planes)))
-    picture = Picture(planes if image.dtype == np.uint8 else as_float(planes))
+    picture = Picture(planes if white_of(image.dtype) == 255 else as_float(planes))
     if domain is DOMAINS["rgb"]:
         return View(picture, picture)
     return View(

@@ -1,4 +1,4 @@
-"""What is measured of one video while its frames come."""
+"""Meters of one video, while its frames come."""
 
 from __future__ import annotations
 

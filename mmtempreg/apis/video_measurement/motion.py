@@ -45,7 +45,7 @@ def _estimate(now: Picture, then: Picture | None) -> Motion | None:
 
 
 class FlowFiles:
-    """The same of exact flow, files from each frame to the one before (`measure_videos`), composed over `lag` frames.
+    """Exact motion of flow files from each frame to the one before (`measure_videos`), composed over `lag` frames.
 
     Raises:
         ValueError: If the folder does not hold them.

@@ -1,4 +1,4 @@
-"""What a measurement of videos finds."""
+"""Results of a measurement of videos."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ KEPT = 0.9
 
 @dataclass
 class VideoScores:
-    """What was measured of one video.
+    """Measures of one video.
 
     Attributes:
         name: Name of the video.
@@ -47,7 +47,7 @@ class VideoScores:
 
 @dataclass
 class Moment:
-    """What a watcher of `measure_videos` sees of each frame; the reference comes first, if there is one.
+    """Frames of one moment, for a watcher of `measure_videos`; the reference comes first, if there is one.
 
     Attributes:
         shown: (3, H, W) display values in [0, 1] of each video.
@@ -91,7 +91,7 @@ class Measurement:
 
     @property
     def measures(self) -> list[type[Meter]]:
-        """What was measured, in the order of columns."""
+        """Measures that were taken, in the order of columns."""
         return [METERS[name] for name in self.videos[0].values]
 
     def table(self) -> tuple[list[str], list[list[str]]]:

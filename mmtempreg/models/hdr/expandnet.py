@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from ...functional import exp_radiance, log_radiance
 from ...functional.camera import LOG_EPSILON
 from ...transforms import DrawnTransform
+from ...utils.validation import check_arguments
 
 GLOBAL_SIZE = 256
 """Edge in pixels of the picture that the global branch sees, whatever the size of the whole."""
@@ -41,6 +42,7 @@ class ExpandNet(BaseModule):
         init_cfg: MMEngine's weight initialisation.
     """
 
+    @check_arguments
     def __init__(self, init_cfg: dict | None = None) -> None:
         super().__init__(init_cfg)
         self.local_net = _branch(nn.Conv2d(3, 64, 3, padding=1), nn.Conv2d(64, 128, 3, padding=1))
@@ -88,6 +90,7 @@ class RelativeRadianceModel(BaseEditModel):
         kwargs: Arguments of `BaseEditModel`.
     """
 
+    @check_arguments
     def __init__(
         self,
         generator: dict,
