@@ -168,8 +168,8 @@ class Meter(Generic[S]):
             self.add(sums)
 
     def measure(self, pred: Any, target: Any, mask: Tensor | None, motion: Motion | None) -> S | None:
-        """Sums of the next frame: `nothing`, if there is none to compare it with. None, if they are known later only: then
-        the subclass calls `add` itself.
+        """Sums of the next frame: `nothing`, if there is none to compare it with. None, if they are known later only:
+        then the subclass calls `add` itself.
 
         Args:
             pred, target: A `Picture` each; no target is None, which is so only where `reference` is not 'needed'.

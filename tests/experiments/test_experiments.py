@@ -272,6 +272,7 @@ def test_documents_are_filled_with_what_the_files_say(tmp_path):
         "docs/full_length.md",
         "docs/anti_aliasing.md",
         "docs/networks_of_others.md",
+        "docs/recipes.md",
         "docs/steady.md",
     ],
 )
