@@ -39,6 +39,13 @@ class ColorDistributionMeter(Meter[ColorSums]):
 
     Args:
         lag: One d in frames instead of the authors' three, for what drifts slowly.
+
+    Example:
+        >>> meter, frame = ColorDistributionMeter(), torch.rand(3, 16, 16)
+        >>> for _ in range(6):
+        ...     meter.update(frame)
+        >>> ColorDistributionMeter.value(meter.finish())
+        0.0
     """
 
     name, metric, title, spec = "cdc", "ColorDistributionConsistency", "CDC", ".5f"

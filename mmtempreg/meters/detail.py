@@ -59,6 +59,12 @@ class DetailMeter(Meter[DetailSums]):
 
     Args:
         sigma: Standard deviation of the high-pass in pixels.
+
+    Example:
+        >>> meter, truth = DetailMeter(), torch.rand(3, 16, 16)
+        >>> meter.update(2 * truth, truth)
+        >>> round(DetailMeter.value(meter.finish()), 3)
+        4.0
     """
 
     name, metric, title, spec, better = "K", "SpatialDetail", "K", ".3f", "near 1"

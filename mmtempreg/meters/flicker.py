@@ -92,6 +92,13 @@ class WarpErrorMeter(Meter[WarpSums]):
         peak: Width of the range of values.
 
     `latest` is the change along the motion, `map` its root mean square over pairs.
+
+    Example:
+        >>> meter, still = WarpErrorMeter(), Motion(torch.zeros(2, 16, 16), torch.ones(1, 16, 16))
+        >>> for number in range(4):  # brighter in every other frame
+        ...     meter.update(torch.full((3, 16, 16), 0.1 * (number % 2)), motion=still if number else None)
+        >>> round(WarpErrorMeter.value(meter.finish()), 4)
+        0.01
     """
 
     name, metric, title, spec = "warp_error", "WarpError", "E_warp", ".3g"
@@ -209,6 +216,14 @@ class FlickerMeter(WarpErrorMeter):
     than that, and e changes nothing. One that moves rigidly, as a pan over a picture does, changes by what
     interpolation leaves alone, and without e the ratio would measure that: with it, it counts as steady as 8 bits can
     hold.
+
+    Example:
+        >>> meter, still = FlickerMeter(), Motion(torch.zeros(2, 16, 16), torch.ones(1, 16, 16))
+        >>> for number in range(4):  # twice as unsteady as the truth
+        ...     truth = torch.full((3, 16, 16), 0.1 * (number % 2))
+        ...     meter.update(2 * truth, truth, motion=still if number else None)
+        >>> round(FlickerMeter.value(meter.finish()), 2)
+        2.0
     """
 
     name, metric, title, spec = "F", "TemporalFlicker", "F", ".2f"

@@ -15,6 +15,14 @@ class FlowDifferenceMeter(MeanMeter):
     As in their `metrics.py`: Farneback's flow from each frame to the one before it, the first and last two pairs left
     out, in the middle of the picture, whose sides are multiples of 32 and 8 pixels from the border at least (where
     nothing would be left, of sides below 48, all of it). In pixels.
+
+    Example:
+        >>> import torch
+        >>> meter = FlowDifferenceMeter()
+        >>> for frame in torch.rand(8, 3, 64, 64):
+        ...     meter.update(frame, frame)
+        >>> FlowDifferenceMeter.value(meter.finish())
+        0.0
     """
 
     name, metric, title, display, default = "tof", "TemporalOpticalFlow", "tOF [px]", True, False

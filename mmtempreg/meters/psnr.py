@@ -17,6 +17,12 @@ class PSNRMeter(MeanMeter):
 
     Args:
         peak: Width of the range of values.
+
+    Example:
+        >>> meter, truth = PSNRMeter(), torch.rand(3, 8, 8)
+        >>> meter.update(truth + 0.1, truth)
+        >>> round(PSNRMeter.value(meter.finish()), 2)
+        20.0
     """
 
     name, metric, title, spec, better = "psnr", "ClipPSNR", "PSNR [dB]", ".2f", "higher"

@@ -20,6 +20,12 @@ class SSIMMeter(MeanMeter):
 
     With their Gaussian window (sigma 1.5, 11x11), as `skimage.metrics.structural_similarity(gaussian_weights=True,
     sigma=1.5, use_sample_covariance=False)`.
+
+    Example:
+        >>> meter, truth = SSIMMeter(), torch.rand(3, 16, 16)
+        >>> meter.update(truth, truth)
+        >>> round(SSIMMeter.value(meter.finish()), 4)
+        1.0
     """
 
     name, metric, title, spec, better, display = "ssim", "ClipSSIM", "SSIM", ".4f", "higher", True

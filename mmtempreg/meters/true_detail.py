@@ -36,6 +36,12 @@ class TrueDetailMeter(Meter[TrueDetailSums]):
 
     Args:
         sigma: Standard deviation of the high-pass in pixels.
+
+    Example:
+        >>> meter, truth = TrueDetailMeter(), torch.rand(3, 16, 16)
+        >>> meter.update(0.5 * truth, truth)
+        >>> round(TrueDetailMeter.value(meter.finish()), 3)
+        0.25
     """
 
     name, metric, title, spec, better = "K_true", "TrueDetail", "K true", ".3f", "near 1"
