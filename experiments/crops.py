@@ -11,7 +11,6 @@ factor for all of the crop.
 from __future__ import annotations
 
 import argparse
-import json
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +21,7 @@ from torch import Tensor
 
 from mmtempreg.apis import FrameModel
 from mmtempreg.functional import log_radiance
-from mmtempreg.utils.atomic_write import replace_when_written
+from mmtempreg.utils.atomic_write import write_json
 from mmtempreg.utils.command_line import WHOLE, Parser, claim, distinct, named, run
 
 from .table import crops_table
@@ -75,8 +74,7 @@ def measure(args: argparse.Namespace) -> None:
     values = dict(crops=rows, size=list(images.shape[-2:]))
     print(crops_table(values))
     if args.out:
-        with replace_when_written(args.out) as partial:
-            partial.write_text(json.dumps(values, indent=2))
+        write_json(args.out, values)
 
 
 if __name__ == "__main__":

@@ -23,7 +23,6 @@ from typing import Any
 
 import torch
 from mmengine.config import Config, DictAction
-from tqdm import tqdm
 
 from mmtempreg.apis import FrameModel
 from mmtempreg.apis.blend import blend_weights
@@ -32,7 +31,7 @@ from mmtempreg.apis.steady.network import Network, read_network, smallest_edge
 from mmtempreg.apis.steady.pictures import camera_of, moving_pictures, stills
 from mmtempreg.apis.steady.quality import QualityMeter, amplified_noise
 from mmtempreg.apis.steady.recipe import SENSOR_NOISE, Recipe, recipe_for, training_config
-from mmtempreg.apis.steady.training import write_start
+from mmtempreg.apis.steady.training import Progress, write_start
 from mmtempreg.openmmlab.configs import loss_distance
 from mmtempreg.openmmlab.runners import quiet_runner
 from mmtempreg.utils.atomic_write import replace_when_written, write_json
@@ -46,8 +45,7 @@ Weights = dict[str, torch.Tensor]
 
 def _plain(network: Network, recipe: Recipe, config: Config) -> None:
     """To the truth, without any regularisation."""
-    stock = _stock(network, recipe)
-    config.model = dict(type="SiameseEditModel", model=stock, seed=recipe.seed, alpha=0.0)
+    config.model = dict(type="SiameseEditModel", model=network.model, seed=recipe.seed, alpha=0.0)
     config.model |= dict(transform=dict(type="RandomAffine"), regularization=dict(type="TransformInvarianceLoss"))
     config.train_dataloader.dataset.pipeline[-1] = dict(type="PackInputs")
 
@@ -55,7 +53,7 @@ def _plain(network: Network, recipe: Recipe, config: Config) -> None:
 def _table1(network: Network, recipe: Recipe, config: Config) -> None:
     """To the truth, with T of Table 1, compared by the network's own loss."""
     _plain(network, recipe, config)
-    distance = loss_distance(_stock(network, recipe))
+    distance = loss_distance(network.model)
     config.model.update(alpha=recipe.alpha, regularization=dict(type="TransformInvarianceLoss", distance=distance))
 
 
@@ -65,11 +63,6 @@ def _steady(network: Network, recipe: Recipe, config: Config) -> None:
 
 RECIPES: dict[str, Callable[[Network, Recipe, Config], None]] = dict(plain=_plain, table1=_table1, steady=_steady)
 """Name -> what it makes of the config of tools/steady.py."""
-
-
-def _stock(network: Network, recipe: Recipe) -> dict[str, Any]:
-    stock = dict(network.model)
-    return dict(type="AntiAliasedModel", model=stock) if recipe.anti_aliased else stock
 
 
 def named_recipe(text: str) -> tuple[str, float | None]:
@@ -164,16 +157,8 @@ def trained(
     RECIPES[name](network, recipe, config)
     config.merge_from_dict(args.train_options)
     runner = quiet_runner(config, folder, resume=True)
-    bar = tqdm(total=runner.max_iters, desc=f"{name} {recipe.alpha:g}, seed {recipe.seed}", unit="it", mininterval=10)
-    step = runner.model.train_step
-
-    def counted(*batch: Any, **options: Any) -> Any:
-        bar.update()
-        return step(*batch, **options)
-
-    runner.model.train_step = counted
+    runner.register_hook(Progress(f"{name} {recipe.alpha:g}, seed {recipe.seed}"))
     runner.train()
-    bar.close()
     return network.weights(runner.model)
 
 

@@ -183,6 +183,10 @@ def causes_table(causes: Mapping[str, Any], wanted: Sequence[str] = ()) -> str:
     return markdown_table([*(f"{shift} px" for shift in shifts), "noise"], lines)
 
 
+QUALITY = {"F": "flicker", "K kept": "kept", "K": "detail", "K true": "true_detail", "PSNR [dB]": "psnr"}
+"""Heading -> attribute of `apis.steady.quality.Quality`."""
+
+
 def steady_table(values: Mapping[str, Any]) -> str:
     """Makes the Markdown table of a file of steady.py; the strength that it took is bold, if there is one.
 
@@ -191,8 +195,7 @@ def steady_table(values: Mapping[str, Any]) -> str:
     """
     rows = [("as it came", values["before"]), *((f"strength {s}", row) for s, row in values["tried"].items())]
     taken = f"strength {values['strength']}"
-    columns = {"F": "flicker", "K kept": "kept", "K": "detail", "K true": "true_detail", "PSNR [dB]": "psnr"}
-    columns |= {"to before [dB]": "distance"}
+    columns = {**QUALITY, "to before [dB]": "distance"}
     rows = [(name, {key: math.nan if row[key] is None else row[key] for key in columns.values()}) for name, row in rows]
     known = {head: key for head, key in columns.items() if math.isfinite(rows[-1][1][key])}
     lines = []
@@ -208,15 +211,14 @@ def recipes_table(values: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> str:
     Args:
         values: The file's content: recipe -> seed -> quality.
     """
-    columns = {"F": "flicker", "K kept": "kept", "K": "detail", "K true": "true_detail", "PSNR [dB]": "psnr"}
     lines = []
     for name, seeds in values.items():
-        found = [[quality[key] for quality in seeds.values()] for key in columns.values()]
+        found = [[quality[key] for quality in seeds.values()] for key in QUALITY.values()]
         cells = [
             f"{statistics.fmean(row):.2f}" + (f" ± {statistics.stdev(row):.2f}" if row[1:] else "") for row in found
         ]
         lines.append([name, *cells, str(len(seeds)) if name != "as it came" else ""])
-    return markdown_table([*columns, "seeds"], lines)
+    return markdown_table([*QUALITY, "seeds"], lines)
 
 
 def crops_table(values: Mapping[str, Any]) -> str:

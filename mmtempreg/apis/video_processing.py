@@ -10,7 +10,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import cv2
 import numpy as np
@@ -18,6 +18,7 @@ import torch
 from torch import Tensor
 
 from ..functional import to_display, to_pixels, white_of
+from ..utils.ahead import ahead
 from ..utils.claims import claimed_outputs
 from ..utils.command_line import add_note
 from ..utils.validation import Stops, Whole, check_arguments
@@ -25,7 +26,6 @@ from ..video import Frame, FrameSource, FrameWriter, VideoWriter, open_writer
 from ..video.writer import check_options, files_of, is_folder
 from .frame_model import FrameModel
 
-T = TypeVar("T")
 Prepare = Callable[[Frame, Tensor], Frame]
 
 AHEAD = 3
@@ -259,16 +259,6 @@ def _batches(frames: Iterable[Frame], size: int) -> Iterator[list[Frame]]:
     iterator = iter(frames)
     while batch := list(islice(iterator, size)):
         yield batch
-
-
-def ahead(items: Iterable[T], depth: int) -> Iterator[T]:
-    """Yields items made in a thread of its own, up to `depth` ahead of whoever takes them."""
-    iterator = iter(items)
-    with ThreadPoolExecutor(1, thread_name_prefix="ahead") as pool:
-        pending = deque(pool.submit(next, iterator, None) for _ in range(depth))
-        while (item := pending.popleft().result()) is not None:
-            pending.append(pool.submit(next, iterator, None))
-            yield item
 
 
 class _Behind:

@@ -67,14 +67,19 @@ class _TimeIsUp(Exception):
     """The training took longer than was planned."""
 
 
-class _Progress(Hook):
-    """Shows how far a training is, and stops it when its time is up."""
+class Progress(Hook):
+    """Shows how far a training is, and stops it when its time is up.
 
-    def __init__(self, latest: float) -> None:
-        self.latest = latest
+    Args:
+        title: Stands before the bar.
+        latest: When it is stopped, as of `time.monotonic`.
+    """
+
+    def __init__(self, title: str = "fine-tuning", latest: float = math.inf) -> None:
+        self.title, self.latest = title, latest
 
     def before_train(self, runner: Runner) -> None:
-        self.bar = tqdm(total=runner.max_iters, initial=runner.iter, unit="it", desc="fine-tuning")
+        self.bar = tqdm(total=runner.max_iters, initial=runner.iter, unit="it", desc=self.title)
 
     def after_train_iter(self, runner: Runner, *args: Any, **kwargs: Any) -> None:
         self.bar.update()
@@ -139,7 +144,7 @@ def train(
     if processes > 1:
         return _train_in(processes, network, folder, iterations, report)
     runner = quiet_runner(config, folder, resume=True)
-    runner.register_hook(_Progress(math.inf if length.iterations else length.latest))
+    runner.register_hook(Progress(latest=math.inf if length.iterations else length.latest))
     try:
         runner.train()
     except (KeyboardInterrupt, _TimeIsUp) as stop:

@@ -100,7 +100,7 @@ def test_ctrl_c_measures_what_there_is(folder, monkeypatch):
         if runner.iter == last:
             raise KeyboardInterrupt
 
-    monkeypatch.setattr(training._Progress, "after_train_iter", stop)
+    monkeypatch.setattr(training.Progress, "after_train_iter", stop)
     last = 12
     result, lines = run(folder, 0.001, iterations=1000, min_detail=0.1, invents=False)
     assert any("stopped after 12 of 1000 iterations" in line for line in lines)
