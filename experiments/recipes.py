@@ -5,9 +5,10 @@ Usage: python -m experiments.recipes NETWORK CHECKPOINT IMAGES --test FOLDER --i
        [--network-options KEY=VALUE ...] [--train-options KEY=VALUE ...] [--work-dir DIR] [--picture FILE.png]
 
 `plain` fine-tunes to the photographs, `table1` does so with the transform invariance of the paper (its Table 1's
-transformations), `steady` is the recipe of tools/steady.py. Length, rate, crops and photographs are the same. NETWORK,
-CHECKPOINT and --degrade are as there; the photographs are what is to be predicted. Networks between the one as it came
-and `steady` are measured too, at --strengths. What is done already is not done again.
+transformations), `steady` is the recipe of tools/steady.py. `shifted` is that, but for the second frame: the input
+moved by whole pixels of it, with noise, and not the scene photographed anew. Length, rate, crops and photographs are
+the same. NETWORK, CHECKPOINT and --degrade are as there; the photographs are what is to be predicted. Networks between
+the one as it came and `steady` are measured too, at --strengths. What is done already is not done again.
 """
 
 from __future__ import annotations
@@ -61,7 +62,16 @@ def _steady(network: Network, recipe: Recipe, config: Config) -> None:
     """As it stands."""
 
 
-RECIPES: dict[str, Callable[[Network, Recipe, Config], None]] = dict(plain=_plain, table1=_table1, steady=_steady)
+def _shifted(network: Network, recipe: Recipe, config: Config) -> None:
+    """The second frame is the first one's input, moved by whole pixels of it, with noise of its own."""
+    steps = [dict(type="RandomShift", max_shift=8), dict(type="RandomGaussianNoise", sigma=(0, 0.02))]
+    config.model.transform = dict(type="Compose", transforms=steps)
+    config.train_dataloader.dataset.pipeline[-1] = dict(type="PackInputs")
+
+
+RECIPES: dict[str, Callable[[Network, Recipe, Config], None]] = dict(
+    plain=_plain, table1=_table1, steady=_steady, shifted=_shifted
+)
 """Name -> what it makes of the config of tools/steady.py."""
 
 
@@ -85,7 +95,7 @@ def main() -> None:
     parser.add_argument("--test", type=Path, required=True, help="folder of other photographs")
     parser.add_argument("--iterations", type=WHOLE, required=True)
     parser.add_argument("--out", type=Path, required=True, help="where results are added")
-    recipes = [named_recipe(name) for name in RECIPES]
+    recipes = [named_recipe(name) for name in ("plain", "table1", "steady")]
     parser.add_argument("--recipes", type=named_recipe, nargs="+", default=recipes, metavar="NAME[=ALPHA]")
     parser.add_argument("--seeds", type=COUNT, nargs="+", default=[0, 1])
     parser.add_argument(

@@ -40,7 +40,8 @@ def test_the_page_works_word_for_word(tmp_path):
     block = textwrap.dedent(block)
     block, bases = re.subn(r'_base_ = "mmagic::[^"]*"', f'_base_ = "{tmp_path}/stock.py"', block)
     block, loads = re.subn(r"my_checkpoint\.pth", f"{tmp_path}/stock/iter_3.pth", block)
-    assert (bases, loads) == (1, 1)
+    block, photographs = re.subn(r'data_root="photos"', f'data_root="{tmp_path}/images/gt"', block)
+    assert (bases, loads, photographs) == (1, 1, 1)
     (tmp_path / "my_config.py").write_text(block)
     # step 4
     work_dir = tmp_path / "mine"

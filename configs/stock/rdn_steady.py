@@ -1,0 +1,7 @@
+_base_ = ['./rdn_transinv.py', '../_base_/steady.py']
+
+model = dict(teacher=_base_.load_from, **_base_.steady)
+train_dataloader = dict(dataset=dict(_delete_=True, **_base_.photographs_x4))
+optim_wrapper = dict(optimizer=dict(lr=1e-4))
+train_cfg = dict(max_iters=3000)
+param_scheduler = dict(_delete_=True, **_base_.falling)
