@@ -5,10 +5,12 @@ Usage: python -m experiments.recipes NETWORK CHECKPOINT IMAGES --test FOLDER --i
        [--network-options KEY=VALUE ...] [--train-options KEY=VALUE ...] [--work-dir DIR] [--picture FILE.png]
 
 `plain` fine-tunes to the photographs, `table1` does so with the transform invariance of the paper (its Table 1's
-transformations), `steady` is the recipe of tools/steady.py. `shifted` is that, but for the second frame: the input
-moved by whole pixels of it, with noise, and not the scene photographed anew. Length, rate, crops and photographs are
-the same. NETWORK, CHECKPOINT and --degrade are as there; the photographs are what is to be predicted. Networks between
-the one as it came and `steady` are measured too, at --strengths. What is done already is not done again.
+transformations), `stablellve` with StableLLVE's loss (a smooth flow as T), `steady` is the recipe of tools/steady.py.
+`shifted` and `illumination` are that, but for the second frame: the input moved by whole pixels of it, with noise, and
+not the scene photographed anew; and for the comparison: hdrcnn's, of illumination and reflectance. Length, rate, crops
+and photographs are the same. NETWORK, CHECKPOINT and --degrade are as there; the photographs are what is to be
+predicted. Networks between the one as it came and `steady` are measured too, at --strengths. What is done already is
+not done again.
 """
 
 from __future__ import annotations
@@ -69,10 +71,33 @@ def _shifted(network: Network, recipe: Recipe, config: Config) -> None:
     config.train_dataloader.dataset.pipeline[-1] = dict(type="PackInputs")
 
 
+def _stablellve(network: Network, recipe: Recipe, config: Config) -> None:
+    """To the truth; T is a smooth flow of up to 15 pixels, drawn here where Zhang et al. 2021 guess it from objects."""
+    _plain(network, recipe, config)
+    distance = dict(type="L1Loss")
+    config.model.model.pixel_loss = distance
+    config.model.update(alpha=recipe.alpha, transform=dict(type="RandomElastic", displacement=15.0, control_points=3))
+    config.model.regularization = dict(type="TransformInvarianceLoss", distance=distance, valid_only=False)
+
+
+def _illumination(network: Network, recipe: Recipe, config: Config) -> None:
+    """As it stands, but illumination and reflectance are compared apart (Eilertsen et al. 2017), of display values."""
+    distance = dict(type="IlluminationReflectanceLoss")
+    config.model.model.pixel_loss = config.model.regularization.distance = distance
+
+
 RECIPES: dict[str, Callable[[Network, Recipe, Config], None]] = dict(
-    plain=_plain, table1=_table1, steady=_steady, shifted=_shifted
+    plain=_plain,
+    table1=_table1,
+    stablellve=_stablellve,
+    steady=_steady,
+    shifted=_shifted,
+    illumination=_illumination,
 )
 """Name -> what it makes of the config of tools/steady.py."""
+
+FIXED = dict(plain=0.0, stablellve=20 / 21)
+"""Recipe -> its strength, where that is a part of it (StableLLVE: L_rec + 20 L_reg)."""
 
 
 def named_recipe(text: str) -> tuple[str, float | None]:
@@ -80,10 +105,10 @@ def named_recipe(text: str) -> tuple[str, float | None]:
     name, _, alpha = text.partition("=")
     if name not in RECIPES:
         raise argparse.ArgumentTypeError(f"there is no recipe {name!r}: choose from {', '.join(RECIPES)}")
-    if name == "plain":
+    if name in FIXED:
         if alpha:
-            raise argparse.ArgumentTypeError("plain has no strength")
-        return name, 0.0
+            raise argparse.ArgumentTypeError(f"{name} has no strength to choose")
+        return name, FIXED[name]
     return name, within("[0, 1]")(alpha) if alpha else None
 
 
@@ -133,7 +158,7 @@ def compare(args: argparse.Namespace) -> None:
     for seed in args.seeds:
         for name, given in args.recipes:
             alpha = recipe.alpha if given is None else given
-            key = name if name == "plain" else f"{name} {alpha:g}"
+            key = name if name in FIXED else f"{name} {alpha:g}"
             if str(seed) in results.get(key, {}):
                 continue
             one = replace(recipe, alpha=alpha, seed=seed)
