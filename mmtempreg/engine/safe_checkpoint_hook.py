@@ -113,6 +113,7 @@ class SafeCheckpointHook(CheckpointHook):
         if is_main_process() and isinstance(self.file_backend, AtomicLocalBackend):
             if not resumes(runner):
                 refuse_to_overwrite(checkpoint_of(runner), self.out_dir)
+                self._tell_what_is_there(runner)
             self._claims = ExitStack()
             for folder in {Path(self.out_dir), Path(runner.work_dir)}:
                 self._claims.enter_context(claimed_work_dir(folder))
@@ -130,10 +131,22 @@ class SafeCheckpointHook(CheckpointHook):
         """Saves a checkpoint amid an interval, from which a run that was stopped goes on."""
         self._save_checkpoint_with_step(runner, runner.iter, dict(iter=runner.iter, epoch=runner.epoch))
 
+    def _tell_what_is_there(self, runner: Runner) -> None:
+        """Warns of checkpoints of an earlier run."""
+        if names := [path.name for path in Path(self.out_dir).iterdir() if self._step_of(path)]:
+            runner.logger.warning(
+                f"{self.out_dir} has checkpoints of an earlier run ({', '.join(sorted(names))}). This one begins anew "
+                "and writes over those of its names; --resume goes on from the last one"
+            )
+
+    def _step_of(self, path: Path) -> int:
+        """The step whose checkpoint a file has the name of; 0: none."""
+        step = re.fullmatch(re.escape(self.filename_tmpl).replace(r"\{\}", r"(\d+)"), path.name)
+        return int(step[1]) if step else 0
+
     def _check_place(self, path: Path, done: int) -> None:
         """Raises OSError if it is in the way of what will be written after step `done`."""
-        step = re.fullmatch(re.escape(self.filename_tmpl).replace(r"\{\}", r"(\d+)"), path.name)
-        if (step and int(step[1]) > done) or path.name == "last_checkpoint" or path.name.startswith("best_"):
+        if self._step_of(path) > done or path.name == "last_checkpoint" or path.name.startswith("best_"):
             try:
                 check_output(path)
             except OSError as error:

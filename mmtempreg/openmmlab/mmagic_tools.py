@@ -36,7 +36,12 @@ def run_mmagic_tool(name: str) -> None:
 
         cv2.setLogLevel(2)  # errors: of a damaged image our own word is the last, whatever its threads go on to say
         check_run(name, sys.argv[1:], overwrite)
-        _run(script)
+        try:
+            _run(script)
+        except KeyboardInterrupt:
+            if name == "train.py":
+                raise KeyboardInterrupt("stopped; --resume goes on from the last checkpoint") from None
+            raise
 
 
 def _to_log_file(text: str) -> None:

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
+from urllib.error import URLError
 
 from annotated_types import Ge, Gt, Le, Lt
 
@@ -241,6 +242,8 @@ def one_line_for_mistakes(
     except Exception as error:
         if debug:
             raise
+        if any(isinstance(cause, KeyboardInterrupt) for cause in _contexts(error)):
+            sys.exit(130)  # what was interrupted took Ctrl-C for a failure of its own
         log(traceback.format_exc())
         close_progress_bars()
         sys.stdout.flush()
@@ -248,6 +251,14 @@ def one_line_for_mistakes(
     finally:
         _claims.close()
         signal.signal(signal.SIGTERM, before)
+
+
+def _contexts(error: BaseException) -> Iterator[BaseException]:
+    """An error, and those while whose handling it was raised."""
+    one: BaseException | None = error
+    while one is not None:
+        yield one
+        one = one.__context__
 
 
 def one_line(error: BaseException) -> str:
@@ -262,6 +273,11 @@ def one_line(error: BaseException) -> str:
 def _said(error: BaseException) -> tuple[str, str]:
     """Name and text of an error; of one in a worker of a data loader its own, out of the traceback that torch gives."""
     name, text = type(error).__name__, str(error)
+    if isinstance(error, URLError):
+        return name, (
+            f"cannot download: {error.reason}; a file on this machine can be named instead (load_from=FILE; of a "
+            "teacher model.teacher=FILE too)"
+        )
     if re.match(r"DataLoader worker \(pid", text):
         return name, (
             f"{text}: what loads the data was ended from outside, as for want of memory, or crashed; "

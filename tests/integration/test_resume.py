@@ -110,6 +110,12 @@ def test_resume_goes_on_from_the_last_checkpoint_not_from_the_one_fine_tuned(ima
     assert runner.iter == 2
     first, second = (weights(tmp_path / name / "iter_2.pth") for name in ("first", "second"))
     assert not torch.equal(first["generator.body.0.weight"], second["generator.body.0.weight"])
+    # begun anew beside it, which is said
+    config = kill.run_config(images, tmp_path / "first", "iter", 0)
+    config.log_level = "WARNING"
+    train(config, **{"train_cfg.max_iters": 2, "resume": False})
+    log = "".join(path.read_text() for path in sorted((tmp_path / "first").glob("*/*.log")))
+    assert "checkpoints of an earlier run (iter_2.pth). This one begins anew" in log
     # something to resume
     config = kill.run_config(images, tmp_path / "second", "iter", 0)
     runner = train(config, **{"train_cfg.max_iters": 4, "load_from": start})

@@ -185,6 +185,12 @@ def test_a_teacher_of_another_network_is_named(tmp_path):
         trained(siamese(target="teacher", teacher=path), [photo_batch()])
 
 
+def test_data_of_another_scale_is_named(tmp_path):
+    model = siamese(target="teacher", teacher=saved(siamese(), tmp_path / "base.pth"))
+    with pytest.raises(ValueError, match=r"makes 32x32 of 16x16, and the data's truth is 64x64.*scale=2"):
+        trained(model, [photo_batch(scale=4)])
+
+
 def test_a_teacher_is_needed_for_training_alone():
     """A config of a taught model serves for inference where the teacher's checkpoint is not."""
     model = siamese(target="teacher", teacher="no_such_file.pth")

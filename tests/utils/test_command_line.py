@@ -4,13 +4,14 @@ import errno
 import os
 import pickle
 import re
+from urllib.error import URLError
 
 import pytest
 from torch._utils import ExceptionWrapper
 from torch.utils.data import DataLoader, Dataset
 
 from mmtempreg.utils.atomic_write import check_output, partial_path, remove_abandoned, replace_when_written
-from mmtempreg.utils.command_line import one_line, printable, say
+from mmtempreg.utils.command_line import one_line, one_line_for_mistakes, printable, say
 from mmtempreg.utils.tables import print_table
 
 
@@ -61,6 +62,21 @@ def test_with_a_worker_of_torch():
     with pytest.raises(ValueError, match="Caught ValueError in DataLoader worker") as caught:
         list(DataLoader(Failing(), num_workers=1))
     assert one_line(caught.value) == "a.png: it is cut off"
+
+
+def test_ctrl_c_that_others_take_for_a_failure_is_none():
+    with pytest.raises(SystemExit, match="130"), one_line_for_mistakes():
+        try:
+            raise KeyboardInterrupt
+        except:  # noqa: E722, as MMEngine does around yapf
+            raise SyntaxError("Failed to format the config file")  # noqa: B904
+    with pytest.raises(SystemExit, match="error: SyntaxError"), one_line_for_mistakes():
+        raise SyntaxError
+
+
+def test_without_a_network_a_file_can_be_named():
+    line = one_line(URLError(OSError(-2, "Name or service not known")))
+    assert re.match(r"cannot download: .*not known; a file on this machine .*load_from=FILE.*model.teacher=FILE", line)
 
 
 def test_names_are_not_obeyed_by_a_terminal(capsys):

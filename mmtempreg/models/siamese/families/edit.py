@@ -54,7 +54,19 @@ class EditFamily(SiameseTraining):
         for name, value in data_samples.items():
             taught.set_data({name: value})
         if not hasattr(self.stock_class, "regression_target"):
+            self._check_scale(inputs, data_samples.get("gt_img"))
             taught.gt_img = self.step.target  # where the stock loss looks
         elif "gt_img" not in taught:
             taught.gt_img = inputs  # where the model takes the weights of its loss from
         return taught
+
+    def _check_scale(self, inputs: Tensor, truth: Tensor | None) -> None:
+        """Raises ValueError if the data's pictures are of another scale than the teacher's prediction."""
+        target = self.step.target
+        if truth is None or target is None or truth.shape[-2:] == target.shape[-2:]:
+            return
+        sizes = [f"{image.shape[-1]}x{image.shape[-2]}" for image in (inputs, target, truth)]
+        raise ValueError(
+            f"the network makes {sizes[1]} of {sizes[0]}, and the data's truth is {sizes[2]}: give the pipeline "
+            f"(PhotographTwice, TwoFrames) scale={target.shape[-1] / inputs.shape[-1]:g}"
+        )
