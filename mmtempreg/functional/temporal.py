@@ -83,8 +83,8 @@ class TemporalHighpass:
     The high-pass of `BLOCK` frames is computed at a time, when their windows are complete, as a product of a small
     matrix with all frames held: so these are read once, and not once for every frame. It comes in pieces
     that the processor's cache holds: what is done with a piece at once does not go through memory. Frames are held in
-    the type they come in. Arithmetic is in that type too, and in float32 of integers, which stand for value / largest:
-    so frames of 8 bits take a quarter of the memory that they would take as float32.
+    the type they come in. Arithmetic is in float64 of float64, and in float32 of all others, of which integers stand
+    for value / largest: so frames of 8 bits take a quarter of the memory that they would take as float32.
 
     Args:
         fps: Frames per second.
@@ -92,10 +92,10 @@ class TemporalHighpass:
     """
 
     BLOCK = 16
-    STRIP = 2048
-    """Values that lie together in memory for all frames held."""
-    STRIPS = 8
-    """Strips in a piece: some for each core."""
+    STRIP = 1024
+    """Values that lie together in memory for all frames held: so few that OpenBLAS multiplies without packing."""
+    STRIPS = 16
+    """Strips in a piece."""
 
     def __init__(self, fps: float, sigma: float = SIGMA) -> None:
         self.kernel = gaussian_kernel(fps, sigma).tolist()
@@ -147,21 +147,23 @@ class TemporalHighpass:
         weights = _highpass_rows(self.kernel, range(frames.start, frames.stop), self._count, self._capacity)[:, :held]
         self._done += number
         window = self._window[:, :held]
-        if window.is_floating_point():
-            return self._pieces(weights.to(window), window, frames, self._shape.numel())
-        if self._scratch.shape[1:2] != (held,):
+        if not window.is_floating_point():
+            weights /= torch.iinfo(window.dtype).max
+        as_it_is = window.dtype in (torch.float32, torch.float64)
+        if not as_it_is and self._scratch.shape[1:2] != (held,):
             self._scratch = torch.empty(self.STRIPS, held, self.STRIP)
-        weights = (weights / torch.iinfo(window.dtype).max).float()
-        return self._pieces(weights, window, frames, self._shape.numel())
+        return self._pieces(weights.to(window if as_it_is else self._scratch), window, frames, self._shape.numel())
 
     def _pieces(self, weights: Tensor, window: Tensor, frames: slice, length: int) -> Iterator[Piece]:
         start = 0
         for strips in window.split(self.STRIPS):
             values = slice(start, min(start + strips.shape[0] * strips.shape[2], length))
-            if not strips.is_floating_point():
+            if strips.dtype != weights.dtype:
                 strips = self._scratch[: len(strips)].copy_(strips)
-            highpass = torch.bmm(weights.expand(len(strips), *weights.shape), strips).transpose(0, 1).flatten(1)
-            yield Piece(frames, values, highpass[:, : values.stop - start])
+            highpass = weights.new_empty(len(weights), len(strips), self.STRIP)
+            # NumPy's product of matrices as small as these is nearly twice as fast as torch's, on one core
+            np.matmul(weights.numpy(), strips.numpy(), out=highpass.transpose(0, 1).numpy())
+            yield Piece(frames, values, highpass.flatten(1)[:, : values.stop - start])
             start = values.stop
 
 

@@ -115,7 +115,7 @@ class TemporalEnergyMeter(Meter[EnergySums]):
             found = [pred] if target is None else [pred, target, pred - target]
             # each frame's sum by one thread, so that their number does not matter
             for total, part in zip(energies, found):
-                total += torch.einsum("fv,fv->f", part, part if weight is None else part * weight)
+                total += torch.linalg.vecdot(part, part if weight is None else part * weight)
             if self.keep:
                 squares = found[-1].square()
                 self._squares[values] += (squares if weight is None else squares * weight).sum(dim=0)
