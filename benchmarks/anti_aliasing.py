@@ -12,13 +12,15 @@ import argparse
 import statistics
 import time
 from collections.abc import Callable
-from typing import Any
-
-import torch
-from torch import nn
+from typing import TYPE_CHECKING, Any
 
 import mmtempreg  # noqa: F401, before MMagic is imported
 from experiments.strided_networks import TASKS
+
+if TYPE_CHECKING:
+    import torch
+    from torch import nn
+
 
 NETWORKS: dict[str, dict[str, Any]] = dict(hdr=dict(type="HDRCNN"), color=dict(type="ColorizationCNN")) | {
     name: task.model["generator"] for name, task in TASKS.items()
@@ -27,6 +29,7 @@ NETWORKS: dict[str, dict[str, Any]] = dict(hdr=dict(type="HDRCNN"), color=dict(t
 
 def networks(config: dict[str, Any], device: str) -> tuple[nn.Module, nn.Module]:
     """The network as it is, and anti-aliased."""
+    import torch
     from mmagic.registry import MODELS
 
     from mmtempreg.models.anti_aliasing import anti_alias
@@ -38,6 +41,8 @@ def networks(config: dict[str, Any], device: str) -> tuple[nn.Module, nn.Module]
 
 def seconds(work: Callable[[], Any], device: str) -> float:
     """Measures the time of a call."""
+    import torch
+
     if device != "cpu":
         torch.cuda.synchronize()
     start = time.perf_counter()
@@ -49,6 +54,7 @@ def seconds(work: Callable[[], Any], device: str) -> float:
 
 def ratios(pair: tuple[nn.Module, nn.Module], x: torch.Tensor, train: bool, rounds: int, device: str) -> list[float]:
     """Times with anti-aliasing over those without, round by round."""
+    import torch
 
     def work(network: nn.Module) -> Callable[[], Any]:
         network.train(train)
@@ -71,6 +77,8 @@ def main() -> None:
         "--small", action="store_true", help="frames of 64 pixels and one round: a look whether it runs"
     )
     args = parser.parse_args()
+
+    import torch
     from mmengine.registry import init_default_scope
 
     init_default_scope("mmagic")

@@ -18,14 +18,9 @@ from multiprocessing import get_context
 from multiprocessing.connection import Connection
 from typing import Any
 
-import torch
-from mmengine.config import Config
-from mmengine.registry import init_default_scope
-
 import mmtempreg  # noqa: F401, before MMagic is imported
 from benchmarks.training_speed import ROWS, Training, crops
 from experiments.grid import ROOT
-from mmtempreg.apis import FrameModel
 from mmtempreg.utils.allocator import keep_freed_memory
 
 WARM_UP = 2
@@ -34,6 +29,12 @@ WORKS = [(kind, precision) for kind in ("training step", "frame") for precision 
 
 def work_of(kind: str, precision: str) -> Callable[[], Any]:
     """Work that is timed."""
+    import torch
+    from mmengine.config import Config
+    from mmengine.registry import init_default_scope
+
+    from mmtempreg.apis import FrameModel
+
     init_default_scope("mmagic")
     config = Config.fromfile(ROOT / "configs" / "tempreg" / "hdr_transinv_a0.8.py")
     if kind == "frame":
@@ -47,6 +48,8 @@ def work_of(kind: str, precision: str) -> Callable[[], Any]:
 
 def serve(connection: Connection, kept: bool, threads: int, kind: str, precision: str) -> None:
     """Works whenever it is told to, and says how many seconds it took and how many MiB it has held."""
+    import torch
+
     if kept:
         keep_freed_memory()
     torch.set_num_threads(threads)

@@ -17,9 +17,6 @@ import sys
 import tempfile
 from pathlib import Path
 
-from testing.killed_runs import prepare, run_alone, run_config, run_with_kills
-from testing.stock_models import real_images
-
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -29,6 +26,10 @@ def main() -> None:
     parser.add_argument("--processes", type=int, default=1, help="ranks of distributed training (gloo)")
     parser.add_argument("--seed", type=int, default=0, help="of the moments of the kills")
     args = parser.parse_args()
+
+    from testing.killed_runs import prepare, run_alone, run_config, run_with_kills
+    from testing.stock_models import real_images
+
     prepare()
     rng, kills, same, runs, writes = random.Random(args.seed), 0, 0, 0, 0
     with tempfile.TemporaryDirectory() as folder:

@@ -21,12 +21,6 @@ from fractions import Fraction
 from pathlib import Path
 from typing import NamedTuple
 
-import cv2
-import numpy as np
-import torch
-
-from mmtempreg.video import Frame, VideoWriter
-
 ROOT = Path(__file__).resolve().parents[1]
 COLUMNS = {
     "F K psnr": ["F", "K", "psnr"],
@@ -37,6 +31,11 @@ COLUMNS = {
 
 def write_clips(folder: Path, width: int, height: int, count: int) -> list[str]:
     """A textured picture that moves by fractions of a pixel; the same with flickering light and noise; and blurred."""
+    import cv2
+    import numpy as np
+
+    from mmtempreg.video import Frame, VideoWriter
+
     rng = np.random.default_rng(0)
     edge = (height + 64, width + 64 + 4 * count, 3)
     picture = sum(
@@ -109,6 +108,9 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=1)
     parser.add_argument("--columns", nargs="+", choices=COLUMNS, default=list(COLUMNS))
     args = parser.parse_args()
+
+    import torch
+
     width, height = map(int, args.size.split("x"))
     checkouts = [ROOT] if args.against is None else [args.against.resolve(), ROOT]
     print(f"{args.size}, {args.frames} frames, {os.cpu_count()} cores, {torch.backends.cpu.get_cpu_capability()}")

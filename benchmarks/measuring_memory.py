@@ -1,4 +1,4 @@
-"""Shows that measuring videos takes constant memory: two videos and a reference, whose frames are made as they are read.
+"""Shows what memory measuring videos takes: two videos and a reference, whose frames are made as they are read.
 
 Usage: python -m benchmarks.measuring_memory [--size 1920x1080] [--frames 60 120 180 240] [--metrics F K ...]
 

@@ -17,20 +17,19 @@ from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import numpy as np
-import torch
-from scipy.ndimage import gaussian_filter1d
+if TYPE_CHECKING:
+    import numpy as np
 
-from mmtempreg.functional import Motion, estimate_motion
-from mmtempreg.functional.temporal import SIGMA, TRUNCATE
-from mmtempreg.meters import FlickerMeter, ResidualMeter, SmoothnessMeter, TemporalEnergyMeter
 
 FPS = 30.0
 
 
 def frames(size: tuple[int, int, int], channels: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """A moving random picture, and the same with flicker and noise: (C, H, W) uint8 each."""
+    import numpy as np
+
     width, height, count = size
     rng = np.random.default_rng(0)
     picture = rng.random((channels, height, width), np.float32)
@@ -42,11 +41,17 @@ def frames(size: tuple[int, int, int], channels: int) -> Iterator[tuple[np.ndarr
 
 
 def as_float32(frame: np.ndarray) -> np.ndarray:
+    import numpy as np
+
     return frame.astype(np.float32) / np.float32(255)
 
 
 def streaming(size: tuple[int, int, int], channels: int, eight_bits: bool = False) -> tuple[float, ...]:
     """Seconds, peak MiB, S, R of `TemporalEnergyMeter`."""
+    import torch
+
+    from mmtempreg.meters import ResidualMeter, SmoothnessMeter, TemporalEnergyMeter
+
     meter, seconds = TemporalEnergyMeter(FPS), 0.0
     before = _memory("VmRSS")
     for pair in frames(size, channels):
@@ -67,6 +72,11 @@ def of_8_bits(size: tuple[int, int, int], channels: int) -> tuple[float, ...]:
 
 def flicker(size: tuple[int, int, int], channels: int, estimated: bool = False) -> tuple[float, ...]:
     """Seconds, peak MiB, F."""
+    import torch
+
+    from mmtempreg.functional import Motion, estimate_motion
+    from mmtempreg.meters import FlickerMeter
+
     meter, seconds = FlickerMeter(), 0.0
     before, then = _memory("VmRSS"), None
     known = Motion(torch.tensor([-2.0, 0.0]).view(2, 1, 1).expand(2, size[1], size[0]), torch.ones(1, size[1], size[0]))
@@ -87,6 +97,11 @@ def flicker_estimated(size: tuple[int, int, int], channels: int) -> tuple[float,
 
 def whole(size: tuple[int, int, int], channels: int) -> tuple[float, ...]:
     """Seconds, peak MiB, S, R of scipy's filter on the whole clips."""
+    import numpy as np
+    from scipy.ndimage import gaussian_filter1d
+
+    from mmtempreg.functional.temporal import SIGMA, TRUNCATE
+
     before = _memory("VmRSS")
     truth, video = (np.empty((size[2], channels, size[1], size[0]), np.float32) for _ in range(2))
     for t, pair in enumerate(frames(size, channels)):
@@ -119,6 +134,9 @@ def main() -> None:
     parser.add_argument("--sizes", nargs="+", type=_size, default=[_size(s) for s in sizes], help="WIDTHxHEIGHTxFRAMES")
     parser.add_argument("--channels", type=int, default=3)
     args = parser.parse_args()
+
+    import torch
+
     print(f"{args.channels} channels, {torch.get_num_threads()} threads")
     print("| clips of | | seconds | frames/s | scipy's over it | MiB | S, R differ by |")
     print("|---" * 7 + "|", flush=True)

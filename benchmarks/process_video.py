@@ -15,15 +15,10 @@ import tempfile
 from itertools import islice
 from pathlib import Path
 
-import torch
-from mmengine.config import Config
-
 import mmtempreg  # noqa: F401, before MMagic is imported
 from experiments.grid import ROOT
 from experiments.process_speed import measure, pan
-from mmtempreg.apis import FrameModel
 from mmtempreg.utils.allocator import keep_freed_memory
-from mmtempreg.video import VideoWriter, open_frames
 
 
 def main() -> None:
@@ -37,6 +32,13 @@ def main() -> None:
     parser.add_argument("--config", type=Path, default=ROOT / "configs" / "tempreg" / "hdr_transinv_a0.8.py")
     parser.add_argument("--checkpoint", type=Path, default=ROOT / "checkpoints" / "hdr_baseline.pth")
     args = parser.parse_args()
+
+    import torch
+    from mmengine.config import Config
+
+    from mmtempreg.apis import FrameModel
+    from mmtempreg.video import VideoWriter, open_frames
+
     keep_freed_memory()  # as the tool does
     model = FrameModel(Config.fromfile(args.config), str(args.checkpoint), device=args.device, half=args.half)
     with tempfile.TemporaryDirectory() as folder:

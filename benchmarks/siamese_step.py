@@ -28,9 +28,8 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
-import torch
-
 import mmtempreg  # noqa: F401, before MMagic is imported
+from testing.stock_models import FAMILIES, family_config, real_images, untrained_vgg
 
 VARIANTS: dict[str, dict[str, Any]] = {
     "two passes": {},
@@ -66,16 +65,17 @@ class Step:
         return time.perf_counter() - start
 
     def _wait(self) -> None:
+        import torch
+
         if self.device != "cpu":
             torch.cuda.synchronize()
 
 
 def family_steps(name: str, images: Path, batch: int, device: str, small: bool) -> dict[str, Step]:
     """The plain step and each of `VARIANTS`, of a stock family or of `hdr`."""
+    import torch
     from mmagic.registry import MODELS
     from mmengine.runner import Runner
-
-    from testing.stock_models import FAMILIES, family_config, untrained_vgg
 
     if name == "hdr":
         data, model = _hdr_batch(batch), dict(model=HDR, transform=dict(type="RandomAffine"))
@@ -109,6 +109,7 @@ def _optimiser(model: Any, config: dict[str, Any]) -> Any:
 
 
 def _hdr_batch(size: int) -> dict[str, Any]:
+    import torch
     from mmagic.structures import DataSample
 
     generator = torch.Generator().manual_seed(0)
@@ -138,6 +139,8 @@ def time_ratios(steps: dict[str, Step], rounds: int) -> dict[str, list[float]]:
 
 def peak_memory(step: Step) -> float:
     """MiB that a step needs beyond what is there before it."""
+    import torch
+
     step(), step()  # makes the optimiser's state
     gc.collect()
     if step.device != "cpu":
@@ -180,7 +183,6 @@ def measure(
     what: list[str], names: list[str], batch: int, rounds: int, device: str, small: bool, report: Callable[[str], None]
 ) -> None:
     """Measures memory, time or both, and reports a row of the table for each family."""
-    from testing.stock_models import real_images
 
     with tempfile.TemporaryDirectory() as folder:
         images = Path(folder)
@@ -200,10 +202,6 @@ def measure(
 
 
 def main() -> None:
-    from mmengine.registry import init_default_scope
-
-    from testing.stock_models import FAMILIES
-
     everything = ["hdr", *(family.name for family in FAMILIES)]
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--families", nargs="+", default=everything, choices=everything)
@@ -213,6 +211,10 @@ def main() -> None:
     parser.add_argument("--small", action="store_true", help="the networks of the tests")
     parser.add_argument("--measure", nargs="+", default=["memory", "time"], choices=["memory", "time"])
     args = parser.parse_args()
+
+    import torch
+    from mmengine.registry import init_default_scope
+
     init_default_scope("mmagic")
     print(f"batches of {args.batch} on {args.device}, {torch.get_num_threads()} threads, torch {torch.__version__}")
     print("       | | " + " | ".join(VARIANTS) + " |", flush=True)

@@ -17,9 +17,7 @@ import argparse
 import math
 import tempfile
 from pathlib import Path
-from typing import Any
-
-import torch
+from typing import TYPE_CHECKING, Any
 
 import mmtempreg  # noqa: F401, before MMagic is imported
 from testing.stock_models import (
@@ -31,6 +29,9 @@ from testing.stock_models import (
     same_as_stock,
     train,
 )
+
+if TYPE_CHECKING:
+    import torch
 
 
 def ends(losses: torch.Tensor) -> tuple[float, float]:
@@ -47,14 +48,16 @@ def _optimisers(wrapper: Any) -> list[Any]:
 
 
 def main() -> None:
-    from mmengine.registry import init_default_scope
-
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     names = [family.name for family in FAMILIES]
     parser.add_argument("--families", nargs="+", default=names, choices=names)
     parser.add_argument("--steps", type=int, default=24)
     parser.add_argument("--small", action="store_true", help="the networks of the tests")
     args = parser.parse_args()
+
+    import torch
+    from mmengine.registry import init_default_scope
+
     init_default_scope("mmagic")
     stock = f"alpha=0 is stock ({IDENTITY_STEPS} steps)"
     print(f"| config | weights | steps | finite | falling | L | L_rec | L_reg | round trip | {stock} |")

@@ -15,15 +15,14 @@ import statistics
 import tempfile
 import time
 from types import SimpleNamespace
-from typing import Any
-
-import torch
-from mmengine.config import Config
-from mmengine.optim import build_optim_wrapper
-from mmengine.registry import init_default_scope
+from typing import TYPE_CHECKING, Any
 
 import mmtempreg  # noqa: F401, before MMagic is imported
 from experiments.grid import ROOT
+
+if TYPE_CHECKING:
+    from mmengine.config import Config
+
 
 # The options of each row, beside those of the rows before.
 ROWS: dict[str, dict[str, Any]] = {
@@ -40,6 +39,7 @@ class Training:
 
     def __init__(self, config: Config) -> None:
         from mmagic.registry import HOOKS, MODELS
+        from mmengine.optim import build_optim_wrapper
 
         self.model = MODELS.build(config.model)
         runner: Any = SimpleNamespace(model=self.model)
@@ -76,6 +76,11 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=15)
     parser.add_argument("--threads", type=int, default=1)
     args = parser.parse_args()
+
+    import torch
+    from mmengine.config import Config
+    from mmengine.registry import init_default_scope
+
     init_default_scope("mmagic")
     torch.set_num_threads(args.threads)
     trainings, options = {}, {}

@@ -12,19 +12,19 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import torch
-from mmengine.config import Config
-from mmengine.registry import init_default_scope
-from torch import Tensor
-
-from mmtempreg.apis import FrameModel
-from mmtempreg.functional import log_radiance
 from mmtempreg.utils.atomic_write import write_json
 from mmtempreg.utils.command_line import WHOLE, Parser, claim, distinct, named, run
 
 from .table import crops_table
+
+if TYPE_CHECKING:
+    from mmengine.config import Config
+    from torch import Tensor
+
+    from mmtempreg.apis import FrameModel
+
 
 BORDER = 10
 """Pixels along the border of a crop, where a network sees an end of the world."""
@@ -32,6 +32,7 @@ BORDER = 10
 
 def photographs(config: Config, number: int) -> Tensor:
     """The first photographs, (N, 3, H, W) RGB in [0, 1]."""
+    import torch
     from mmagic.registry import DATASETS
 
     about = {**config.train_dataloader.dataset, "pipeline": [dict(type="PackInputs")]}
@@ -41,6 +42,8 @@ def photographs(config: Config, number: int) -> Tensor:
 
 def change(model: FrameModel, images: Tensor, crop: int) -> dict[str, float]:
     """By how much crops of so many pixels change the logarithm of the prediction, and by a factor of their own."""
+    from mmtempreg.functional import log_radiance
+
     height, width = images.shape[-2:]
     rows, columns = (slice((n - crop) // 2, (n - crop) // 2 + crop) for n in (height, width))
     window = (..., rows, columns)
@@ -62,6 +65,11 @@ def main() -> None:
 
 def measure(args: argparse.Namespace) -> None:
     """Runs all of them."""
+    from mmengine.config import Config
+    from mmengine.registry import init_default_scope
+
+    from mmtempreg.apis import FrameModel
+
     checkpoints = distinct(args.checkpoints)
     claim(args.out, inputs=[args.config, *checkpoints.values()], overwrite=args.overwrite)
     init_default_scope("mmagic")

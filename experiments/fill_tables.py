@@ -16,7 +16,6 @@ import shlex
 import sys
 from pathlib import Path
 
-from mmtempreg.meters import METERS
 from mmtempreg.utils.atomic_write import replace_when_written
 from mmtempreg.utils.command_line import Parser, run
 
@@ -42,6 +41,8 @@ def table_of(arguments: str) -> str:
 
 def measures_table() -> str:
     """All measures, as they describe themselves."""
+    from mmtempreg.meters import METERS
+
     lines = []
     for meter in METERS.values():
         of = "display values" if meter.display else "any domain"

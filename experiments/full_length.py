@@ -35,11 +35,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import torch
-
 import mmtempreg  # noqa: F401, before MMagic is imported
-from mmtempreg.openmmlab.checkpoints import anti_aliasing_of, read_checkpoint
 
 from .grid import KNOWN, ROOT, Cell
 from .jobs import Job, run_jobs
@@ -164,6 +160,7 @@ class Plan:
 
 def prepare(plan: Plan) -> None:
     """Writes the photographs and radiance of both domains into files that all processes map."""
+    import numpy as np
     from mmagic.registry import DATASETS
     from mmengine.config import Config
     from mmengine.registry import init_default_scope
@@ -188,6 +185,7 @@ def prepare(plan: Plan) -> None:
 
 def register_prepared() -> None:
     """Makes the prepared files a dataset that a config can name."""
+    import numpy as np
     from mmagic.registry import DATASETS
 
     @DATASETS.register_module(force=True)
@@ -244,6 +242,7 @@ def without_tests() -> dict[str, None]:
 
 def train(plan: Plan, config: Any, saved: Mapping[int, Path]) -> None:
     """Trains, and saves the stock weights after some iterations."""
+    import torch
     from mmengine.hooks import Hook
     from mmengine.runner import Runner
 
@@ -320,9 +319,12 @@ def measure_between(plan: Plan, taught: Run, steady: Run, share: float, row: Map
 def measure(plan: Plan, checkpoint: Path, row: Mapping[str, Any], anti_aliased: bool = False) -> None:
     """Tests a checkpoint on pans for validation and on those for the test, and adds a row to the results."""
     import cv2
+    import torch
     from mmengine.config import Config
     from mmengine.hooks import Hook
     from mmengine.runner import Runner
+
+    from mmtempreg.openmmlab.checkpoints import anti_aliasing_of, read_checkpoint
 
     from .results import append_result
 
@@ -412,6 +414,8 @@ def step_seconds(config: Any, steps: int) -> float:
     """Median time of a step of 16 images, by MMEngine's runner, after a third of them."""
     import statistics
 
+    import numpy as np
+    import torch
     from mmengine.hooks import Hook
     from mmengine.runner import Runner
 

@@ -8,11 +8,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from mmengine.config import Config
+if TYPE_CHECKING:
+    from mmengine.config import Config
 
-from mmtempreg.openmmlab.configs import stock_model_config, type_name
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -44,6 +44,10 @@ class Strategy:
 
     def with_strides(self, model: Mapping[str, Any]) -> dict[str, Any]:
         """The config of a model, with anti-aliased strides or without, as the strategy wants them."""
+        from mmengine.config import Config
+
+        from mmtempreg.openmmlab.configs import stock_model_config, type_name
+
         if self.anti_aliased is None:
             return dict(model)
         from mmtempreg.models.anti_aliasing import without_anti_aliasing  # slow
@@ -309,6 +313,10 @@ class Cell:
 
     def train_config(self, strategy: Strategy, options: Options) -> Config:
         """The config that it is trained with."""
+        from mmengine.config import Config
+
+        from mmtempreg.openmmlab.configs import type_name
+
         config = Config.fromfile(ROOT / "configs" / "tempreg" / f"{self.task}_{strategy.config}.py")
         merged = {**strategy.options, **options, "randomness.seed": self.seed}
         if type_name(config.model) == "SiameseEditModel":

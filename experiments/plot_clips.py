@@ -9,17 +9,13 @@ that is brighter or darker than its neighbours.
 from __future__ import annotations
 
 import argparse
+import os
 from pathlib import Path
-
-import matplotlib
-import numpy as np
 
 from mmtempreg.utils.atomic_write import replace_when_written
 from mmtempreg.utils.command_line import COUNT, Parser, claim, distinct, named, run
-from mmtempreg.video import open_frames
 
-matplotlib.use("Agg")
-import matplotlib.pyplot as plt
+os.environ.setdefault("MPLBACKEND", "Agg")  # draws into files, whether there is a display or not
 
 
 def main() -> None:
@@ -33,6 +29,11 @@ def main() -> None:
 
 def plot(args: argparse.Namespace) -> None:
     """Reads the videos and draws."""
+    import matplotlib.pyplot as plt
+    import numpy as np
+
+    from mmtempreg.video import open_frames
+
     videos = distinct(args.videos)
     claim(args.output, inputs=videos.values(), overwrite=args.overwrite)
     columns = len(args.frames) + 1

@@ -14,14 +14,11 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import statistics
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
-
-import matplotlib
-import matplotlib.ticker
-import numpy as np
+from typing import TYPE_CHECKING, Any
 
 from mmtempreg.utils.atomic_write import replace_when_written
 from mmtempreg.utils.command_line import Parser, claim, run
@@ -30,9 +27,11 @@ from .grid import KNOWN, STRATEGIES, TASKS, Strategy
 from .results import Row, one_of_each_seed, read_results
 from .table import Group, groups, parse_group, title_of
 
-matplotlib.use("Agg")
-import matplotlib.pyplot as plt
+if TYPE_CHECKING:
+    import numpy as np
 
+
+os.environ.setdefault("MPLBACKEND", "Agg")  # draws into files, whether there is a display or not
 METRICS = {
     "F": ("TemporalFlicker",),
     "K": ("SpatialDetail",),
@@ -45,6 +44,8 @@ METRICS = {
 
 def position(alpha: float) -> float:
     """Place of a strength on the axis: -log10(1 - alpha), so that 0.9 and 0.99 lie as far apart as 0 and 0.9."""
+    import numpy as np
+
     return -float(np.log10(1 - alpha))
 
 
@@ -77,6 +78,8 @@ class Points:
 
     def complete(self, keys: Sequence[tuple[str, str]]) -> np.ndarray:
         """Marks those that have as many seeds as any has; the baseline, which is not trained, has."""
+        import numpy as np
+
         many = max(len(rows) for rows in self.groups.values())
         return np.array([len(self.groups[key]) == many or key[0] == "baseline" for key in keys])
 
@@ -89,6 +92,9 @@ class Points:
 
 def strength_figure(points: Points, title: str) -> Any:
     """All of `METRICS` against alpha, one above the other."""
+    import matplotlib.pyplot as plt
+    import numpy as np
+
     figure, axes = plt.subplots(len(METRICS), 1, figsize=(7, 12), sharex=True, layout="constrained")
     strengths = sorted({float(alpha) for _, alpha in points.groups if alpha})
     for panel, metric in zip(axes, METRICS):
@@ -124,6 +130,8 @@ def strength_figure(points: Points, title: str) -> Any:
 
 def pareto(costs: np.ndarray) -> np.ndarray:
     """Indices of the (N, 2) points that no other beats in both costs, in rising order of the first."""
+    import numpy as np
+
     order = np.lexsort((costs[:, 1], costs[:, 0]))
     best, front = np.inf, []
     for index in order:
@@ -135,6 +143,11 @@ def pareto(costs: np.ndarray) -> np.ndarray:
 
 def trade_off_figure(points: Points, title: str) -> Any:
     """The planes of F and K, and of F and PSNR; F of 1 is as steady as the truth."""
+    import matplotlib
+    import matplotlib.pyplot as plt
+    import matplotlib.ticker
+    import numpy as np
+
     figure, axes = plt.subplots(1, 2, figsize=(11, 5.5), layout="constrained")
     for panel, metric in zip(axes, ("K", "PSNR [dB]")):
         keys = list(points.groups)
@@ -167,6 +180,9 @@ def length_figure(rows: Sequence[Row], wanted: Sequence[Group], sets: Mapping[st
     Raises:
         ValueError: If rows do not tell their iterations.
     """
+    import matplotlib.pyplot as plt
+    import numpy as np
+
     if any(not row.get("iterations") for row in rows):
         raise ValueError("the results do not tell how long was trained: their column `iterations` is missing or empty")
     chosen = groups(rows, wanted)
@@ -204,6 +220,9 @@ def length_figure(rows: Sequence[Row], wanted: Sequence[Group], sets: Mapping[st
 
 def frontier_figure(values: Mapping[str, Any]) -> Any:
     """The plane of the excess of E_warp and of K kept, for each kind of clips: what steadiness costs in detail."""
+    import matplotlib.pyplot as plt
+    import numpy as np
+
     kinds = [kind for kind in ("videos", "pans") if values[kind]]
     figure, axes = plt.subplots(1, len(kinds), figsize=(5.5 * len(kinds), 5.5), layout="constrained", squeeze=False)
     for panel, kind in zip(axes[0], kinds):
@@ -263,6 +282,8 @@ def plot(args: argparse.Namespace) -> None:
 
 def save(figure: Any, path: Path) -> None:
     """Writes a figure whole."""
+    import matplotlib.pyplot as plt
+
     with replace_when_written(path) as partial:
         figure.savefig(partial, dpi=120)
     plt.close(figure)

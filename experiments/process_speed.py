@@ -8,15 +8,10 @@ import time
 from contextlib import nullcontext
 from fractions import Fraction
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-import cv2
-import numpy as np
-import skimage.data
-import torch
-
-from mmtempreg.apis import FrameModel, process_video
-from mmtempreg.video import Frame, VideoWriter, open_frames
+if TYPE_CHECKING:
+    from mmtempreg.apis import FrameModel
 
 
 class Speed(NamedTuple):
@@ -33,6 +28,11 @@ class Speed(NamedTuple):
 
 def pan(path: Path, count: int, size: tuple[int, int] = (426, 320)) -> Path:
     """Writes a pan over a photograph, of (width, height)."""
+    import cv2
+    import skimage.data
+
+    from mmtempreg.video import Frame, VideoWriter
+
     width, height = size
     scale = max(width / 426, height / 320)
     photo = cv2.resize(skimage.data.astronaut(), None, fx=scale, fy=scale, interpolation=cv2.INTER_CUBIC)
@@ -45,6 +45,12 @@ def pan(path: Path, count: int, size: tuple[int, int] = (426, 320)) -> Path:
 
 def measure(model: FrameModel, path: Path, rounds: int) -> Speed:
     """The bare network and `process_video` on the same frames, in turns."""
+    import numpy as np
+    import torch
+
+    from mmtempreg.apis import process_video
+    from mmtempreg.video import open_frames
+
     source = open_frames(path)
     images = [torch.from_numpy(f.image.transpose(2, 0, 1).astype(np.float32) / 255)[None] for f in source]
     model(images[0])

@@ -15,31 +15,24 @@ from __future__ import annotations
 import argparse
 import json
 import math
+import os
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import matplotlib
-import numpy as np
-import torch
-from mmengine.config import Config
-from tqdm import tqdm
-
-from mmtempreg.apis import FrameModel, measure_image_equivariance, measure_videos, process_video
-from mmtempreg.apis.steady.pictures import STEPS, pan
-from mmtempreg.datasets.photograph_twice import reduced
 from mmtempreg.utils.atomic_write import replace_when_written
 from mmtempreg.utils.command_line import Parser, claim, claim_work_dir, distinct, named, run, within
-from mmtempreg.video import Frame, FrameFolderWriter, open_frames
-from mmtempreg.video.flow_files import write_flow
-from mmtempreg.video.image_files import read_image
 
 from .table import real_models_table
 
-matplotlib.use("Agg")
-import matplotlib.pyplot as plt
+if TYPE_CHECKING:
+    import numpy as np
 
+    from mmtempreg.apis import FrameModel
+
+
+os.environ.setdefault("MPLBACKEND", "Agg")  # draws into files, whether there is a display or not
 RATE = 24
 SCALE = 4
 SIZE = (224, 288)
@@ -48,6 +41,10 @@ SIZE = (224, 288)
 
 def clip_frames(path: Path, num_frames: int) -> Iterator[np.ndarray]:
     """The middle of the first frames of a video, (H, W, 3) uint8."""
+    import numpy as np
+
+    from mmtempreg.video import open_frames
+
     for number, frame in enumerate(open_frames(path, RATE)):
         if number == num_frames:
             return
@@ -58,6 +55,11 @@ def clip_frames(path: Path, num_frames: int) -> Iterator[np.ndarray]:
 
 def pan_frames(path: Path, step: tuple[float, float], num_frames: int) -> Iterator[np.ndarray]:
     """A window that moves over a photograph, (H, W, 3) uint8; one that stands upright is laid on its side."""
+    import numpy as np
+
+    from mmtempreg.apis.steady.pictures import pan
+    from mmtempreg.video.image_files import read_image
+
     image = read_image(path)
     image = image if image.shape[0] < image.shape[1] else np.rot90(image).copy()
     return pan(image, step, num_frames=num_frames, size=SIZE)
@@ -65,6 +67,11 @@ def pan_frames(path: Path, step: tuple[float, float], num_frames: int) -> Iterat
 
 def write_clip(folder: Path, frames: Sequence[np.ndarray]) -> None:
     """The truth and the networks' input of a clip, as folders of frames."""
+    import numpy as np
+
+    from mmtempreg.datasets.photograph_twice import reduced
+    from mmtempreg.video import Frame, FrameFolderWriter
+
     for kind in ("input", "truth"):
         with FrameFolderWriter(folder / kind, overwrite=True, keep=False) as writer:
             for number, frame in enumerate(frames):
@@ -74,6 +81,10 @@ def write_clip(folder: Path, frames: Sequence[np.ndarray]) -> None:
 
 def write_pan_motion(folder: Path, step: tuple[float, float], num_frames: int) -> None:
     """The exact motion of a pan; unknown at the border, where it comes from outside."""
+    import torch
+
+    from mmtempreg.video.flow_files import write_flow
+
     flow = torch.zeros(2, *SIZE)
     flow[0], flow[1] = step
     flow[:, :8], flow[:, -8:], flow[:, :, :8], flow[:, :, -8:] = 1e10, 1e10, 1e10, 1e10
@@ -84,6 +95,9 @@ def write_pan_motion(folder: Path, step: tuple[float, float], num_frames: int) -
 
 def run_network(model: FrameModel, folder: Path, name: str) -> None:
     """A network's video of a clip, and its EQ in a file beside it."""
+    from mmtempreg.apis import measure_image_equivariance, process_video
+    from mmtempreg.video import open_frames
+
     frames = open_frames(folder / "input", RATE)
     middle = folder / "input" / f"{(frames.num_frames or 0) // 2:06d}.png"
     equivariance = measure_image_equivariance(model, [middle], num_transforms=2)
@@ -94,6 +108,9 @@ def run_network(model: FrameModel, folder: Path, name: str) -> None:
 
 def measured(folder: Path, names: Sequence[str], vdp: bool) -> dict[str, dict[str, float]]:
     """The measures of each network's video of a clip, and those of the truth under the name 'truth'."""
+    from mmtempreg.apis import measure_videos
+    from mmtempreg.video import open_frames
+
     sources = {name: open_frames(folder / name, RATE) for name in names}
     flow = folder / "flow" if (folder / "flow").exists() else None
     metrics = ["F", "warp_error", "K", "psnr", *(["vdp"] if vdp else [])]
@@ -117,6 +134,12 @@ def measured(folder: Path, names: Sequence[str], vdp: bool) -> dict[str, dict[st
 
 def draw(folders: Sequence[Path], names: Sequence[str], output: Path) -> None:
     """A frame of each clip as it should be and as each network makes it, and where it changes along the motion."""
+    import matplotlib.pyplot as plt
+    import numpy as np
+
+    from mmtempreg.apis import measure_videos
+    from mmtempreg.video import open_frames
+
     figure, axes = plt.subplots(
         2 * len(folders), len(names) + 1, figsize=(3 * (len(names) + 1), 4.6 * len(folders)), layout="constrained"
     )
@@ -161,6 +184,12 @@ def main() -> None:
 
 def measure(args: argparse.Namespace) -> None:
     """Makes the clips, runs the networks and measures."""
+    from mmengine.config import Config
+    from tqdm import tqdm
+
+    from mmtempreg.apis import FrameModel
+    from mmtempreg.apis.steady.pictures import STEPS
+
     checkpoints = distinct(args.checkpoints)
     read = [args.config, *checkpoints.values(), *args.videos, *args.photographs]
     claim(args.out, args.picture and args.picture[0], inputs=read, overwrite=args.overwrite)

@@ -22,28 +22,23 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
-import torch
-from mmengine.config import Config, DictAction
-
-from mmtempreg.apis import FrameModel
-from mmtempreg.apis.blend import blend_weights
-from mmtempreg.apis.equivariance import find_images
-from mmtempreg.apis.steady.network import Network, read_network, smallest_edge
-from mmtempreg.apis.steady.pictures import camera_of, moving_pictures, stills
-from mmtempreg.apis.steady.quality import QualityMeter, amplified_noise
-from mmtempreg.apis.steady.recipe import SENSOR_NOISE, Recipe, recipe_for, training_config
-from mmtempreg.apis.steady.training import Progress, write_start
-from mmtempreg.openmmlab.configs import loss_distance
-from mmtempreg.openmmlab.runners import quiet_runner
 from mmtempreg.utils.atomic_write import replace_when_written, write_json
-from mmtempreg.utils.command_line import COUNT, WHOLE, Parser, claim, claim_work_dir, run, within
+from mmtempreg.utils.command_line import COUNT, WHOLE, Assignments, Parser, claim, claim_work_dir, run, within
 from mmtempreg.utils.degradations import degradation
 
 from .table import recipes_table
 
-Weights = dict[str, torch.Tensor]
+if TYPE_CHECKING:
+    import torch
+    from mmengine.config import Config
+
+    from mmtempreg.apis.steady.network import Network
+    from mmtempreg.apis.steady.recipe import Recipe
+
+
+Weights: TypeAlias = "dict[str, torch.Tensor]"
 
 
 def _plain(network: Network, recipe: Recipe, config: Config) -> None:
@@ -55,6 +50,8 @@ def _plain(network: Network, recipe: Recipe, config: Config) -> None:
 
 def _table1(network: Network, recipe: Recipe, config: Config) -> None:
     """To the truth, with T of Table 1, compared by the network's own loss."""
+    from mmtempreg.openmmlab.configs import loss_distance
+
     _plain(network, recipe, config)
     distance = loss_distance(network.model)
     config.model.update(alpha=recipe.alpha, regularization=dict(type="TransformInvarianceLoss", distance=distance))
@@ -128,8 +125,10 @@ def main() -> None:
     )
     parser.add_argument("--degrade", nargs="+", type=degradation, metavar="STEP", help="what makes its input")
     parser.add_argument("--clips", type=WHOLE, default=12, help="photographs of --test, from the first")
-    parser.add_argument("--network-options", nargs="+", action=DictAction, help="arguments of file.py:Name")
-    parser.add_argument("--train-options", nargs="+", action=DictAction, default={}, help="what differs in training")
+    parser.add_argument(
+        "--network-options", nargs="+", action=Assignments, default=(), help="arguments of file.py:Name"
+    )
+    parser.add_argument("--train-options", nargs="+", action=Assignments, default=(), help="what differs in training")
     parser.add_argument("--work-dir", type=Path, default=Path("work_dirs/recipes"))
     parser.add_argument("--picture", type=Path, help="draw what each keeps against what flickers")
     run(parser, compare)
@@ -137,12 +136,25 @@ def main() -> None:
 
 def compare(args: argparse.Namespace) -> None:
     """Trains what is not there yet, and measures it."""
+    from mmtempreg.apis import FrameModel
+    from mmtempreg.apis.blend import blend_weights
+    from mmtempreg.apis.equivariance import find_images
+    from mmtempreg.apis.steady.network import read_network, smallest_edge
+    from mmtempreg.apis.steady.pictures import camera_of, moving_pictures, stills
+    from mmtempreg.apis.steady.quality import QualityMeter, amplified_noise
+    from mmtempreg.apis.steady.recipe import SENSOR_NOISE, recipe_for
+    from mmtempreg.apis.steady.training import write_start
+    from mmtempreg.openmmlab.configs import read_options
+
     claim(args.picture, inputs=[args.checkpoint, args.images, args.test], overwrite=True)
     claim_work_dir(args.work_dir)
     degrade = args.degrade or [SENSOR_NOISE]
     tests = find_images(args.test)[: args.clips]
     network = read_network(
-        args.network, args.checkpoint, partial(stills, tests[:4], camera_of(degrade, 1)), options=args.network_options
+        args.network,
+        args.checkpoint,
+        partial(stills, tests[:4], camera_of(degrade, 1)),
+        options=read_options(args.network_options),
     )
     model = network.build()
     camera = camera_of(degrade, network.scale)
@@ -179,6 +191,11 @@ def trained(
     network: Network, name: str, recipe: Recipe, args: argparse.Namespace, started: tuple[Path, Path], folder: Path
 ) -> Weights:
     """The network's weights after a recipe; what was begun in the folder goes on."""
+    from mmtempreg.apis.steady.recipe import training_config
+    from mmtempreg.apis.steady.training import Progress
+    from mmtempreg.openmmlab.configs import read_options
+    from mmtempreg.openmmlab.runners import quiet_runner
+
     teacher, listed = (path.resolve() for path in started)
     config = training_config(
         network,
@@ -190,7 +207,7 @@ def trained(
         optim="OptimWrapper",
     )
     RECIPES[name](network, recipe, config)
-    config.merge_from_dict(args.train_options)
+    config.merge_from_dict(read_options(args.train_options))
     runner = quiet_runner(config, folder, resume=True)
     runner.register_hook(Progress(f"{name} {recipe.alpha:g}, seed {recipe.seed}"))
     runner.train()

@@ -13,8 +13,6 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from mmtempreg.meters.columns import columns_of
-
 from .grid import ROOT, TASKS, Strategy, cells
 from .results import read_results
 from .sweep import Sweep, hardware, revision, run_all
@@ -39,6 +37,8 @@ def main() -> None:
     parser.add_argument("--jobs", type=int, default=1, help="runs at the same time, a core each")
     parser.add_argument("--out-dir", type=Path, default=ROOT / "work_dirs" / "regularization_schedule")
     args = parser.parse_args()
+
+    from mmtempreg.meters.columns import columns_of
 
     schedule, tests = TASK.schedules["short"], TASK.tests["short"]
     images = "train_dataloader.dataset.indices"

@@ -28,22 +28,19 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from fractions import Fraction
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import torch
-from mmengine.config import Config, DictAction
-from torch import Tensor
-from tqdm import tqdm
-
-from mmtempreg.functional import RADIANCE_STOPS, from_display, lab_to_rgb, rgb_to_lab, to_display, to_pixels
-from mmtempreg.meters import DOMAINS
-from mmtempreg.meters.domains import MAX_RADIANCE
 from mmtempreg.utils.atomic_write import replace_when_written
-from mmtempreg.utils.command_line import WHOLE, Parser, claim, distinct, named, run, within
-from mmtempreg.video import Frame, VideoWriter
+from mmtempreg.utils.command_line import WHOLE, Assignments, Parser, claim, distinct, named, run, within
 
 from .grid import ROOT, TASKS
 from .table import rivals_table
+
+if TYPE_CHECKING:
+    from mmengine.config import Config
+    from torch import Tensor
+
+    from mmtempreg.video import VideoWriter
 
 
 class ImageNetwork:
@@ -66,6 +63,8 @@ class WithBlindConsistency(ImageNetwork):
     """A network, and blind video consistency after it."""
 
     def __init__(self, config: Config, checkpoint: str, blind: str) -> None:
+        from mmengine.config import Config
+
         from mmtempreg.apis import BlindConsistency
 
         super().__init__(config, checkpoint)
@@ -75,6 +74,8 @@ class WithBlindConsistency(ImageNetwork):
         self.filter.start()
 
     def __call__(self, frame: Tensor) -> Tensor:
+        from mmtempreg.functional import RADIANCE_STOPS, from_display, to_display
+
         processed = super().__call__(frame)
         if not self.model.radiance:
             return self.filter(processed.unsqueeze(0), frame.unsqueeze(0))[0]
@@ -102,6 +103,9 @@ def metrics_of(task: str, vdp: bool) -> list[Any]:
     """Metrics of the table, in its order."""
     from mmagic.registry import METRICS
 
+    from mmtempreg.meters import DOMAINS
+    from mmtempreg.meters.domains import MAX_RADIANCE
+
     if task == "hdr":
         masked: dict[str, Any] = dict(domain="log", mask="saturated")
         configs = [dict(type="TemporalFlicker", lag=1.0, **masked), dict(type="SaturatedPSNR")]
@@ -119,6 +123,10 @@ def metrics_of(task: str, vdp: bool) -> list[Any]:
 
 def frames_of(task: str, dataset: Any) -> Iterator[tuple[dict, Tensor, Tensor]]:
     """Yields a dataset's facts of each frame, the input in RGB [0, 1], and the truth in BGR (0 to 255, or radiance)."""
+    import torch
+
+    from mmtempreg.functional import lab_to_rgb, rgb_to_lab
+
     for index in range(len(dataset)):
         item = dataset[index]
         sample = item["data_samples"]
@@ -153,6 +161,8 @@ def predictions(
 
 def _scale(frames: Sequence[tuple[dict, Tensor, Tensor, Tensor]]) -> float:
     """By which the predictions of some frames are brought to the truth."""
+    import torch
+
     ratios = []
     for _, prediction, truth, image in frames:
         exposed = ((image > WELL_EXPOSED[0]) & (image < WELL_EXPOSED[1])).all(dim=0)
@@ -169,6 +179,10 @@ def run_and_measure(
     fit: str | None = None,
 ) -> dict[str, float]:
     """The metrics of a network; `watch` sees each prediction in RGB."""
+    from tqdm import tqdm
+
+    from mmtempreg.functional import rgb_to_lab
+
     metrics, count, chroma = metrics_of(task, vdp), 0, 0.0
     frames = predictions(task, network, dataset, fit)
     for about, prediction, truth in tqdm(frames, total=len(dataset), unit="frame", leave=False):
@@ -206,6 +220,9 @@ class _Videos:
         self.writer: VideoWriter | None = None
 
     def __call__(self, about: dict, prediction: Tensor) -> None:
+        from mmtempreg.functional import to_display, to_pixels
+        from mmtempreg.video import Frame, VideoWriter
+
         if self.folder is None:
             return
         rate = Fraction(about["fps"]).limit_denominator(1001)
@@ -231,17 +248,20 @@ def main() -> None:
     parser.add_argument("--vdp", action="store_true", help="ColorVideoVDP too (slow)")
     parser.add_argument("--out", type=Path, help="write the values")
     parser.add_argument("--videos", type=Path, help="write the clips")
-    parser.add_argument("--cfg-options", nargs="+", action=DictAction, default={})
+    parser.add_argument("--cfg-options", nargs="+", action=Assignments, default=())
     run(parser, compare)
 
 
 def compare(args: argparse.Namespace) -> None:
     """Runs and measures all of them."""
     from mmagic.registry import DATASETS
+    from mmengine.config import Config
     from mmengine.registry import init_default_scope
 
+    from mmtempreg.openmmlab.configs import read_options
+
     config = Config.fromfile(args.config or ROOT / "configs" / "tempreg" / f"{TASKS[args.task].test_config}.py")
-    config.merge_from_dict(args.cfg_options)
+    config.merge_from_dict(read_options(args.cfg_options))
     init_default_scope("mmagic")
     loaders = config.test_dataloader
     dataset = DATASETS.build((loaders[-1] if isinstance(loaders, list) else loaders).dataset)

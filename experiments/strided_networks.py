@@ -19,21 +19,19 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
-
-import cv2
-import numpy as np
-import torch
-from mmengine.config import Config
-from tqdm import tqdm
+from typing import TYPE_CHECKING, Any
 
 from mmtempreg.utils.atomic_write import replace_when_written
 from mmtempreg.utils.command_line import COUNT, WHOLE, Parser, claim, claim_work_dir, run, within
-from mmtempreg.video import Frame, FrameFolderWriter
 
 from .real_models import RATE, clip_frames, draw, measured, run_network
 from .sweep import run_tool
 from .table import real_models_table
+
+if TYPE_CHECKING:
+    import numpy as np
+    from mmengine.config import Config
+
 
 CROP = 64
 
@@ -60,15 +58,22 @@ class Task:
 
 
 def _noisy(frame: np.ndarray, number: int) -> np.ndarray:
+    import numpy as np
+
     noise = np.random.default_rng(number).normal(0, 25, frame.shape)
     return np.clip(np.rint(frame + noise), 0, 255).astype(np.uint8)
 
 
 def _blurred(frame: np.ndarray, number: int) -> np.ndarray:
+    import cv2
+
     return cv2.GaussianBlur(frame, (9, 9), 1.6, borderType=cv2.BORDER_REFLECT_101)
 
 
 def _grey(frame: np.ndarray, number: int) -> np.ndarray:
+    import cv2
+    import numpy as np
+
     return np.repeat(cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY)[..., None], 3, axis=-1)
 
 
@@ -172,6 +177,8 @@ TASKS = {
 
 def config_of(task: Task, photographs: Path, iterations: int, rate: float, seed: int, model: dict[str, Any]) -> Config:
     """A training of so many iterations, the rate falling to a twentieth."""
+    from mmengine.config import Config
+
     hooks = ("StrictLoad", "ExactResume", "FiniteLoss", "NormEval")
     fine_tuned = "teacher" in model
     parts = dict(parts=["generators" if "generators" in str(task.optim(0)) else "generator"])
@@ -249,6 +256,10 @@ def networks(args: argparse.Namespace, task: Task, folder: Path) -> Iterator[tup
 
 def write_clip(folder: Path, frames: Sequence[np.ndarray], degrade: Callable[[np.ndarray, int], np.ndarray]) -> None:
     """The truth and the network's input of a clip, as folders of frames."""
+    import numpy as np
+
+    from mmtempreg.video import Frame, FrameFolderWriter
+
     for kind in ("input", "truth"):
         with FrameFolderWriter(folder / kind, overwrite=True, keep=False) as writer:
             for number, frame in enumerate(frames):
@@ -274,8 +285,13 @@ def main() -> None:
 
 def measure(args: argparse.Namespace) -> None:
     """Trains, makes the clips, runs the networks and measures."""
+    import torch
+    from mmengine.config import Config
+    from tqdm import tqdm
+
     from mmtempreg.apis import FrameModel
 
+    torch.set_num_threads(1)
     task, folder = TASKS[args.task], args.work_dir / args.task
     read = [args.photographs, *args.videos]
     claim(args.out, args.picture and args.picture[0], inputs=read, overwrite=args.overwrite)
@@ -305,5 +321,4 @@ def measure(args: argparse.Namespace) -> None:
 
 
 if __name__ == "__main__":
-    torch.set_num_threads(1)
     main()

@@ -30,15 +30,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import torch
-from mmengine.config import Config, DictAction
-from tqdm import tqdm
-
-from mmtempreg.apis.blend import blend_checkpoints
-from mmtempreg.openmmlab.checkpoints import anti_aliasing_of, read_checkpoint
-from mmtempreg.openmmlab.configs import config_hash
 from mmtempreg.utils.atomic_write import replace_when_written
-from mmtempreg.utils.command_line import COUNT, WHOLE, Parser, run, within
+from mmtempreg.utils.command_line import COUNT, WHOLE, Assignments, Parser, run, within
 
 from .grid import ALPHAS, KNOWN, ROOT, STRATEGIES, TASKS, VARIANTS, Cell, Options, Strategy, cells
 from .results import append_result, read_results
@@ -65,6 +58,8 @@ class Sweep:
 
     def run(self, cell: Cell) -> None:
         """Trains a cell if that is not done yet, tests it, and writes its row."""
+        from mmtempreg.openmmlab.checkpoints import read_checkpoint
+
         strategy, folder = self.strategies[cell.strategy], self.folder / cell.name
         row: dict[str, Any] = dict(task=cell.task, strategy=cell.strategy, alpha=cell.alpha, seed=cell.seed)
         row = {name: "" if value is None else value for name, value in row.items()} | {"config_hash": self.hash(cell)}
@@ -90,6 +85,8 @@ class Sweep:
 
     def hash(self, cell: Cell) -> str:
         """The hash of the config that the cell is trained with; of the baseline, its checkpoint's name."""
+        from mmtempreg.openmmlab.configs import config_hash
+
         strategy = self.strategies[cell.strategy]
         if strategy.between:
             return "+".join(self.hash(end) for end in self._ends(cell))
@@ -121,6 +118,8 @@ class Sweep:
 
     def _blend(self, cell: Cell, folder: Path) -> Path:
         """The checkpoint between those of two cells, which are trained if they are not yet."""
+        from mmtempreg.apis.blend import blend_checkpoints
+
         before, after = (
             self._train(end, self.strategies[end.strategy], self.folder / end.name, self.hash(end))[0]
             for end in self._ends(cell)
@@ -137,6 +136,10 @@ class Sweep:
         return [Cell(cell.task, name, float(alpha) if alpha else None, cell.seed) for name, _, alpha in named]
 
     def _test(self, task: str, strategy: Strategy, checkpoint: Path, folder: Path) -> dict[str, float]:
+        from mmengine.config import Config
+
+        from mmtempreg.openmmlab.checkpoints import anti_aliasing_of, read_checkpoint
+
         config = Config.fromfile(ROOT / "configs" / "tempreg" / f"{TASKS[task].test_config}.py")
         config.merge_from_dict(dict(self.test_options))
         trained = strategy.config is not None
@@ -171,6 +174,8 @@ def run_tool(log: Path, *command: str) -> None:
 
 def hardware() -> str:
     """The GPU's name, or the kind and number of the CPU's cores."""
+    import torch
+
     if torch.cuda.is_available():
         return torch.cuda.get_device_name()
     return f"{os.cpu_count()} CPU cores, {platform.machine()}"
@@ -191,6 +196,8 @@ def run_all(sweep: Sweep, grid: Sequence[Cell], jobs: int) -> None:
     Raises:
         ChildProcessError: After all others are done, if cells have failed.
     """
+    from tqdm import tqdm
+
     done = {(row["strategy"], row["alpha"], row["seed"], row["config_hash"]) for row in read_results(sweep.results)}
     waiting = []
     for cell in grid:
@@ -233,13 +240,15 @@ def main() -> None:
     parser.add_argument("--schedule", choices=list(TASKS["hdr"].schedules), default="short")
     parser.add_argument("--jobs", type=WHOLE, default=os.cpu_count(), help="cells at the same time")
     parser.add_argument("--out-dir", type=Path, default=ROOT / "work_dirs" / "sweep")
-    parser.add_argument("--train-options", nargs="+", action=DictAction, default={}, metavar="KEY=VALUE")
-    parser.add_argument("--test-options", nargs="+", action=DictAction, default={}, metavar="KEY=VALUE")
+    parser.add_argument("--train-options", nargs="+", action=Assignments, default=(), metavar="KEY=VALUE")
+    parser.add_argument("--test-options", nargs="+", action=Assignments, default=(), metavar="KEY=VALUE")
     run(parser, work, terminate=False)  # or it would wait for the cells that are being trained
 
 
 def work(args: argparse.Namespace) -> None:
     """Runs the grid that is asked for."""
+    from mmtempreg.openmmlab.configs import read_options
+
     grid = cells(args.task, KNOWN, args.strategies, args.alphas, args.seeds)
     task = TASKS[args.task]
     if args.schedule not in task.schedules:
@@ -248,8 +257,8 @@ def work(args: argparse.Namespace) -> None:
         args.out_dir.resolve() / args.task,
         args.out_dir.resolve() / f"{args.task}.csv",
         KNOWN,
-        {**task.schedules[args.schedule], **args.train_options},
-        {**task.tests["full" if args.schedule == "full" else "short"], **args.test_options},
+        {**task.schedules[args.schedule], **read_options(args.train_options)},
+        {**task.tests["full" if args.schedule == "full" else "short"], **read_options(args.test_options)},
         hardware(),
         revision(),
     )

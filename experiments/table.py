@@ -16,14 +16,17 @@ import math
 import statistics
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from mmtempreg.meters.columns import Column, cell, columns_of
 from mmtempreg.utils.command_line import Parser, run
 from mmtempreg.utils.tables import markdown_table
 
 from .grid import KNOWN, TASKS
 from .results import Row, one_of_each_seed, read_results
+
+if TYPE_CHECKING:
+    from mmtempreg.meters.columns import Column
+
 
 Group = tuple[str, str]
 """A strategy and its strength, as they stand in the file."""
@@ -54,6 +57,8 @@ def groups(rows: Iterable[Row], wanted: Sequence[Group], alphas: Sequence[float]
 
 def measured_in(rows: Iterable[Row], prefix: str, titles: Sequence[str] = ()) -> list[str]:
     """Names of the metrics that any of the rows has, of those with a column (of these titles, if any are named)."""
+    from mmtempreg.meters.columns import columns_of
+
     lead = f"{prefix}/" if prefix else ""
     names = {name.removeprefix(lead): None for row in rows for name in row if name.startswith(lead) and row[name]}
     columns = columns_of(name for name in names if "/" not in name)
@@ -84,6 +89,8 @@ def markdown(
     columns: Sequence[str] = (),
 ) -> str:
     """The table of one set of clips, of these strengths and columns if any are named; of differences with `against`."""
+    from mmtempreg.meters.columns import columns_of
+
     lines: dict[Group, list[dict[str, float]]] = {}
     chosen = groups(rows, wanted, alphas)
     names = measured_in((row for group in chosen.values() for row in group), prefix, columns)
@@ -105,6 +112,8 @@ def markdown(
 
 def _truth(columns: Iterable[str], row: Row, prefix: str) -> list[str]:
     """The cells of the truth itself: what there is to reach."""
+    from mmtempreg.meters.columns import columns_of
+
     lead, cells = f"{prefix}/" if prefix else "", []
     for column in columns_of(columns).values():
         value = float(row.get(lead + column.of_truth) or column.meter.ideal)
@@ -128,6 +137,8 @@ def layout(
 
     The first row is for the truth itself, if its cells are given.
     """
+    from mmtempreg.meters.columns import cell
+
     lines = [] if truth is None else [["*the truth itself*", *truth, ""]]
     for title, runs in rows.items():
         values = zip(*(run.values() for run in runs))
@@ -143,6 +154,8 @@ OTHERS = dict(chroma="chroma", frames_per_second="frames/s")
 
 def rivals_table(rows: Mapping[str, Mapping[str, float]]) -> str:
     """Makes the Markdown table of a file of rivals.py."""
+    from mmtempreg.meters.columns import columns_of
+
     first = next(iter(rows.values()))
     columns, others = columns_of(first), [name for name in OTHERS if name in first]
     lines = [

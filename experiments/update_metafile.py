@@ -12,8 +12,6 @@ import statistics
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from mmtempreg.utils.atomic_write import replace_when_written
 from mmtempreg.utils.command_line import Parser, run
 
@@ -88,6 +86,8 @@ def main() -> None:
 
 def work(args: argparse.Namespace) -> None:
     """Writes the metafile."""
+    import yaml
+
     content = metafile(args.results)
     with replace_when_written(FOLDER / "metafile.yml") as partial:
         comment = "# Written by experiments/update_metafile.py. How it was measured: docs/results.md.\n"

@@ -10,16 +10,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from unittest import mock
 
-import cv2
-import numpy as np
-import skimage.data
-import torch
-import torchvision.models.vgg as torchvision_vgg
-from mmengine.config import Config
-from mmengine.runner import CheckpointLoader
+if TYPE_CHECKING:
+    import torch
+    from mmengine.config import Config
 
 IDENTITY_STEPS = 20
 """Steps after which the benchmark compares stock training and training with alpha=0."""
@@ -101,6 +97,10 @@ def real_images(folder: Path) -> None:
 
     That is `input_x1` (blurred and noisy), `input_x2` and `input_x4` (smaller), `pairs` (photograph and edges).
     """
+    import cv2
+    import numpy as np
+    import skimage.data
+
     rng = np.random.default_rng(0)
     photos = {name: getattr(skimage.data, name)() for name in ("astronaut", "cat", "coffee", "rocket")}
     for name, photo in photos.items():
@@ -122,6 +122,8 @@ def real_images(folder: Path) -> None:
 
 def family_config(family: Family, images: Path, work_dir: Path, steps: int, small: bool, batch: int = 2) -> Config:
     """The family's config of `configs/stock`, on the photographs of `real_images` and for `steps` iterations."""
+    from mmengine.config import Config
+
     config = Config.fromfile(family.config)
     if small:
         config.merge_from_dict({f"model.model.{name}": value for name, value in family.small.items()})
@@ -185,6 +187,8 @@ def _crop(pipeline: list[dict], crop: int, scale: int) -> None:
 @contextmanager
 def untrained_vgg() -> Iterator[None]:
     """Inside, perceptual losses use a VGG19 of random weights: MMagic would download the trained one."""
+    import torchvision.models.vgg as torchvision_vgg
+
     build = torchvision_vgg.vgg19
 
     def untrained(pretrained: bool) -> Any:
@@ -196,6 +200,7 @@ def untrained_vgg() -> Iterator[None]:
 
 def train(config: Config) -> tuple[torch.nn.Module, dict[str, torch.Tensor]]:
     """The trained model, and its losses of every step by name."""
+    import torch
     from mmengine.runner import Runner
 
     config.experiment_name = config.work_dir.replace("/", "_")  # MMEngine wants a new one for each runner
@@ -226,6 +231,8 @@ def initialisable_translation() -> Iterator[None]:
 
 def same_as_stock(family: Family, images: Path, folder: Path, small: bool, steps: int = IDENTITY_STEPS) -> bool:
     """Tells if training with alpha=0 and stock training give the same weights, to the bit."""
+    import torch
+
     states = []
     for name in ("stock", "alpha_0"):
         config = family_config(family, images, folder / name, steps, small)
@@ -239,7 +246,9 @@ def same_as_stock(family: Family, images: Path, folder: Path, small: bool, steps
 
 def predicts_the_same(family: Family, config: Config, model: torch.nn.Module, small: bool) -> bool:
     """Tells if the stock model with the saved weights predicts what the trained model does, to the bit."""
+    import torch
     from mmagic.registry import MODELS
+    from mmengine.runner import CheckpointLoader
 
     path = Path(config.work_dir) / f"iter_{config.train_cfg.max_iters}.pth"
     with untrained_vgg():

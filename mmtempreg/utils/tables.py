@@ -4,10 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from rich.console import Console
-from rich.markup import escape
-from rich.table import Table
-
 from .command_line import printable
 
 
@@ -19,6 +15,10 @@ def print_table(headings: Sequence[str], rows: Iterable[Sequence[str]], bold: in
         rows: Texts, shown as they are.
         bold: Number of the row that stands out.
     """
+    from rich.console import Console
+    from rich.markup import escape
+    from rich.table import Table
+
     table = Table(*(escape(printable(text)) for text in headings))
     for number, row in enumerate(rows):
         table.add_row(*(escape(printable(text)) for text in row), style="bold" if number == bold else None)
