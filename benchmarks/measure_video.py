@@ -4,7 +4,8 @@ Usage: python -m benchmarks.measure_video [--against CHECKOUT] [--size 1280x720]
 
 The commands of both are run in turn, each in a process of its own, on the same files. Seconds count from the start of
 the command to its end, `start` is that of a clip of two frames; CPU seconds are those of all threads. Values are
-compared to the last digit.
+compared to the last digit. Frames a second are those of all files, without the start. F is there with motion that is
+estimated, and that is read from files of exact flow.
 """
 
 from __future__ import annotations
@@ -23,6 +24,8 @@ from typing import NamedTuple
 
 ROOT = Path(__file__).resolve().parents[1]
 COLUMNS = {
+    "F": ["F"],
+    "F, known motion": ["F", "--flow"],
     "F K psnr": ["F", "K", "psnr"],
     "default": ["F", "K", "psnr", "S", "R", "warp_error", "ssim", "cdc"],
     "default and tof": ["F", "K", "psnr", "S", "R", "warp_error", "ssim", "tof", "cdc"],
@@ -30,11 +33,16 @@ COLUMNS = {
 
 
 def write_clips(folder: Path, width: int, height: int, count: int) -> list[str]:
-    """A textured picture that moves by fractions of a pixel; the same with flickering light and noise; and blurred."""
+    """A textured picture that moves by fractions of a pixel; the same with flickering light and noise; and blurred.
+
+    Its flow lies beside them.
+    """
     import cv2
     import numpy as np
+    import torch
 
     from mmtempreg.video import Frame, VideoWriter
+    from mmtempreg.video.flow_files import write_flow
 
     rng = np.random.default_rng(0)
     edge = (height + 64, width + 64 + 4 * count, 3)
@@ -46,8 +54,14 @@ def write_clips(folder: Path, width: int, height: int, count: int) -> list[str]:
     writers = {name: VideoWriter(folder / f"{name}.mp4", Fraction(24), crf=12, keep=False) for name in names}
     for writer in writers.values():
         writer.__enter__()
+    (folder / "flow" / "backward").mkdir(parents=True)
+    place = None
     for t in range(count):
         way = np.array([[1, 0, -3.4 * t], [0, 1, -16 - 8 * np.sin(t / 5)]], np.float32)
+        then, place = place, torch.from_numpy(way[:, 2].copy())
+        if then is not None:
+            flow = (then - place).view(2, 1, 1).expand(2, height, width)
+            write_flow(folder / "flow" / "backward" / f"{t:05}.flo", flow)
         truth = 255 * cv2.warpAffine(picture, way, (width, height), flags=cv2.INTER_CUBIC).clip(0, 1)
         noisy = truth * (1 + 0.04 * rng.standard_normal()) + 4 * rng.standard_normal(truth.shape, np.float32)
         for name, frame in zip(names, (truth, noisy, cv2.GaussianBlur(truth, (0, 0), 1.0))):
@@ -73,8 +87,9 @@ def run(checkout: Path, videos: list[str], columns: list[str], folder: Path) -> 
         RuntimeError: If it fails.
     """
     result = folder / "values.json"
-    command = [sys.executable, "tools/measure_video.py", *videos, "--metrics", *columns]
-    command += ["--json", str(result), "--overwrite"]
+    flow = ["--flow", str(folder / "flow")] if "--flow" in columns else []
+    command = [sys.executable, "tools/measure_video.py", *videos, *flow, "--metrics"]
+    command += [*(name for name in columns if name != "--flow"), "--json", str(result), "--overwrite"]
     start = time.perf_counter()
     process = subprocess.Popen(
         command,
@@ -114,13 +129,14 @@ def main() -> None:
     width, height = map(int, args.size.split("x"))
     checkouts = [ROOT] if args.against is None else [args.against.resolve(), ROOT]
     print(f"{args.size}, {args.frames} frames, {os.cpu_count()} cores, {torch.backends.cpu.get_cpu_capability()}")
-    print("| columns | checkout | seconds | times | CPU seconds | times | MiB | values differ by |")
-    print("|---" * 8 + "|", flush=True)
+    print("| columns | checkout | seconds | times | CPU seconds | times | frames/s | MiB | values differ by |")
+    print("|---" * 9 + "|", flush=True)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         (folder / "short").mkdir()
         short = write_clips(folder / "short", width, height, 2)
         videos = write_clips(folder, width, height, args.frames)
+        starts: dict[Path, float] = {}
         cases = {"start": (short, ["psnr"]), **{title: (videos, COLUMNS[title]) for title in args.columns}}
         for title, (files, columns) in cases.items():
             costs: dict[Path, list[Cost]] = {checkout: [] for checkout in checkouts}
@@ -133,6 +149,9 @@ def main() -> None:
                 for index in (0, 1):
                     own, before = (statistics.median(cost[index] for cost in one) for one in (found, first))
                     cells += [f"{own:.1f}", f"{before / own:.2f}x"]
+                seconds = statistics.median(cost.seconds for cost in found)
+                work = seconds - starts.setdefault(checkout, seconds)
+                cells.append(f"{len(videos) * args.frames / work:.1f}" if work else "")
                 cells += [f"{max(cost.peak_mib for cost in found):.0f}", f"{difference(found[0], first[0]):.0e}"]
                 print("| " + " | ".join(cells) + " |", flush=True)
 
