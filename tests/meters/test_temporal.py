@@ -41,6 +41,19 @@ def test_smoothness_and_residual_equal_the_formula(size, mask_channels):
     assert temporal_residual(video, truth, 24, mask=mask) == pytest.approx(math.sqrt(d_error / d_truth), rel=1e-9)
 
 
+@pytest.mark.parametrize("dtype", [torch.uint8, torch.float16, torch.bfloat16, torch.float32], ids=str)
+def test_frames_are_held_in_their_type_and_filtered_in_floating_point(dtype):
+    """In several pieces, of which the last is not full."""
+    values = torch.rand(50, 3, 45, 137)
+    frames = (values * 255).byte() if dtype == torch.uint8 else values.to(dtype)
+    exact = frames.double() / (255 if dtype == torch.uint8 else 1)
+    meter = TemporalEnergyMeter(24)
+    for frame in frames:
+        meter.update(frame)
+    expected = float(scipy_energy(exact, 24).mean()) ** 0.5
+    assert TemporalEnergyMeter.value(meter.finish()) == pytest.approx(expected, rel=1e-7)
+
+
 def test_a_sinusoid_passes_as_the_gaussian_says():
     # Away from the ends, H(f) = 1 - exp(-2 pi^2 sigma^2 f^2); at 24 fps sampling changes it by little.
     fps, frequency = 240, 2.0
