@@ -22,7 +22,7 @@ from ...utils.command_line import printable
 from ...utils.validation import Positive, Stops, check_arguments
 from ...video import FrameSource
 from .frames import CHANNELS, View, as_large, common_rate, domain_of, grid, is_radiance, together, view_of
-from .measured_video import MeasuredVideo, grid_values
+from .measured_video import MeasuredVideo, Rows, grid_values
 from .motion import EstimatedMotion, FlowFiles
 from .scores import Measurement, Moment
 
@@ -93,7 +93,7 @@ def measure_videos(
     files = None if flow_folder is None else FlowFiles(Path(flow_folder), num_lag)
     wants_motion = any(meter.needs_motion for meter in chosen)
     videos: list[MeasuredVideo] = []
-    count, own_pixels = 0, []
+    count, own_pixels = 0, Rows()
     with _workers() as pool:
         motions = (files or EstimatedMotion(num_lag, pool)) if wants_motion else None
         for step in progress(ahead(_steps(sources, channels, stops, motions), PREPARED)):
@@ -105,7 +105,7 @@ def measure_videos(
             guide, views = step.views[0], step.views[bool(beside) :]
             target = guide if reference else None
             if target:
-                own_pixels.append(grid_values(target))
+                own_pixels.add(grid_values(target))
             updates = [pool.submit(v.update, view, target, step.motion, guide) for v, view in zip(videos, views)]
             for update in updates:
                 update.result()
@@ -118,7 +118,7 @@ def measure_videos(
     own = None
     if reference:
         own = scores[0][1]
-        own.pixels = np.stack(own_pixels)
+        own.pixels = own_pixels.array()
     return Measurement(
         rate=rate,
         size=size,

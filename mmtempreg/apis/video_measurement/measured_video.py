@@ -43,7 +43,7 @@ class MeasuredVideo:
             self._meters[kind] = kind.of_clip(clip, **options)
             self._meters[kind].keep = True
         self._failures: dict[type[Meter], Exception] = {}
-        self._pixels: list[np.ndarray] = []
+        self._pixels = Rows()
 
     def update(self, view: View, target: View | None, motion: Future[Motion | None] | None, guide: View) -> None:
         """Takes the next frame.
@@ -54,7 +54,7 @@ class MeasuredVideo:
             motion: To this frame; None if no measure needs it.
             guide: What detail is compared with if there is no target.
         """
-        self._pixels.append(grid_values(view))
+        self._pixels.add(grid_values(view))
         for kind, meter in self._meters.items():
             if kind in self._failures:
                 continue
@@ -74,7 +74,7 @@ class MeasuredVideo:
 
     def finish(self) -> tuple[VideoScores, VideoScores]:
         """The scores of the video, and what the reference has itself."""
-        scores, own = VideoScores(self._name, pixels=np.stack(self._pixels)), VideoScores("reference")
+        scores, own = VideoScores(self._name, pixels=self._pixels.array()), VideoScores("reference")
         sums = {kind: meter.finish() for kind, meter in self._meters.items() if kind not in self._failures}
         scores.maps = {kind.name: self._meters[kind].map() for kind in sums if kind.pictured}
         for meter in dict.fromkeys([*self._chosen, *sums]):
@@ -90,6 +90,26 @@ class MeasuredVideo:
             if math.isnan(value):
                 scores.reasons[meter.name] = str(self._failures[kind]) if failed else meter.reason(sums[kind])
         return scores, own
+
+
+class Rows:
+    """Rows of float32 that pile up in one piece of memory.
+
+    As a small piece for each frame, between large ones that come and go, they would keep these from being used again:
+    the process would grow by more than a megabyte a frame at 1920x1080.
+    """
+
+    def __init__(self) -> None:
+        self._bytes, self._length = bytearray(), 0
+
+    def add(self, row: np.ndarray) -> None:
+        """Adds one, (n,)."""
+        self._bytes += row.astype(np.float32, copy=False).tobytes()
+        self._length += 1
+
+    def array(self) -> np.ndarray:
+        """(number of rows, n)."""
+        return np.frombuffer(self._bytes, np.float32).reshape(self._length, -1)
 
 
 def grid_values(view: View) -> np.ndarray:
