@@ -1,6 +1,7 @@
 """Measuring videos: the figures, against functions that are tested elsewhere, and what is refused."""
 
 import csv
+import gc
 import json
 import subprocess
 import sys
@@ -152,6 +153,21 @@ def test_what_is_not_asked_for_is_not_measured(clips):
     found = measure_videos(sources, reference, ["psnr"]).videos[0]
     assert set(found.series) == {"psnr", "fast_changes"}
     assert set(found.values) == {"psnr"}
+
+
+def test_no_frame_leaves_a_tensor_behind(tmp_path):
+    sources = [clip(tmp_path / name, pan(60)) for name in "abc"]
+    seen, held = [], []
+
+    def watch(_):
+        seen.append(1)
+        if len(seen) in (25, 55):
+            gc.collect()
+            held.append(sum(type(thing) is torch.Tensor for thing in gc.get_objects()))
+
+    found = measure_videos(dict(a=sources[0], b=sources[1]), sources[2], watch=watch)
+    assert found.videos[0].pixels.shape == (60, 24 * 24)
+    assert held[1] < held[0] + 30  # as many as are read ahead may differ
 
 
 def test_without_a_reference(clips):
