@@ -64,7 +64,7 @@ def highpass_matrix(num_frames: int, fps: float, sigma: float = SIGMA) -> Tensor
 
 
 class Piece(NamedTuple):
-    """Some values of the high-pass of some frames.
+    """Some values of the high-pass of some frames; the next piece takes their place.
 
     Attributes:
         frames: Which frames.
@@ -104,6 +104,7 @@ class TemporalHighpass:
         self._shape: torch.Size | None = None
         self._window = torch.empty(0)  # (strips, capacity, STRIP), a ring: frame i lies at i % capacity
         self._scratch = torch.empty(0)  # a piece of it in floating point
+        self._found = torch.empty(0)  # the high-pass of a piece
         self._count = self._done = 0
 
     def push(self, frame: Tensor) -> Iterator[Piece]:
@@ -115,17 +116,18 @@ class TemporalHighpass:
             ValueError: If the frame's shape differs from that of the frames before.
         """
         values, size = frame.reshape(-1), self.STRIP
-        whole = len(values) // size
+        whole, rest = divmod(values.numel(), size)
         if self._shape is None:
             self._shape = frame.shape
-            self._window = frame.new_empty((-(-len(values) // size), self._capacity, size))
+            self._window = frame.new_empty((whole + bool(rest), self._capacity, size))
             self._window[whole:] = 0
         elif frame.shape != self._shape:
             expected, got = tuple(self._shape), tuple(frame.shape)
             raise ValueError(f"frame {self._count} has shape {got}, the frames before it {expected}")
         place = self._count % self._capacity
         self._window[:whole, place] = values[: whole * size].view(whole, size)
-        self._window[whole:, place, : len(values) - whole * size] = values[whole * size :]
+        if rest:
+            self._window[whole, place, :rest] = values[whole * size :]
         self._count += 1
         # Mirroring at the end is not known yet, but these frames do not see it.
         return self._highpass(self.BLOCK if self._count - self.radius - self._done >= self.BLOCK else 0)
@@ -149,10 +151,12 @@ class TemporalHighpass:
         window = self._window[:, :held]
         if not window.is_floating_point():
             weights /= torch.iinfo(window.dtype).max
-        as_it_is = window.dtype in (torch.float32, torch.float64)
-        if not as_it_is and self._scratch.shape[1:2] != (held,):
+        dtype = torch.float64 if window.dtype == torch.float64 else torch.float32
+        if dtype != self._found.dtype or not self._found.numel():
+            self._found = torch.empty(self.BLOCK * self.STRIPS * self.STRIP, dtype=dtype)
+        if dtype != window.dtype and self._scratch.shape[1:2] != (held,):
             self._scratch = torch.empty(self.STRIPS, held, self.STRIP)
-        return self._pieces(weights.to(window if as_it_is else self._scratch), window, frames, self._shape.numel())
+        return self._pieces(weights.to(self._found), window, frames, self._shape.numel())
 
     def _pieces(self, weights: Tensor, window: Tensor, frames: slice, length: int) -> Iterator[Piece]:
         start = 0
@@ -160,7 +164,8 @@ class TemporalHighpass:
             values = slice(start, min(start + strips.shape[0] * strips.shape[2], length))
             if strips.dtype != weights.dtype:
                 strips = self._scratch[: len(strips)].copy_(strips)
-            highpass = weights.new_empty(len(weights), len(strips), self.STRIP)
+            shape = (weights.shape[0], strips.shape[0], self.STRIP)
+            highpass = self._found[: math.prod(shape)].view(shape)
             # NumPy's product of matrices as small as these is nearly twice as fast as torch's, on one core
             np.matmul(weights.numpy(), strips.numpy(), out=highpass.transpose(0, 1).numpy())
             yield Piece(frames, values, highpass.flatten(1)[:, : values.stop - start])

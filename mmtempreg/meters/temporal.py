@@ -122,6 +122,8 @@ class TemporalEnergyMeter(Meter[EnergySums]):
         self._add_frames(energies, masks)
 
     def _add_frames(self, energies: Tensor, masks: Sequence[tuple[Tensor | None, float]]) -> None:
+        if not masks:
+            return
         for pred, target, error, (_, weight) in zip(*energies.tolist(), masks):
             if self._alone:
                 target = error = math.nan
