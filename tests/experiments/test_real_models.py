@@ -14,8 +14,9 @@ from mmengine.config import Config
 from skimage import data
 
 from experiments.plot_sweep import frontier_figure
-from experiments.real_models import SIZE, STEPS, pan_frames, write_clip, write_pan_motion
+from experiments.real_models import SIZE, pan_frames, write_clip, write_pan_motion
 from experiments.table import real_models_table
+from mmtempreg.apis.steady.pictures import STEPS
 from mmtempreg.functional import Motion
 from mmtempreg.meters import WarpErrorMeter
 from mmtempreg.video import Frame, VideoWriter, open_frames
