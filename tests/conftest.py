@@ -5,11 +5,15 @@ os.environ.setdefault("OPENCV_IO_ENABLE_OPENEXR", "1")  # with which tests write
 os.environ["OMP_NUM_THREADS"] = str(max(1, 2 // int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))))
 
 import cv2
+import mmengine.config.config
 import mmengine.registry
 import pytest
 import torch
 
 import mmtempreg  # noqa: F401, before MMagic is imported
+
+# The texts of configs are left as they are: yapf took a tenth of the tests' time.
+mmengine.config.config.FormatCode = lambda text, **style: (text, True)
 
 cv2.setNumThreads(1)  # forks (`testing.forked`) would wait for threads that do not come along
 

@@ -9,10 +9,12 @@ exists, when the package that needs it is imported, changes nothing elsewhere, a
   MediaPipe has them no more. Without MediaPipe it does without.
 - `allow_mmengine_checkpoints`: torch >= 2.6 loads with `weights_only=True` and refuses what MMEngine's
   checkpoints hold beside weights.
+- `format_configs_once`: MMEngine formats the text of a run's config again and again, up to half a second each time.
 """
 
 from __future__ import annotations
 
+import functools
 import importlib.machinery
 import inspect
 import sys
@@ -31,6 +33,7 @@ def apply() -> None:
     hide_new_mediapipe_from_controlnet_aux()
     after_import("numpy", alias_numpy_bool8)
     after_import("torch", allow_mmengine_checkpoints)
+    after_import("mmengine.config.config", format_configs_once)
 
 
 def alias_numpy_bool8() -> None:
@@ -141,6 +144,26 @@ def _history_buffer_attribute(obj: Any, name: str) -> Any:
     if (obj is HistoryBuffer or isinstance(obj, HistoryBuffer)) and name in _STATISTICS:
         return inspect.getattr_static(HistoryBuffer, name)
     raise RuntimeError(f"a checkpoint asks for attribute {name!r} of {obj!r}: refused, it may be malicious")
+
+
+def format_configs_once() -> None:
+    """Lets MMEngine remember what yapf has made of a config's text.
+
+    It asks for it three times when a run begins, and again with each checkpoint.
+    """
+    module: Any = sys.modules["mmengine.config.config"]
+    stock = getattr(module, "FormatCode", None)
+    if stock is None or hasattr(stock, "__wrapped__"):
+        return
+    known: dict[tuple[str, str], Any] = {}
+
+    @functools.wraps(stock)
+    def once(text: str, **style: Any) -> Any:
+        if (key := (text, repr(style))) not in known:
+            known[key] = stock(text, **style)
+        return known[key]
+
+    module.FormatCode = once
 
 
 def allow_mmengine_checkpoints() -> None:

@@ -3,11 +3,14 @@ import os
 import pickle
 import subprocess
 import sys
+from unittest import mock
 
+import mmengine
 import numpy as np
 import pytest
 import torch
 from mmengine.logging import HistoryBuffer
+from yapf.yapflib import yapf_api
 
 from mmtempreg.openmmlab import compat
 
@@ -26,6 +29,18 @@ def test_bool8_is_given_back_only_where_it_is_missing(monkeypatch):
     monkeypatch.setitem(np.__dict__, "bool8", marker)
     compat.alias_numpy_bool8()
     assert np.__dict__["bool8"] is marker
+
+
+def test_the_text_of_a_config_is_formatted_once(monkeypatch):
+    module, content = mmengine.config.config, dict(model=dict(type="A", channels=list(range(40))))
+    monkeypatch.setattr(module, "FormatCode", yapf_api.FormatCode)
+    expected = mmengine.Config(content).pretty_text
+    compat.format_configs_once()
+    compat.format_configs_once()
+    with mock.patch.object(yapf_api, "FormatTree", wraps=yapf_api.FormatTree) as work:
+        assert [mmengine.Config(content).pretty_text for _ in range(3)] == [expected] * 3
+        assert work.call_count == 1
+        assert mmengine.Config(dict(content, other=1)).pretty_text != expected
 
 
 def test_a_placeholder_operator_says_what_to_do():
