@@ -1,4 +1,6 @@
+import gc
 import os
+import sys
 
 os.environ.setdefault("OPENCV_IO_ENABLE_OPENEXR", "1")  # with which tests write what others have written
 # On two cores; of this process and of those that it starts: more threads than cores are slower than one.
@@ -16,6 +18,15 @@ import mmtempreg  # noqa: F401, before MMagic is imported
 mmengine.config.config.FormatCode = lambda text, **style: (text, True)
 
 cv2.setNumThreads(1)  # forks (`testing.forked`) would wait for threads that do not come along
+
+
+@pytest.fixture(autouse=True)
+def _what_is_imported_stays(imported=[0]):
+    """MMEngine collects garbage whenever it loads a dataset, and need not go through a million objects of modules."""
+    if len(sys.modules) > imported[0] + 100:
+        gc.collect()
+        gc.freeze()
+        imported[0] = len(sys.modules)
 
 
 @pytest.fixture(autouse=True)
