@@ -14,7 +14,7 @@ import torch
 
 import mmtempreg  # noqa: F401, before MMagic is imported
 
-# The texts of configs are left as they are: yapf took a tenth of the tests' time.
+# The texts of configs are left as they are: yapf takes up to half a second for each, and a training has three.
 mmengine.config.config.FormatCode = lambda text, **style: (text, True)
 
 cv2.setNumThreads(1)  # forks (`testing.forked`) would wait for threads that do not come along
