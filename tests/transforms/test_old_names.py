@@ -1,8 +1,10 @@
 """Registered names of before work, and say what they are called now."""
 
+import mmengine.config.config
 import pytest
 from mmagic.registry import MODELS
 from mmengine.config import Config
+from yapf.yapflib.yapf_api import FormatCode
 
 import mmtempreg.transforms
 from mmtempreg.openmmlab.configs import config_hash
@@ -28,7 +30,9 @@ def test_names_that_never_were():
         mmtempreg.transforms.nothing  # noqa: B018
 
 
-def test_a_config_by_either_name_is_the_same():
+def test_a_config_by_either_name_is_the_same(monkeypatch):
+    monkeypatch.setattr(mmengine.config.config, "FormatCode", FormatCode)  # digits are those of texts that yapf formats
+
     def digits(*names):
         transforms = [dict(type=name) for name in names[1:]]
         model = dict(type="SiameseEditModel", transform=dict(type=names[0], transforms=transforms))
