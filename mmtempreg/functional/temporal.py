@@ -84,7 +84,8 @@ class TemporalHighpass:
     matrix with all frames held: so these are read once, and not once for every frame. It comes in pieces
     that the processor's cache holds: what is done with a piece at once does not go through memory. Frames are held in
     the type they come in. Arithmetic is in float64 of float64, and in float32 of all others, of which integers stand
-    for value / largest: so frames of 8 bits take a quarter of the memory that they would take as float32.
+    for value / largest: so frames of 8 bits take a quarter of the memory that they would take as float32. All of it on
+    the CPU, and without gradients.
 
     Args:
         fps: Frames per second.
@@ -115,11 +116,11 @@ class TemporalHighpass:
         Raises:
             ValueError: If the frame's shape differs from that of the frames before.
         """
-        values, size = frame.reshape(-1), self.STRIP
+        values, size = frame.detach().cpu().reshape(-1), self.STRIP
         whole, rest = divmod(values.numel(), size)
         if self._shape is None:
             self._shape = frame.shape
-            self._window = frame.new_empty((whole + bool(rest), self._capacity, size))
+            self._window = values.new_empty((whole + bool(rest), self._capacity, size))
             self._window[whole:] = 0
         elif frame.shape != self._shape:
             expected, got = tuple(self._shape), tuple(frame.shape)
