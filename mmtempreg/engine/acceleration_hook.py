@@ -66,7 +66,8 @@ def cannot_compile(device: torch.device, **options: Any) -> str | None:
     try:
         torch.compile(_next, **options)(torch.zeros(8, device=device))
     except Exception as error:  # of whichever backend, compiler or linker
-        return next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
+        reason = getattr(error, "inner_exception", error)  # what the backend said
+        return f"{type(reason).__name__}: {reason}".strip().splitlines()[0]
     return None
 
 

@@ -58,7 +58,7 @@ def test_each_is_tried_on_top_of_what_paid_and_leaves_no_trace():
     def told(one, other):
         for trial in (one, other):
             trial()
-        layout = other.model.generator.conv2.weight
+        layout = other.model.generator.conv1.weight
         tried.append((
             other.wrapper.half, layout.is_contiguous(memory_format=torch.channels_last),
             other.model.regularizer.single_pass,

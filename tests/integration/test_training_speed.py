@@ -20,8 +20,8 @@ def test_each_option_is_measured():
     rows = [line.split(" | ") for line in done.stdout.splitlines() if line.startswith("| ")]
     names = [row[0].strip("| ") for row in rows]
     assert names[:2] == ["float32", "without channels_last"]
-    assert names[6] == "float32"  # of the second table
-    assert len(set(names)) == len(names) - 1
+    assert {"a quarter regularised", "fused Adam", "a single pass"} <= set(names)
+    assert names.count("float32") == 2  # each alone, and together
     assert all(float(row[2].strip("| ")) > 0 for row in rows)
 
 

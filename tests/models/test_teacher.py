@@ -338,6 +338,7 @@ def test_networks_that_do_not_take_any_size(kind, shift, says, tmp_path):
 
 def drawn_once(batch, first):
     """The batch as `DrawnOnceDataset` gives it, its items numbered from `first`."""
+    batch = copy.deepcopy(batch)
     for number, sample in enumerate(batch["data_samples"], start=first):
         sample.set_metainfo(dict(drawn_once=(0, number)))
     return batch
