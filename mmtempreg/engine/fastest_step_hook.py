@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from mmagic.registry import HOOKS
@@ -39,6 +39,7 @@ class FastestStepHook(Hook):
 
     Raises:
         ValueError: If there is no such option.
+        TypeError: In training, if the optimiser's wrapper is no config.
     """
 
     priority = "VERY_LOW"  # after those that say what is in training mode
@@ -68,7 +69,10 @@ class FastestStepHook(Hook):
         self._switched = True
         wanted = [name for name in self.options if not _said(runner, name)]
         if self.taken is None:
-            gains = fastest_options(runner.model, runner.cfg.optim_wrapper, data_batch, wanted)
+            optimiser = runner.cfg.get("optim_wrapper")
+            if not isinstance(optimiser, Mapping):
+                raise TypeError("FastestStepHook needs `optim_wrapper` as a config: each copy has one of its own")
+            gains = fastest_options(runner.model, optimiser, data_batch, wanted)
             found: list[Any] = [worth_it(gains)]
             broadcast_object_list(found)
             self.taken = found[0]
