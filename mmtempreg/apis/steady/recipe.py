@@ -121,9 +121,8 @@ def training_config(
         frames,
         dict(type="PackInputs", **keys),
     ]
-    hooks = [dict(type=f"{name}Hook") for name in ("StrictLoad", "ExactResume", "FiniteLoss", "NormEval")]
-    if "channels_last" in options:
-        hooks.append(dict(type="AccelerationHook", channels_last=True))
+    layout = [dict(type="AccelerationHook", channels_last=True)] if "channels_last" in options else []
+    hooks = ("StrictLoad", "ExactResume", "FiniteLoss", "NormEval")
     optim = "BFloat16OptimWrapper" if "bfloat16" in options else "OptimWrapper"
     return Config(
         dict(
@@ -150,7 +149,7 @@ def training_config(
                 ),
                 sampler_seed=dict(type="DistSamplerSeedHook"),
             ),
-            custom_hooks=hooks,
+            custom_hooks=[*(dict(type=f"{name}Hook") for name in hooks), *layout],
             log_processor=dict(type="LogProcessor", window_size=10, by_epoch=False),
             model_wrapper_cfg=dict(type="MMDistributedDataParallel", device_ids=None, broadcast_buffers=False),
             randomness=dict(seed=recipe.seed),
