@@ -20,8 +20,8 @@ class DrawnOnceDataset(Dataset):
     A file is read and degraded once for all epochs, and a teacher asked once for each item (`SiameseEditModel`): the
     items say in their data samples' metainfo which they are, `drawn_once`. The price is that training sees no more than
     these crops and this noise. All items of the other dataset are drawn from equally often, or as many as are wanted,
-    spread evenly. Each has a seed of its own: a run that is resumed has the same, and so has each worker of a data loader,
-    which keeps its own (with `persistent_workers=True`; without it they are made again in each epoch).
+    spread evenly. Each has a seed of its own: a run that is resumed has the same, and so has each worker of a data
+    loader, which keeps its own (with `persistent_workers=True`; without it they are made again in each epoch).
 
     Args:
         dataset: The other dataset, or its config, with a pipeline that ends with `PackInputs`.

@@ -52,7 +52,7 @@ def test_there_is_nothing_to_choose_about_what_would_be_another_training(native)
 
 
 def test_each_is_tried_on_top_of_what_paid_and_leaves_no_trace():
-    model = siamese(SRCNN).train()
+    model, batch = siamese(SRCNN).train(), photo_batch()
     before, tried = copy.deepcopy(model.state_dict()), []
 
     def told(one, other):
@@ -69,7 +69,7 @@ def test_each_is_tried_on_top_of_what_paid_and_leaves_no_trace():
     expected = torch.rand(2)
     torch.manual_seed(3)
     with mock.patch.object(fastest_step, "faster", told):
-        gains = fastest_options(model, HALF, photo_batch())
+        gains = fastest_options(model, HALF, batch)
     assert tried == [(True, False, False), (True, True, False), (True, False, True)]
     assert worth_it(gains) == ["bfloat16", "single_pass"]
     assert in_words(gains) == (
