@@ -1,7 +1,7 @@
 """Which of the options that change a training by no more than rounding make its steps faster on this machine.
 
-The answer depends on processor and network: bfloat16 is 1.6 times as fast on one and a hundredth on another,
-`channels_last` and one pass instead of two are a gain or a loss. So steps are timed.
+The answer depends on processor and network: bfloat16 is 1.6 times as fast on one and several times as slow
+on another, `channels_last` and one pass instead of two are a gain or a loss. So steps are timed.
 """
 
 from __future__ import annotations
