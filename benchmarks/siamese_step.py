@@ -1,13 +1,15 @@
 """Time and peak memory of a siamese training step against a plain one, side by side in one run.
 
 Usage: python -m benchmarks.siamese_step [--families srcnn edsr ...] [--batch 2] [--rounds 7] [--device cpu] [--small]
-       [--measure memory time]
+       [--measure memory time] [--variants NAME ...]
 
 For the HDR network and every stock family, on real photographs: a plain step, a siamese step of two network passes, one
 of a single pass over [x, T(x)], one that regularises half of each batch, one that regularises every second step, and
-one of two passes with the network itself as teacher, which runs a third time, forward only.
+one of two passes with the network itself as teacher, which runs a third time, forward only; with one that sees from 8
+places along each axis (`teacher_shift=8`); and the same where each crop comes 8 times (`DrawnOnceDataset`): a step in
+which the teacher is asked, and seven in which it is not; this with a single pass, too.
 (The plain step of `inst_colorization`, which MMagic cannot train, is ours with alpha=0.) They take turns; printed are
-the medians of the ratios to the plain step, with their quartiles for two passes. Twice the plain step is the limit, as
+the medians of the ratios to the plain step, with their quartiles. Twice the plain step is the limit, as
 the network runs twice. The peak memory is what a step takes beyond weights and optimiser (of the process on a CPU, of
 the allocator on a GPU).
 """
@@ -21,7 +23,7 @@ import gc
 import statistics
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from multiprocessing import get_context
@@ -37,7 +39,12 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "half of the batch": {"regularize_fraction": 0.5},
     "every 2nd step": {"regularize_every": 2},
     "with a teacher": {"target": "teacher"},
+    "a teacher that is shifted": {"target": "teacher", "teacher_shift": 8},
+    "its predictions kept": {"target": "teacher", "teacher_shift": 8},
+    "kept, single pass": {"target": "teacher", "teacher_shift": 8, "single_pass": True},
 }
+KEPT = ("its predictions kept", "kept, single pass")
+VISITS = 8
 HDR = dict(type="HDRReconstructionModel", generator=dict(type="HDRCNN"))
 
 
@@ -71,8 +78,10 @@ class Step:
             torch.cuda.synchronize()
 
 
-def family_steps(name: str, images: Path, batch: int, device: str, small: bool) -> dict[str, Step]:
-    """The plain step and each of `VARIANTS`, of a stock family or of `hdr`."""
+def family_steps(
+    name: str, images: Path, batch: int, device: str, small: bool, variants: Sequence[str] = tuple(VARIANTS)
+) -> dict[str, Step]:
+    """The plain step and those of some of `VARIANTS`, of a stock family or of `hdr`."""
     import torch
     from mmagic.registry import MODELS
     from mmengine.runner import Runner
@@ -87,17 +96,27 @@ def family_steps(name: str, images: Path, batch: int, device: str, small: bool) 
         data = next(iter(Runner.build_dataloader(config.train_dataloader, seed=0)))
         model, optimiser = config.model, config.optim_wrapper
     steps = {}
-    for variant, options in {"plain": None, **VARIANTS}.items():
+    wanted: dict[str, Any] = {"plain": None, **{variant: VARIANTS[variant] for variant in variants}}
+    for variant, options in wanted.items():
         config_of = copy.deepcopy(dict(model))
         if options is None and name == "inst_colorization":  # MMagic cannot train it
             options = {"alpha": 0.0}
-        if variant == "with a teacher":
-            torch.save(steps["two passes"].model.state_dict(), images / "teacher.pth")
+        if options is not None and "target" in options:
+            torch.save(steps["plain"].model.state_dict(), images / "teacher.pth")
             options = {**options, "teacher": str(images / "teacher.pth")}
         with untrained_vgg():
             built = MODELS.build(config_of["model"] if options is None else {**config_of, **options})
-        steps[variant] = Step(built, _optimiser(built, optimiser), data, device)
+        batch_of = numbered(data) if variant in KEPT else data
+        steps[variant] = Step(built, _optimiser(built, optimiser), batch_of, device)
     return steps
+
+
+def numbered(batch: dict[str, Any]) -> dict[str, Any]:
+    """A batch as `DrawnOnceDataset` gives it: its items say which they are."""
+    batch = copy.deepcopy(batch)
+    for number, sample in enumerate(batch["data_samples"]):
+        sample.set_metainfo(dict(drawn_once=(0, number)))
+    return batch
 
 
 def _optimiser(model: Any, config: dict[str, Any]) -> Any:
@@ -123,7 +142,7 @@ def _hdr_batch(size: int) -> dict[str, Any]:
 def time_ratios(steps: dict[str, Step], rounds: int) -> dict[str, list[float]]:
     """For every variant, its time over that of the plain steps before and after, once a round.
 
-    "every 2nd step" is the mean of two steps in a row.
+    "every 2nd step" is the mean of two steps in a row, each of `KEPT` that of `VISITS` steps.
     """
     for step in steps.values():
         step(), step()
@@ -133,6 +152,9 @@ def time_ratios(steps: dict[str, Step], rounds: int) -> dict[str, list[float]]:
             before, own = steps["plain"](), steps[name]()
             if name == "every 2nd step":
                 own = (own + steps[name]()) / 2
+            elif name in KEPT:  # so far it was not asked
+                steps[name].model.teacher.known.clear()
+                own = ((VISITS - 1) * own + steps[name]()) / VISITS
             values.append(2 * own / (before + steps["plain"]()))
     return ratios
 
@@ -154,13 +176,15 @@ def peak_memory(step: Step) -> float:
     return (_status("VmHWM") - before) / 2**10
 
 
-def peak_memories(name: str, images: Path, batch: int, device: str, small: bool) -> list[float]:
-    """`peak_memory` of the plain step and of each of `VARIANTS`."""
+def peak_memories(
+    name: str, images: Path, batch: int, device: str, small: bool, variants: Sequence[str] = tuple(VARIANTS)
+) -> list[float]:
+    """`peak_memory` of the plain step and of some of `VARIANTS`."""
     from mmengine.registry import init_default_scope
 
     init_default_scope("mmagic")
     with memory_returned_at_once():
-        return [peak_memory(step) for step in family_steps(name, images, batch, device, small).values()]
+        return [peak_memory(step) for step in family_steps(name, images, batch, device, small, variants).values()]
 
 
 def _status(name: str) -> int:
@@ -180,7 +204,14 @@ def memory_returned_at_once() -> Iterator[None]:
 
 
 def measure(
-    what: list[str], names: list[str], batch: int, rounds: int, device: str, small: bool, report: Callable[[str], None]
+    what: list[str],
+    names: list[str],
+    batch: int,
+    rounds: int,
+    device: str,
+    small: bool,
+    report: Callable[[str], None],
+    variants: Sequence[str] = tuple(VARIANTS),
 ) -> None:
     """Measures memory, time or both, and reports a row of the table for each family."""
 
@@ -190,14 +221,15 @@ def measure(
         for name in names if "memory" in what else []:
             # a process of its own: what others have left behind would be used again, and not show
             with ProcessPoolExecutor(1, get_context("spawn")) as pool:
-                plain, *others = pool.submit(peak_memories, name, images, batch, device, small).result()
+                plain, *others = pool.submit(peak_memories, name, images, batch, device, small, variants).result()
             cells = [f"{other / plain:.2f}" for other in others]
             report(f"memory | {name} | " + " | ".join(cells) + f" | (plain: {plain:.0f} MiB)")
         for name in names if "time" in what else []:
-            ratios = time_ratios(family_steps(name, images, batch, device, small), rounds)
-            low, _, high = statistics.quantiles(ratios["two passes"], n=4)
-            cells = [f"{statistics.median(values):.2f}" for values in ratios.values()]
-            cells[0] += f" ({low:.2f} - {high:.2f})"
+            ratios = time_ratios(family_steps(name, images, batch, device, small, variants), rounds)
+            cells = []
+            for values in ratios.values():
+                low, median, high = statistics.quantiles(values, n=4)
+                cells.append(f"{median:.2f} ({low:.2f} - {high:.2f})")
             report(f"time   | {name} | " + " | ".join(cells) + " |")
 
 
@@ -210,6 +242,7 @@ def main() -> None:
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--small", action="store_true", help="the networks of the tests")
     parser.add_argument("--measure", nargs="+", default=["memory", "time"], choices=["memory", "time"])
+    parser.add_argument("--variants", nargs="+", default=list(VARIANTS), choices=VARIANTS)
     args = parser.parse_args()
 
     import torch
@@ -217,9 +250,9 @@ def main() -> None:
 
     init_default_scope("mmagic")
     print(f"batches of {args.batch} on {args.device}, {torch.get_num_threads()} threads, torch {torch.__version__}")
-    print("       | | " + " | ".join(VARIANTS) + " |", flush=True)
+    print("       | | " + " | ".join(args.variants) + " |", flush=True)
     sizes = (args.batch, args.rounds, args.device, args.small)
-    measure(args.measure, args.families, *sizes, lambda row: print(row, flush=True))
+    measure(args.measure, args.families, *sizes, lambda row: print(row, flush=True), args.variants)
 
 
 if __name__ == "__main__":

@@ -197,15 +197,8 @@ def trained(
     from mmtempreg.openmmlab.runners import quiet_runner
 
     teacher, listed = (path.resolve() for path in started)
-    config = training_config(
-        network,
-        recipe,
-        args.images.resolve(),
-        listed=listed,
-        teacher=teacher,
-        iterations=args.iterations,
-        optim="OptimWrapper",
-    )
+    images = args.images.resolve()
+    config = training_config(network, recipe, images, listed=listed, teacher=teacher, iterations=args.iterations)
     RECIPES[name](network, recipe, config)
     config.merge_from_dict(read_options(args.train_options))
     runner = quiet_runner(config, folder, resume=True)

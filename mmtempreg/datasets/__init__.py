@@ -3,6 +3,7 @@
 from .clip_pairs import ClipPairDataset
 from .clip_sampler import ClipSampler
 from .clips import ClipDataset, ClipEntry, find_clips, read_clip_list, write_clip_list
+from .drawn_once import DrawnOnceDataset
 from .hdr_clips import HDRClipDataset
 from .hdr_images import HDRImageDataset, HDRPanDataset, read_hdr
 from .in_memory import InMemoryDataset
@@ -18,6 +19,7 @@ __all__ = [
     "ClipEntry",
     "ClipPairDataset",
     "ClipSampler",
+    "DrawnOnceDataset",
     "HDRClipDataset",
     "HDRImageDataset",
     "HDRPanDataset",

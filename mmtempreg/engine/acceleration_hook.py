@@ -23,7 +23,8 @@ class AccelerationHook(Hook):
 
     Args:
         channels_last: Keep weights, and thereby feature maps, with the channels innermost.
-        compile: True, or the arguments of `torch.compile`.
+        compile: True, or the arguments of `torch.compile`. Where a trial of a few seconds shows that it does not work,
+            for want of a C++ compiler or Python's headers, networks run as they are, and the log says so.
         networks: Attributes of the model. Default: those of `generator`, `generators` and `image_model` that it has.
 
     Raises:
@@ -44,9 +45,13 @@ class AccelerationHook(Hook):
         self.before_test(runner)
         if self.compile is None:
             return
-        for network in networks_of(runner.model, self.networks):
-            if not hasattr(network, "compile"):
-                raise RuntimeError(f"compile needs torch >= 2.2, this is {torch.__version__}")
+        if not hasattr(torch.nn.Module, "compile"):
+            raise RuntimeError(f"compile needs torch >= 2.2, this is {torch.__version__}")
+        networks = list(networks_of(runner.model, self.networks))
+        if reason := cannot_compile(next(networks[0].parameters()).device, **self.compile):
+            runner.logger.warning(f"Networks are not compiled: torch.compile does not work here ({reason})")
+            return
+        for network in networks:
             network.compile(**self.compile)
 
     def before_test(self, runner: Runner) -> None:
@@ -54,3 +59,17 @@ class AccelerationHook(Hook):
         for network in networks_of(runner.model, self.networks):
             if self.channels_last:
                 network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+
+
+def cannot_compile(device: torch.device, **options: Any) -> str | None:
+    """The reason why `torch.compile` does not work on a device, found by compiling an addition; None: it works."""
+    try:
+        torch.compile(_next, **options)(torch.zeros(8, device=device))
+    except Exception as error:  # of whichever backend, compiler or linker
+        reason = getattr(error, "inner_exception", error)  # what the backend said
+        return f"{type(reason).__name__}: {reason}".strip().splitlines()[0]
+    return None
+
+
+def _next(x: torch.Tensor) -> torch.Tensor:
+    return x + 1

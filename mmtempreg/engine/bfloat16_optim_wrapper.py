@@ -28,21 +28,24 @@ class BFloat16OptimWrapper(OptimWrapper):
     Args:
         even_if_slow: Take bfloat16 all the same.
         args, kwargs: As of `OptimWrapper`.
+
+    Attributes:
+        half: Whether it takes bfloat16; None: it has not been asked yet. `FastestStepHook` says it by timing steps.
     """
 
     @check_arguments
     def __init__(self, *args: Any, even_if_slow: bool = False, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.even_if_slow = even_if_slow
-        self._half: bool | None = None
+        self.half: bool | None = None
 
     @contextmanager
     def optim_context(self, model: nn.Module) -> Iterator[None]:
         """Inside, convolutions and matrix products run in bfloat16."""
         device = next(model.parameters()).device.type
-        if self._half is None:
-            self._half = self._choose(device)
-        half = torch.autocast(device, dtype=torch.bfloat16) if self._half else nullcontext()
+        if self.half is None:
+            self.half = self._choose(device)
+        half = torch.autocast(device, dtype=torch.bfloat16) if self.half else nullcontext()
         with super().optim_context(model), half:
             yield
 

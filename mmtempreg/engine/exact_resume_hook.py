@@ -24,8 +24,9 @@ from ..openmmlab.internals import (
     start_from_checkpoint,
     train_dataloader_config,
 )
+from ..utils.seeding import seed_everything
 from .resumption import differences, newest_checkpoint, settings_of
-from .seeded_loading import EndlessBatches, SeededBatches, seed_everything, seeded_loader
+from .seeded_loading import EndlessBatches, SeededBatches, seeded_loader
 from .training_files import files_of, told_files
 
 # The seeds of training steps and of samples must not meet: those of samples are five numbers.

@@ -7,23 +7,13 @@ up at any batch without loading what came before, and the number of workers does
 
 from __future__ import annotations
 
-import random
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
-import numpy as np
-import torch
 from torch.utils.data import DataLoader, Dataset
 
 from .. import datasets  # noqa: F401, so that a worker that is spawned names the files of its errors
-
-
-def seed_everything(*entropy: int) -> None:
-    """Seeds the global generators of Python, NumPy and torch with a hash of some whole numbers >= 0."""
-    small, high, low = (int(word) for word in np.random.SeedSequence(entropy).generate_state(3))
-    random.seed(small)
-    np.random.seed(small)
-    torch.manual_seed(high << 31 | low >> 1)
+from ..utils.seeding import seed_everything
 
 
 class SeededIndex(int):

@@ -164,6 +164,18 @@ def test_a_test_gets_the_layout_and_does_not_compile():
     assert model.generator.conv1.weight.is_contiguous(memory_format=torch.channels_last)
 
 
+def test_without_a_compiler_networks_run_as_they_are_and_it_is_said():
+    def no_compiler(graph, inputs):
+        raise RuntimeError("no C++ compiler: g++")
+
+    model, log = siamese(SRCNN), mock.Mock()
+    AccelerationHook(compile=dict(backend=no_compiler)).before_train(SimpleNamespace(model=model, logger=log))
+    (said,) = (call.args[0] for call in log.warning.call_args_list)
+    assert "Networks are not compiled: torch.compile does not work here" in said
+    assert "no C++ compiler: g++" in said
+    model.train().train_step(photo_batch(), OptimWrapper(torch.optim.SGD(model.parameters(), lr=0.0)))
+
+
 def test_activation_checkpointing_gives_the_same_training(images, tmp_path):
     plain = run(images, tmp_path / "plain", "edsr", 3)
     # a part of the network, as with any stock model: MMEngine's checkpointing needs inputs that have gradients

@@ -19,8 +19,9 @@ from torch.utils.data import BatchSampler, DataLoader, Dataset
 
 from mmtempreg.engine.resumption import newest_checkpoint
 from mmtempreg.engine.safe_checkpoint_hook import AtomicLocalBackend
-from mmtempreg.engine.seeded_loading import EndlessBatches, SeededBatches, seed_everything, seeded_loader
+from mmtempreg.engine.seeded_loading import EndlessBatches, SeededBatches, seeded_loader
 from mmtempreg.utils.atomic_write import replace_when_written
+from mmtempreg.utils.seeding import seed_everything
 from testing import killed_runs as kill
 from testing.stock_models import FAMILIES, family_config, real_images
 

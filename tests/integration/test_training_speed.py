@@ -19,8 +19,9 @@ def test_each_option_is_measured():
     assert done.returncode == 0, done.stderr[-2000:]
     rows = [line.split(" | ") for line in done.stdout.splitlines() if line.startswith("| ")]
     names = [row[0].strip("| ") for row in rows]
-    assert names[0] == "float32"
-    assert len(set(names)) == len(names) == 5
+    assert names[:2] == ["float32", "without channels_last"]
+    assert {"a quarter regularised", "fused Adam", "a single pass"} <= set(names)
+    assert names.count("float32") == 2  # each alone, and together
     assert all(float(row[2].strip("| ")) > 0 for row in rows)
 
 

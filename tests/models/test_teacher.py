@@ -6,6 +6,7 @@ from unittest import mock
 import pytest
 import torch
 from mmagic.registry import MODELS
+from mmagic.structures import DataSample
 from mmengine.logging import MessageHub
 from mmengine.model import MMDistributedDataParallel
 from mmengine.optim import OptimWrapper, build_optim_wrapper
@@ -134,7 +135,8 @@ def test_it_is_in_no_checkpoint_and_no_parameter(tmp_path):
 
 
 @pytest.mark.slow
-def test_a_resumed_run_has_the_same_teacher(images, tmp_path):
+@pytest.mark.parametrize("drawn_once", [False, True], ids=["drawn anew", "drawn once"])
+def test_a_resumed_run_has_the_same_teacher(images, tmp_path, drawn_once):
     (family,) = (family for family in FAMILIES if family.name == "srcnn")
     path = str(tmp_path / "base.pth")
     states = []
@@ -144,6 +146,10 @@ def test_a_resumed_run_has_the_same_teacher(images, tmp_path):
             if not (tmp_path / "base.pth").exists():
                 saved(MODELS.build(config.model), path)
             config.model.update(target="teacher", teacher=path)
+            if drawn_once:
+                config.model.teacher_shift = 4
+                dataset = dict(type="DrawnOnceDataset", num_items=4, dataset=config.train_dataloader.dataset)
+                config.train_dataloader.dataset = dataset
             config.load_from, config.resume = path, steps == 4 and name == "resumed"
             config.default_hooks.checkpoint.interval = 2
             config.custom_hooks = [dict(type="ExactResumeHook")]
@@ -325,6 +331,54 @@ def test_networks_that_do_not_take_any_size(kind, shift, says, tmp_path):
         return
     with pytest.raises(ValueError, match=says):
         model.teach(lambda teacher, x: teacher.generator(x), x)
+
+
+# ---------------------------------------------------------------- asked once for each item
+
+
+def drawn_once(batch, first):
+    """The batch as `DrawnOnceDataset` gives it, its items numbered from `first`."""
+    batch = copy.deepcopy(batch)
+    for number, sample in enumerate(batch["data_samples"], start=first):
+        sample.set_metainfo(dict(drawn_once=(0, number)))
+    return batch
+
+
+@pytest.mark.parametrize(("stock", "make"), [(SRCNN, photo_batch), (HDR, hdr_batch)], ids=["SRCNN", "HDR"])
+def test_what_comes_again_is_asked_once_and_trains_alike(stock, make, tmp_path):
+    """The same losses, to the bit, as where the teacher is asked in every step."""
+    base, batches = siamese(stock), [make(), make()]
+    path, losses, asked = saved(base, tmp_path / "base.pth"), [], []
+    for epochs in ([*batches] * 3, [drawn_once(batch, 2 * n) for n, batch in enumerate(batches)] * 3):
+        model = siamese(stock, target="teacher", teacher=path)
+        model.load_state_dict(base.state_dict())
+        with mock.patch.object(type(model), "_ask", autospec=True, side_effect=type(model)._ask) as ask:
+            losses.append(trained(model, epochs))
+        asked.append(ask.call_count)
+    assert asked == [6, 2]
+    assert losses[0] == losses[1]
+
+
+def test_each_item_is_seen_from_a_place_of_its_own(tmp_path):
+    """Their mean has no phase, and in the next epoch, and in a run that is resumed amid one, each has what it had."""
+    path = saved(siamese(on_a_grid()), tmp_path / "base.pth")
+    x = torch.rand(4, 3, 20, 24)
+
+    def epoch(model, numbers):
+        taught = {}
+        for first in numbers:
+            samples = DataSample()
+            samples.set_metainfo(dict(drawn_once=[(0, 4 * first + n) for n in range(4)]))
+            taught[first] = model.teach(lambda teacher, x: teacher.generator(x), x, samples)
+        return taught
+
+    model, resumed = (siamese(on_a_grid(), alpha=0, target="teacher", teacher=path, teacher_shift=8) for _ in range(2))
+    first, second, later = epoch(model, range(150)), epoch(model, range(150)), epoch(resumed, (7, 3))
+    assert all(torch.equal(first[n], second[n]) for n in first)
+    assert all(torch.equal(first[n], later[n]) for n in later)
+    patterns = torch.cat(list(first.values())) - x.repeat(150, 1, 1, 1)
+    assert len({tuple(pattern.round().flatten().tolist()) for pattern in patterns[:64]}) > 8
+    assert float((patterns.mean(0) - 1 / 16).abs().max()) < 0.05
 
 
 def test_a_shift_needs_a_teacher():

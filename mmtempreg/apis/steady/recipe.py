@@ -86,7 +86,14 @@ def steady_model(network: Network, recipe: Recipe, teacher: Path) -> dict[str, A
 
 
 def training_config(
-    network: Network, recipe: Recipe, images: Path, *, listed: Path, teacher: Path, iterations: int, optim: str
+    network: Network,
+    recipe: Recipe,
+    images: Path,
+    *,
+    listed: Path,
+    teacher: Path,
+    iterations: int,
+    options: Sequence[str] = (),
 ) -> Config:
     """A config of MMagic that trains: for `tools/train.py`, too.
 
@@ -97,7 +104,7 @@ def training_config(
         listed: File that names those to train on.
         teacher: Checkpoint of the network as it came, with the keys of MMagic's model.
         iterations: Length.
-        optim: Type of the optimiser's wrapper: in which precision.
+        options: Those of `engine.fastest_step.OPTIONS` that are on.
     """
     frames = dict(
         type="TwoFrames",
@@ -114,13 +121,15 @@ def training_config(
         frames,
         dict(type="PackInputs", **keys),
     ]
+    layout = [dict(type="AccelerationHook", channels_last=True)] if "channels_last" in options else []
     hooks = ("StrictLoad", "ExactResume", "FiniteLoss", "NormEval")
+    optim = "BFloat16OptimWrapper" if "bfloat16" in options else "OptimWrapper"
     return Config(
         dict(
             custom_imports=dict(imports=["mmtempreg"], allow_failed_imports=False),
             default_scope="mmagic",
             load_from=str(teacher),
-            model=steady_model(network, recipe, teacher),
+            model=steady_model(network, recipe, teacher) | dict.fromkeys({"single_pass"} & set(options), True),
             train_dataloader=dict(
                 batch_size=recipe.batch,
                 num_workers=0,
@@ -140,7 +149,7 @@ def training_config(
                 ),
                 sampler_seed=dict(type="DistSamplerSeedHook"),
             ),
-            custom_hooks=[dict(type=f"{name}Hook") for name in hooks],
+            custom_hooks=[*(dict(type=f"{name}Hook") for name in hooks), *layout],
             log_processor=dict(type="LogProcessor", window_size=10, by_epoch=False),
             model_wrapper_cfg=dict(type="MMDistributedDataParallel", device_ids=None, broadcast_buffers=False),
             randomness=dict(seed=recipe.seed),

@@ -25,7 +25,7 @@ from mmengine.runner import Runner
 from torch import Tensor
 from tqdm import tqdm
 
-from ...engine import SafeCheckpointHook
+from ...engine import FastestStepHook, SafeCheckpointHook
 from ...openmmlab.checkpoints import (
     ANTI_ALIASING,
     anti_aliasing_in,
@@ -44,8 +44,8 @@ from .recipe import Recipe, training_config
 FEWEST, MOST = 20, 20000
 """Iterations that a time comes to at least and at most."""
 
-WORTH_IT = 0.8
-"""bfloat16 is taken where a step takes less than this part of one in float32."""
+PROBED = 6
+"""Iterations that tell how long one takes; in the first of them options are tried."""
 
 
 @dataclass(frozen=True)
@@ -137,8 +137,8 @@ def train(
         training_config, network, recipe, images.resolve(), listed=listed.resolve(), teacher=teacher.resolve()
     )
     held = hashlib.sha256(listed.read_bytes() + weights_hash(network.form.weights()).encode()).hexdigest()
-    iterations, optim = _planned(make, held, folder, length, report)
-    config = make(iterations=iterations, optim=optim)
+    iterations, options = _planned(make, held, folder, length, report)
+    config = make(iterations=iterations, options=options)
     with replace_when_written(folder.parent / "config.py") as partly:
         config.dump(partly)
     if processes > 1:
@@ -204,32 +204,30 @@ def write_start(network: Network, photographs: tuple[Path, Sequence[Path]], fold
 
 def _planned(
     make: Callable[..., Config], held: str, folder: Path, length: Length, report: Callable[[str], None]
-) -> tuple[int, str]:
-    """Iterations and the optimiser's wrapper: as they were planned in this folder, or by what a step takes here."""
-    plan, key = folder / "plan.json", f"{config_hash(make(iterations=0, optim='OptimWrapper'))} {held}"
+) -> tuple[int, list[str]]:
+    """Iterations, and what makes a step fast: as they were planned in this folder, or by what a step takes here."""
+    plan, key = folder / "plan.json", f"{config_hash(make(iterations=0))} {held}"
     known = json.loads(plan.read_text()) if plan.exists() else {}
     if known.get("config") == key and length.iterations in (None, known["iterations"]):
         report(f"goes on in {folder}: {known['iterations']} iterations in all")
-        return known["iterations"], known["optim"]
+        return known["iterations"], known["options"]
     for left in (*folder.glob("iter_*.pth"), folder / "last_checkpoint"):  # of another training
         left.unlink(missing_ok=True)
-    seconds = {optim: _seconds_per_step(make(iterations=6, optim=optim), folder) for optim in PRECISIONS}
-    optim = PRECISIONS[seconds[PRECISIONS[1]] < WORTH_IT * seconds[PRECISIONS[0]]]
-    iterations = length.iterations or int(min(max((length.until - time.monotonic()) / seconds[optim], FEWEST), MOST))
-    write_json(plan, dict(config=key, iterations=iterations, optim=optim))
-    report(f"{iterations} iterations, {seconds[optim]:.2f} s each ({optim})")
-    return iterations, optim
+    seconds, options = _probed(make(iterations=PROBED, options=["bfloat16"]), folder, report)
+    iterations = length.iterations or int(min(max((length.until - time.monotonic()) / seconds, FEWEST), MOST))
+    write_json(plan, dict(config=key, iterations=iterations, options=options))
+    report(f"{iterations} iterations, {seconds:.2f} s each")
+    return iterations, options
 
 
-PRECISIONS = ("OptimWrapper", "BFloat16OptimWrapper")
-
-
-def _seconds_per_step(config: Config, folder: Path) -> float:
-    """Measures the time of an iteration on this machine."""
-    probe, watch = folder / "probe", _Stopwatch()
+def _probed(config: Config, folder: Path, report: Callable[[str], None]) -> tuple[float, list[str]]:
+    """Seconds of an iteration on this machine, and the options that make it so short: those that pay."""
+    probe, watch, fastest = folder / "probe", _Stopwatch(), FastestStepHook()
     config.default_hooks.checkpoint.update(interval=1000, save_last=False)
     runner = quiet_runner(config, probe)
-    runner.register_hook(watch)
+    for hook in (watch, fastest):
+        runner.register_hook(hook)
     runner.train()
     shutil.rmtree(probe, ignore_errors=True)
-    return statistics.median(watch.laps[1:])
+    report(f"a step here: {fastest.found}")
+    return statistics.median(watch.laps[1:]), fastest.taken or []

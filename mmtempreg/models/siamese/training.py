@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import KW_ONLY, dataclass
+from dataclasses import KW_ONLY, dataclass, field
 from fractions import Fraction
 from functools import partial
 from typing import Any, NamedTuple
@@ -65,6 +65,7 @@ class Teacher:
         checkpoint: Its weights.
         shift: From how many places along each axis, a pixel apart, it sees its input; 0: from where that is.
         seed: Of the draws of shifts.
+        known: What it predicted of the items that come again, (C', H', W') in the CPU's memory.
     """
 
     model: Mapping
@@ -72,6 +73,7 @@ class Teacher:
     _: KW_ONLY
     shift: int = 0
     seed: int = 0
+    known: dict[tuple[int, int], Tensor] = field(default_factory=dict)
 
     def load(self, student: SiameseTraining) -> Any:
         """The teacher of a student, a stock model: with anti-aliased strides only if its checkpoint was trained so.
@@ -93,9 +95,16 @@ class Teacher:
         teacher.load_state_dict({n: weights[n] for n in expected}, strict=False)
         return teacher.eval().requires_grad_(False)
 
-    def draw(self, x: Tensor, scale: Fraction, iteration: int) -> tuple[int, int]:
-        """A shift (down, right) in pixels of `x`, whole pixels of the prediction too."""
-        generator = draw_generator(self.seed, iteration, get_rank(), 1)
+    def draw(self, scale: Fraction, *, iteration: int | None = None, item: int = 0) -> tuple[int, int]:
+        """A shift (down, right) in pixels of the input, whole pixels of the prediction too.
+
+        Args:
+            scale: Of the prediction.
+            iteration: Of the training, whose shift it is; None: it is that of an item, in all epochs and processes.
+            item: Number of the item.
+        """
+        stream = (item, 0, 2) if iteration is None else (iteration, get_rank(), 1)
+        generator = draw_generator(self.seed, *stream)
         steps = torch.randint(self.shift // scale.denominator, (2,), generator=generator) * scale.denominator
         return int(steps[0]), int(steps[1])
 
@@ -124,7 +133,7 @@ class Teacher:
             height, width = (-(-(length + self.shift) // multiple) * multiple for length in x.shape[-2:])
             room = ShiftRoom(scale, (height, width), (f_x.shape[-2], f_x.shape[-1]))
             try:
-                predict_shifted(predict, x, (0, 0), room)
+                predict_shifted(predict, x, [(0, 0)] * len(x), room)
             except (RuntimeError, ValueError, AssertionError) as error:
                 failure = error
             else:
@@ -157,8 +166,8 @@ class ShiftRoom(NamedTuple):
     predicted: tuple[int, int]
 
 
-def predict_shifted(predict: Predict, x: Tensor, shift: tuple[int, int], room: ShiftRoom) -> Tensor:
-    """Predicts x as seen from another place on the grid of the network's strides.
+def predict_shifted(predict: Predict, x: Tensor, shifts: Sequence[tuple[int, int]], room: ShiftRoom) -> Tensor:
+    """Predicts each x as seen from another place on the grid of the network's strides.
 
     The picture is put on a larger canvas, which continues it mirrored, and the prediction is cut to it again: all of
     the picture is predicted, and nothing interpolated.
@@ -166,12 +175,13 @@ def predict_shifted(predict: Predict, x: Tensor, shift: tuple[int, int], room: S
     Args:
         predict: (N, C, H, W) -> (N, C', scale H, scale W).
         x: (N, C, H, W).
-        shift: (down, right), where the picture lies on the canvas; whole pixels of the prediction too.
+        shifts: (down, right) of each picture, where it lies on the canvas; whole pixels of the prediction too.
         room: The canvas.
     """
-    out = predict(on_canvas(x, shift, room.size))
-    top, left = (int(by * room.scale) for by in shift)
-    return out[..., top : top + room.predicted[0], left : left + room.predicted[1]]
+    out = predict(torch.cat([on_canvas(image[None], shift, room.size) for image, shift in zip(x, shifts)]))
+    height, width = room.predicted
+    corners = [[int(by * room.scale) for by in shift] for shift in shifts]
+    return torch.stack([one[:, y : y + height, x : x + width] for one, (y, x) in zip(out, corners)])
 
 
 @dataclass(kw_only=True)
@@ -287,13 +297,33 @@ class SiameseTraining(BaseModel):
         out = as_channel_order(torch.stack([result.output.pred_img for result in results]), "BGR")  # as MMagic's are
         return out if predicts_radiance(model) else out / 255
 
-    def teach(self, ask: Callable[[Any, Tensor], Tensor], x: Tensor) -> Tensor:
+    def teach(self, ask: Callable[[Any, Tensor], Tensor], x: Tensor, data_samples: Any = None) -> Tensor:
         """Runs the teacher on x, and keeps its prediction as the step's `target`.
+
+        Items of a `DrawnOnceDataset` come again as they are: the teacher is asked once for each, and what it predicted
+        from one place, drawn for the item, is its target in all epochs.
 
         Args:
             ask: (model, x) -> prediction, of the teacher, which is a stock model.
             x: (N, C, H, W) what the network sees.
+            data_samples: The batch's, stacked, which tell whether its items come again; None: they do not.
         """
+        assert self.teacher is not None
+        items = None if data_samples is None else data_samples.metainfo.get("drawn_once")
+        if items is None:
+            target = self._ask(ask, x, None)
+        else:
+            known = self.teacher.known
+            if not all(item in known for item in items):
+                # all of the batch, whatever is known: kernels may depend on its size, and a resumed run knows nothing
+                predicted = self._ask(ask, x, [number for _, number in items])
+                known.update((item, value.cpu().clone()) for item, value in zip(items, predicted))
+            target = torch.stack([known[item] for item in items]).to(x.device)
+        self.step = TrainingStep(target=target)
+        return target
+
+    def _ask(self, ask: Callable[[Any, Tensor], Tensor], x: Tensor, items: Sequence[int] | None) -> Tensor:
+        """The teacher's prediction; of numbered items each from the place that is drawn for it."""
         about = self.teacher
         assert about is not None
         if not self._teacher:
@@ -301,17 +331,20 @@ class SiameseTraining(BaseModel):
                 self._teacher = (about.load(self),)
         teacher = self._teacher[0].to(next(self.parameters()).device)
         with torch.no_grad():
-            self.step = TrainingStep(target=self._asked(about, partial(ask, teacher), x))
-        return self.step.target
+            return self._asked(about, partial(ask, teacher), x, items)
 
-    def _asked(self, about: Teacher, predict: Predict, x: Tensor) -> Tensor:
+    def _asked(self, about: Teacher, predict: Predict, x: Tensor, items: Sequence[int] | None) -> Tensor:
         if not about.shift:
             return predict(x)
         shape = (x.shape[-2], x.shape[-1])
         if shape not in self._rooms:
             self._rooms = {**self._rooms, shape: about.room(predict, x)}
         room = self._rooms[shape]
-        return predict_shifted(predict, x, about.draw(x, room.scale, self._now()), room)
+        if items is None:
+            shifts = [about.draw(room.scale, iteration=self._now())] * len(x)
+        else:
+            shifts = [about.draw(room.scale, item=item) for item in items]
+        return predict_shifted(predict, x, shifts, room)
 
     def _now(self) -> int:
         """The iteration that draws belong to."""

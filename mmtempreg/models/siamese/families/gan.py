@@ -41,7 +41,9 @@ class GANFamily(SiameseTraining):
     def forward_train(self, inputs: Tensor, data_samples: Any = None, **kwargs: Any) -> Tensor:
         """The stock prediction for training."""
         if self.teacher:
-            taught = self.teach(lambda teacher, x: teacher.forward_train(x, data_samples, **kwargs), inputs)
+            taught = self.teach(
+                lambda teacher, x: teacher.forward_train(x, data_samples, **kwargs), inputs, data_samples
+            )
             # `gt_unsharp`: RealESRGAN's sharpened truth, in [0, 255]
             self.step.target = super().extract_gt_data(DataSample(gt_img=taught, gt_unsharp=255 * taught))
         with self.training_step(data_samples):
