@@ -19,7 +19,7 @@ from multiprocessing.connection import Connection
 from typing import Any
 
 import mmtempreg  # noqa: F401, before MMagic is imported
-from benchmarks.training_speed import ROWS, Training, crops
+from benchmarks.training_speed import OPTIONS, Training, crops
 from experiments.grid import ROOT
 from mmtempreg.utils.allocator import keep_freed_memory
 
@@ -41,7 +41,7 @@ def work_of(kind: str, precision: str) -> Callable[[], Any]:
         checkpoint, frame = str(ROOT / "checkpoints" / "hdr_baseline.pth"), torch.rand(1, 3, 320, 426)
         model = FrameModel(config, checkpoint, half=precision == "bfloat16")
         return lambda: model(frame)
-    config.merge_from_dict(ROWS[precision])
+    config.merge_from_dict(OPTIONS.get(precision, {}))
     training, data = Training(config), crops(16, 64)
     return lambda: training.step(data, 8)
 
