@@ -165,7 +165,7 @@ def compare(args: argparse.Namespace) -> None:
     results = {"as it came": {"0": asdict(before)}} | results
     photographs = (args.images, find_images(args.images))
     started = write_start(network, photographs, args.work_dir / "start")
-    noise = amplified_noise(FrameModel.of_model(model, network.order), tests[:4], camera, network.domain)
+    noise = amplified_noise(FrameModel.of_model(model, network.order), tests, camera, network.domain)
     recipe = recipe_for(network, before.invents(noise), smallest_edge(model, network.scale), steps=degrade)
     for seed in args.seeds:
         for name, given in args.recipes:

@@ -177,7 +177,7 @@ def make_steady(
     judge = QualityMeter(_pictures(frames, held_out, camera, minutes), found.domain, has_truth)
     first = judge.measure(frames)
     eq_before = _equivariance(frames, held_out)
-    noise = amplified_noise(frames, held_out[:4], camera, found.domain)
+    noise = amplified_noise(frames, held_out[: len(judge.pictures)], camera, found.domain)
     noisy = noise > max(INVENTS, first.true_detail)
     if noisy:
         report(f"{noise / first.detail:.0%} of its detail is its input's noise: what is to be kept is the scene's")
