@@ -57,7 +57,7 @@ def blend_checkpoints(before: str | Path, after: str | Path, *, strength: float,
         check_finite(weights, path)
     for (one, weights), (other, expected) in permutations(((before, first), (after, second))):
         if faults := misfits(weights, expected):
-            raise ValueError(f"{one} and {other} are of different networks: of the second in the first {faults}")
+            raise ValueError(f"{one} and {other} are of different networks: compared with {other}, in {one} {faults}")
     if anti_aliasing_of(checkpoints[0]) != anti_aliasing_of(checkpoints[1]):
         print_log(
             f"{before} and {after} were trained with other strides: the network between them has those of {after}",
