@@ -82,6 +82,7 @@ def make_files(folder: Path, images: Path) -> None:
         "broken.py": "model = dict(\n",
         "empty.py": "",
         "no_model.py": "a = 1\n",
+        "plain.py": "from torch import nn\n\nclass Plain(nn.Module):\n    pass\n",
         "unknown.py": NET.replace("BaseEditModel", "NoSuchModel"),
         "raises.py": "raise KeyError('x')\n",
         "misspelt.py": NET + "custom_hook = [dict(type='StrictLoadHook')]\n",

@@ -13,6 +13,7 @@ from typing import Any
 from mmengine.config import Config, ConfigDict, DictAction
 
 from ..utils.claims import check_input
+from .plain_networks import CONFIG_OF_PLAIN_NETWORK, is_file_of_network, networks_in
 from .registries import RENAMED
 
 
@@ -42,18 +43,30 @@ def read_config(path: str | Path, options: Mapping[str, Any] | Sequence[str] | N
         ValueError: If it is no config, has no model, or an option does not fit into it.
     """
     if not check_input(path).is_file():
+        if is_file_of_network(str(path)):
+            raise ValueError(f"{path} names a network, and a config is needed: {CONFIG_OF_PLAIN_NETWORK}")
         raise FileNotFoundError(f"there is no config {path}")
     try:
         config = Config.fromfile(path)
     except Exception as error:  # a config is a program, which may raise anything
-        raise ValueError(f"{path} cannot be read as a config: {type(error).__name__}: {error}") from error
+        reason = ": ".join(filter(None, (type(error).__name__, str(error))))
+        raise ValueError(f"{path} cannot be read as a config: {reason}{_if_network(path)}") from error
     try:
         config.merge_from_dict(dict(options) if isinstance(options, Mapping) else read_options(options))
     except Exception as error:
         raise ValueError(f"--cfg-options do not fit {path}: {type(error).__name__}: {error}") from error
     if not isinstance(config.get("model"), Mapping):
-        raise ValueError(f"{path} has no model")
+        raise ValueError(f"{path} has no model{_if_network(path)}")
     return config
+
+
+def _if_network(path: str | Path) -> str:
+    """What is said of a file that is no config, if it defines networks."""
+    names = networks_in(path)
+    if not names:
+        return ""
+    shown = " or ".join(f"{path}:{name}" for name in names[:5])
+    return f"; a network in it is named {shown} for tools/steady.py; elsewhere {CONFIG_OF_PLAIN_NETWORK}"
 
 
 def type_name(config: Mapping[str, Any] | type | str | None) -> str:

@@ -44,9 +44,13 @@ def test_weights_and_buffers_lie_between(tmp_path, strength):
 def test_different_networks_are_refused_by_name(tmp_path):
     small = saved(tmp_path / "a.pth", 1)
     torch.save(HDRCNN(encoder_channels=((4,), (4,), (4,)), bottleneck_channels=(4,)).state_dict(), tmp_path / "b.pth")
-    with pytest.raises(ValueError, match=r"networks: compared with \S+b\.pth, in \S+a\.pth \d+ of \d+ weights are missing"):
+    with pytest.raises(
+        ValueError, match=r"networks: compared with \S+b\.pth, in \S+a\.pth \d+ of \d+ weights are missing"
+    ):
         blend_checkpoints(small, tmp_path / "b.pth", strength=0.5, out=tmp_path / "c.pth")
-    with pytest.raises(ValueError, match=r"networks: compared with \S+b\.pth, in \S+a\.pth \d+ of \d+ weights are missing"):
+    with pytest.raises(
+        ValueError, match=r"networks: compared with \S+b\.pth, in \S+a\.pth \d+ of \d+ weights are missing"
+    ):
         blend_checkpoints(tmp_path / "b.pth", small, strength=0.5, out=tmp_path / "c.pth")
     assert not (tmp_path / "c.pth").exists()
 

@@ -59,6 +59,8 @@ NO_CONFIG = [
     ("pipe.py", "{f}/pipe.py is a pipe"),
     ("raises.py", "{f}/raises.py cannot be read as a config: KeyError"),
     ("photo.png", "{f}/photo.png cannot be read as a config"),
+    ("plain.py", "{f}/plain.py cannot be read as a config: RuntimeError; a network in it is named {f}/plain.py:Plain"),
+    ("plain.py:Plain", "{f}/plain.py:Plain names a network, and a config is needed: .*work_dirs/steady_NAME/config.py"),
 ]
 NO_VIDEO = [
     ("none.mp4", "there is no file or folder {f}/none.mp4"),

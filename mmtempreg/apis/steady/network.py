@@ -16,6 +16,7 @@ from torch import Tensor
 from ...models.anti_aliasing import without_anti_aliasing
 from ...openmmlab.checkpoints import anti_aliased_networks
 from ...openmmlab.configs import plain, read_config, stock_model_config, type_name
+from ...openmmlab.plain_networks import is_file_of_network
 from .checkpoint_form import CheckpointForm, read_form
 
 RANGES = {"0..1": (0.0, 1.0), "0..255": (0.0, 255.0), "-1..1": (-1.0, 1.0)}
@@ -76,12 +77,6 @@ class Network:
         """The network's weights in a model, by its own keys."""
         state = model.state_dict()
         return {key: state[self.prefix + key].detach().cpu().clone() for key in self.form.keys}
-
-
-def is_file_of_network(text: str) -> bool:
-    """Tells `file.py:Name` from the path of a config."""
-    path, colon, name = text.rpartition(":")
-    return bool(colon) and path.endswith(".py") and name.isidentifier()
 
 
 def read_network(

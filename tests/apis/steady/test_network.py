@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from mmtempreg.apis.steady.network import is_file_of_network, read_network, smallest_edge
+from mmtempreg.apis.steady.network import read_network, smallest_edge
 
 SOURCE = """
 import torch
@@ -127,9 +127,3 @@ def test_what_is_wrong_is_said(name, options, says, file, tmp_path):
     torch.save({**identity(), "gain": torch.ones(1)}, tmp_path / "a.pth")
     with pytest.raises(ValueError, match=says):
         read_network(f"{file}:{name}", tmp_path / "a.pth", crops, options=options)
-
-
-def test_names_of_files():
-    assert is_file_of_network("a/b.py:Net")
-    assert not is_file_of_network("configs/a.py")
-    assert not is_file_of_network("mmagic::srcnn/srcnn_x4.py")
