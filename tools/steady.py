@@ -100,7 +100,8 @@ def steady(args: argparse.Namespace) -> None:
         gpus=args.gpus,
         report=lambda text: print(text, flush=True),
     )
-    print_table(*table(result))
+    taken = 1 + list(result.tried).index(result.strength) if result.improved else None
+    print_table(*table(result), bold=taken)
     from mmtempreg.visualization import plot_steady
 
     picture = work_dir / "steady.png"
@@ -113,16 +114,18 @@ def steady(args: argparse.Namespace) -> None:
 
 
 def table(result: Steady) -> tuple[list[str], list[list[str]]]:
-    """Headings and rows: before, and all strengths."""
+    """Headings and rows: before, and all strengths; what was taken has a *. K is told to three digits: two hide what a
+    limit of 0.9 sees."""
     rows: list[tuple[str, Quality]] = [("as it came", result.before)]
-    rows += [(f"strength {s:g}", quality) for s, quality in result.tried.items()]
+    rows += [(f"strength {s:g}{' *' * (result.improved and s == result.strength)}", q) for s, q in result.tried.items()]
     truth = not math.isnan(result.before.psnr)
     headings = ["", "F", "K", "K kept", "K true", *(["PSNR [dB]"] if truth else []), "to before [dB]"]
     lines = []
     for name, quality in rows:
-        psnr = [quality.psnr] if truth else []
-        values = [quality.flicker, quality.detail, quality.kept, quality.true_detail, *psnr, quality.distance]
-        lines.append([name, *("n/a" if math.isnan(value) else f"{value:.2f}" for value in values)])
+        values = [(quality.flicker, 2), (quality.detail, 3), (quality.kept, 3), (quality.true_detail, 3)]
+        values += [(quality.psnr, 2)] * truth
+        cells = ["n/a" if math.isnan(value) else f"{value:.{decimals}f}" for value, decimals in values]
+        lines.append([name, *cells, "" if math.isinf(quality.distance) else f"{quality.distance:.2f}"])
     return headings, lines
 
 

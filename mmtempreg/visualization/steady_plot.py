@@ -73,8 +73,12 @@ def _draw_frontier(axis: plt.Axes, result: Steady) -> None:
     axis.scatter(kept, flicker, color="tab:blue")
     if result.improved:
         axis.scatter([result.after.kept], [result.after.flicker], s=120, facecolors="none", edgecolors="tab:red")
+    middle = float(kept.min() + kept.max()) / 2
     for (name, _), x, y in zip(points.items(), kept, flicker):
-        axis.annotate(name, (x, y), textcoords="offset points", xytext=(5, -10), fontsize="small")
-    axis.set(xlabel="detail kept (1: as it came)", ylabel="flicker F (1: as steady as the scene)", ylim=(0, None))
+        side, place = ("right", (-5, -10)) if x > middle else ("left", (5, -10))  # stays inside
+        axis.annotate(name, (x, y), textcoords="offset points", xytext=place, ha=side, fontsize="small")
+    axis.margins(x=0.15)
+    axis.set(xlabel="detail kept (1: as it came)", ylabel="flicker F (1: as steady as the scene)")
+    axis.set_ylim(0, 1.15 * float(flicker.max()))
     axis.set_title("strengths: what is ringed was taken" if result.improved else "strengths: none was taken")
     axis.grid(alpha=0.3)

@@ -37,6 +37,9 @@ MIN_DETAIL = {False: 0.9, True: 0.8}
 SCARCE = 0.1
 """Less of the scene's detail than this is by chance: a network that colours, or enlarges fourfold, has hardly any."""
 
+AS_STEADY = 1.05
+"""F up to which a network is taken as steady: it changes no more along the motion than the scene does."""
+
 MOST_CLIPS = 12
 FEWEST_IMAGES = 10
 
@@ -69,7 +72,8 @@ class Steady:
         equivariance: EQ in dB before and after.
         ratio: How many times as much it flickers as before.
         invents: Whether it was taken as a network that invents detail.
-        iterations: Of the fine-tuning.
+        iterations: Of the fine-tuning, that were done.
+        planned: So many there were to be.
         notes: What was found out on the way.
         clip: The moving photograph that flickered most: seen by the network, and what it makes of it.
         words: What was done, in a sentence.
@@ -84,6 +88,7 @@ class Steady:
     ratio: float
     invents: bool
     iterations: int
+    planned: int
     notes: list[str] = field(default_factory=list)
     clip: Clip | None = None
     words: str = ""
@@ -192,13 +197,13 @@ def make_steady(
     training = [path for path in training if min(_size(path)) >= crop + 2 * SHIFT]
     recipe = recipe_for(found, invents, crop, alpha, anti_aliased=anti_alias, steps=steps, seed=seed)
     length = Length(iterations, started + 60 * 0.75 * minutes, started + 60 * 0.85 * minutes)
-    trained, done, strides = train(
+    trained = train(
         found, recipe, (Path(images), training), folder=folder, length=length, report=report, processes=gpus
     )
     student = found.build(anti_alias).to(device) if anti_alias else before
 
     def blended(strength: float) -> FrameModel:
-        found.load(student, blend_weights(found.form.weights(), trained, strength))
+        found.load(student, blend_weights(found.form.weights(), trained.weights, strength))
         return FrameModel.of_model(student, found.order, device)
 
     min_detail = MIN_DETAIL[invents] if min_detail is None else min_detail
@@ -219,14 +224,15 @@ def make_steady(
         equivariance=(eq_before, eq),
         ratio=ratio,
         invents=invents,
-        iterations=done,
+        iterations=trained.iterations,
+        planned=trained.planned,
         notes=found.found,
     )
     result.words = in_words(result, limits)
     told = asdict(result)
     result.clip = Clip(judge.pictures[worst], judge.first[worst], after, found.domain)
     if chosen:
-        found.form.write(blend_weights(found.form.weights(), trained, chosen), out, strides)
+        found.form.write(blend_weights(found.form.weights(), trained.weights, chosen), out, trained.strides)
     write_json(folder / "steady.json", told)
     return result
 
@@ -249,13 +255,24 @@ class Limits:
         """Names the limits that are passed."""
         lost = []
         if after.kept < self.min_detail and not self.noisy:
-            lost.append(f"keeps {after.kept:.2f} of the detail (--min-detail {self.min_detail:g})")
+            kept = _apart(after.kept, self.min_detail)
+            lost.append(f"keeps {kept} of the detail (--min-detail {self.min_detail:g})")
         if before.true_detail > SCARCE and after.true_detail < self.min_detail * before.true_detail:
-            share = after.true_detail / before.true_detail
-            lost.append(f"keeps {share:.2f} of the scene's detail (--min-detail {self.min_detail:g})")
+            share = _apart(after.true_detail / before.true_detail, self.min_detail)
+            lost.append(f"keeps {share} of the scene's detail (--min-detail {self.min_detail:g})")
         if after.psnr < before.psnr - self.max_psnr_loss:
-            lost.append(f"loses {before.psnr - after.psnr:.2f} dB (--max-psnr-loss {self.max_psnr_loss:g})")
+            loss = _apart(before.psnr - after.psnr, self.max_psnr_loss)
+            lost.append(f"loses {loss} dB (--max-psnr-loss {self.max_psnr_loss:g})")
         return lost
+
+
+def _apart(value: float, limit: float) -> str:
+    """A value in two decimals, or in as many as show on which side of the limit it lies."""
+    texts = (f"{value:.{decimals}f}" for decimals in range(2, 9))
+    return next(
+        (text for text in texts if (float(text) < limit, float(text) > limit) == (value < limit, value > limit)),
+        f"{value}",
+    )
 
 
 def strongest(
@@ -285,17 +302,35 @@ def strongest(
 
 
 def in_words(result: Steady, limits: Limits) -> str:
-    """Says in a sentence or two what was done."""
+    """Says in a few sentences what was done."""
+    words = _verdict(result, limits)
+    if result.iterations < result.planned:
+        again = "the same command goes on" + " (with --overwrite)" * result.improved
+        words += f" The fine-tuning was stopped at {result.iterations} of {result.planned} iterations: {again}."
+    return words
+
+
+def _less(ratio: float) -> str:
+    """'7 % less', or from half as much again on '1.5 times less'."""
+    return f"{1 / ratio:.1f} times less" if 1 / ratio >= 1.5 else f"{1 - ratio:.0%} less".replace("%", " %")
+
+
+def _verdict(result: Steady, limits: Limits) -> str:
     if not result.improved:
         lowest = min(result.tried, key=lambda strength: result.tried[strength].flicker)
         flickers = result.tried[lowest].flickers
         ratio = flicker_ratio(result.before.flickers, flickers)[0]
         if not flickers_less(result.before.flickers, flickers):
+            if result.before.flicker <= AS_STEADY:
+                return (
+                    f"The network as it came does not flicker: F is {result.before.flicker:.2f}, and 1 is as steady as "
+                    "the scene. There is nothing to be gained, and no checkpoint was written."
+                )
             return "Nothing flickers less than the network as it came by more than chance. No checkpoint was written."
         lost = " and ".join(limits.passed(result.before, result.tried[lowest]))
         return (
             f"Nothing flickers less by more than chance at a price that is allowed: at strength {lowest:g} it flickers "
-            f"{1 / ratio:.1f} times less, and {lost}. No checkpoint was written."
+            f"{_less(ratio)}, and {lost}. No checkpoint was written."
         )
     after = result.after
     where = (
@@ -304,7 +339,7 @@ def in_words(result: Steady, limits: Limits) -> str:
         else f"{after.distance:.1f} dB from what it predicted before"
     )
     eq = f"EQ {result.equivariance[0]:.1f} -> {result.equivariance[1]:.1f} dB"
-    return f"It flickers {1 / result.ratio:.1f} times less, keeps {after.kept:.2f} of the detail, and is {where}; {eq}."
+    return f"It flickers {_less(result.ratio)}, keeps {after.kept:.2f} of the detail, and is {where}; {eq}."
 
 
 def _split(images: str | Path, seed: int, edge: int = CROPS[0] + 2 * SHIFT) -> tuple[list[Path], list[Path]]:

@@ -63,6 +63,23 @@ class Length:
     latest: float = math.inf
 
 
+@dataclass(frozen=True)
+class Trained:
+    """What a training made.
+
+    Attributes:
+        weights: By the network's own keys.
+        iterations: How many they have.
+        planned: How many there were to be.
+        strides: What a state dict has to tell of them (`checkpoints.ANTI_ALIASING`), by module.
+    """
+
+    weights: dict[str, Tensor]
+    iterations: int
+    planned: int
+    strides: dict[str, Any] | None
+
+
 class _TimeIsUp(Exception):
     """The training took longer than was planned."""
 
@@ -112,7 +129,7 @@ def train(
     length: Length,
     report: Callable[[str], None],
     processes: int = 1,
-) -> tuple[dict[str, Tensor], int, dict[str, Any] | None]:
+) -> Trained:
     """Fine-tunes a network; a run that was begun in the folder with the same config goes on.
 
     Args:
@@ -123,10 +140,6 @@ def train(
         length: How long.
         report: Is told what is going on.
         processes: How many train together, each with a batch of its own: one for each GPU.
-
-    Returns:
-        The weights by the network's own keys, how many iterations they have, and what a state dict has to tell of the
-        strides (`checkpoints.ANTI_ALIASING`), by module.
     """
     # in folders of its own: what else lies in the work directory is none of ours
     start, folder = folder / "start", folder / "training"
@@ -156,12 +169,12 @@ def train(
             runner.call_hook("after_train")  # lets go of what hooks hold
     model: Any = runner.model.module if hasattr(runner.model, "module") else runner.model
     told = anti_aliasing_in(model)
-    return network.weights(model), runner.iter, {"": {ANTI_ALIASING: told}} if told else None
+    return Trained(network.weights(model), runner.iter, iterations, {"": {ANTI_ALIASING: told}} if told else None)
 
 
 def _train_in(
     processes: int, network: Network, folder: Path, iterations: int, report: Callable[[str], None]
-) -> tuple[dict[str, Tensor], int, dict[str, Any] | None]:
+) -> Trained:
     """`train` in several processes, one for each GPU, as tools/dist_train.sh does it."""
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(processes), "-m"]
     command += [f"{__package__}.train_process", str(folder.parent / "config.py"), "--work-dir", str(folder)]
@@ -179,7 +192,7 @@ def _train_in(
         report(f"stopped after {iteration} of {iterations} iterations: what there is is measured")
     told = anti_aliasing_of(checkpoint)
     own = {key: weights[network.prefix + key].clone() for key in network.form.keys}
-    return own, iteration, {"": {ANTI_ALIASING: told}} if told else None
+    return Trained(own, iteration, iterations, {"": {ANTI_ALIASING: told}} if told else None)
 
 
 def write_start(network: Network, photographs: tuple[Path, Sequence[Path]], folder: Path) -> tuple[Path, Path]:

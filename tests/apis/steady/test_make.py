@@ -1,17 +1,23 @@
 """A network in, the same network out, steady; or the word that nothing is better."""
 
 import json
+import re
 import sys
+from dataclasses import replace
+from pathlib import Path
 
 import cv2
+import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 import torch
 from mmengine.config import Config
 
 from mmtempreg.apis import make_steady
+from mmtempreg.apis.steady import Steady
+from mmtempreg.apis.steady.make import Limits, in_words
 from mmtempreg.apis.steady.training import Length
-from mmtempreg.visualization import plot_steady
+from mmtempreg.visualization import plot_steady, steady_plot
 from tests.apis.steady import test_quality
 
 photographs = test_quality.photographs
@@ -58,7 +64,9 @@ def test_dirt_that_does_not_move_goes(folder):
     result, lines = run(folder, 0.001, iterations=16, min_detail=0.1, invents=False)
     assert result.improved
     assert result.ratio < 0.9
-    assert f"{1 / result.ratio:.1f} times less" in result.words
+    assert re.search(r"It flickers (\d+ %|\d+\.\d times) less", result.words)
+    assert result.iterations == result.planned == 16
+    assert "stopped" not in result.words
     after = torch.load(folder / "after.pth")
     assert after.keys() == {"params_ema"}
     assert abs(after["params_ema"]["dirt"]) < 0.0007
@@ -86,7 +94,7 @@ def test_dirt_that_does_not_move_goes(folder):
 def test_a_network_that_is_steady_already_is_left_alone(folder):
     result, _ = run(folder, 0.0, iterations=4)
     assert not result.improved
-    assert "Nothing flickers less than the network as it came" in result.words
+    assert "Nothing flickers less than the network as it came" in result.words  # its input's noise does
     assert not (folder / "after.pth").exists()
 
 
@@ -106,6 +114,7 @@ def test_ctrl_c_measures_what_there_is(folder, monkeypatch):
     assert any("stopped after 12 of 1000 iterations" in line for line in lines)
     assert result.iterations == 12
     assert result.improved
+    assert result.words.endswith("stopped at 12 of 1000 iterations: the same command goes on (with --overwrite).")
     # the same command goes on from there
     steps.clear()
     last = 14
@@ -142,6 +151,69 @@ def test_too_few_photographs(folder):
         path.unlink()
     with pytest.raises(ValueError, match=r"has 9 photographs of 112 pixels .* \(9 of any size\): 10 are"):
         run(folder, 0.001, iterations=4)
+
+
+def found(before, tried, strength=0.0, iterations=1070):
+    """What `make_steady` gives, of qualities that were measured."""
+    after = tried.get(strength, before)
+    ratio = after.flicker / before.flicker
+    return Steady(
+        out=Path("after.pth") if strength else None, strength=strength, before=before, after=after, tried=tried,
+        equivariance=(40.0, 41.0), ratio=ratio, invents=False, iterations=iterations, planned=1070,
+    )  # fmt: skip
+
+
+def quality(flicker, kept=1.0, distance=40.0):
+    flickers = [flicker * part for part in (0.99, 1.0, 1.01)]
+    return replace(test_quality.quality(flickers, kept), distance=distance)
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "strength", "iterations", "says"),
+    [
+        (8.74, 8.14, 1.0, 1070, r"^It flickers 7 % less, .* 41\.0 dB\.$"),
+        (8.0, 4.0, 1.0, 1070, r"^It flickers 2\.0 times less, "),
+        (8.0, 4.0, 1.0, 8, r"was stopped at 8 of 1070 iterations: the same command goes on \(with --overwrite\)\.$"),
+        (8.0, 8.0, 0.0, 1070, r"^Nothing flickers less .* No checkpoint was written\.$"),
+        (8.0, 8.0, 0.0, 8, r"^Nothing flickers less .* 8 of 1070 iterations: the same command goes on\.$"),
+        (0.89, 0.89, 0.0, 1070, r"^The network as it came does not flicker: F is 0\.89, "),
+    ],
+)
+def test_the_verdict(before, after, strength, iterations, says):
+    result = found(quality(before), {1.0: quality(after)}, strength, iterations)
+    assert re.search(says, in_words(result, Limits(0.9)))
+
+
+def test_a_limit_that_is_passed_by_little_is_told_to_be():
+    result = found(quality(8.0), {1.0: quality(4.0, kept=0.8996)})
+    assert "it flickers 2.0 times less, and keeps 0.8996 of the detail (--min-detail 0.9)" in in_words(
+        result, Limits(0.9)
+    )
+
+
+TRIED = {0.5: quality(7.0, 0.95), 0.8125: quality(6.5, 0.899), 1.0: quality(6.0, 0.7)}
+
+
+def test_the_table_marks_what_was_taken(monkeypatch):
+    monkeypatch.syspath_prepend("tools")
+    import steady
+
+    headings, rows = steady.table(found(quality(8.0, distance=float("inf")), TRIED, 0.5))
+    assert [row[0] for row in rows] == ["as it came", "strength 0.5 *", "strength 0.8125", "strength 1"]
+    assert [row[headings.index("K kept")] for row in rows] == ["1.000", "0.950", "0.899", "0.700"]
+    assert [row[-1] for row in rows] == ["", "40.00", "40.00", "40.00"]
+
+
+def test_the_frontier_stays_in_its_axes():
+    figure, axis = plt.subplots(figsize=(3.6, 3.6), layout="constrained")
+    steady_plot._draw_frontier(axis, found(quality(8.0), TRIED, 0.5))
+    figure.canvas.draw()
+    (_, low), (_, high) = axis.transData.inverted().transform(axis.bbox)
+    assert (low, high) == pytest.approx((0, 9.2))
+    for text in axis.texts:
+        box = text.get_window_extent()
+        assert axis.bbox.x0 <= box.x0 < box.x1 <= axis.bbox.x1
+    plt.close(figure)
 
 
 def test_the_command_says_what_became_of_it(folder, monkeypatch, capsys):
