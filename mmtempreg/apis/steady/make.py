@@ -172,6 +172,7 @@ def make_steady(
         value_range=value_range,
         order=order,
         config_options=config_options,
+        restores=degrade is not None,
     )
     camera = camera_of(steps, found.scale)
     has_truth = degrade is not None or found.scale > 1

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import torch
 import torch.nn.functional as F
@@ -88,6 +89,7 @@ def read_network(
     value_range: str | None = None,
     order: str | None = None,
     config_options: Mapping[str, Any] | None = None,
+    restores: bool = False,
 ) -> Network:
     """The network that NETWORK and CHECKPOINT name.
 
@@ -100,6 +102,8 @@ def read_network(
         value_range: A name of `RANGES`; None: found out. Of a config: as it says.
         order: 'RGB' or 'BGR'; likewise.
         config_options: What differs from the config.
+        restores: Whether the scene is what is to be predicted: else the network may be there to change it, and that it
+            comes near says little of the range.
 
     Raises:
         FileNotFoundError, ValueError, TypeError: If one is not there or of another kind than it should be, or options
@@ -109,7 +113,7 @@ def read_network(
     if is_file_of_network(network):
         if config_options:
             raise ValueError(f"--cfg-options are of a config, and {network} is none: give --network-options")
-        return _of_file(network, checkpoint, pictures, dict(options or {}), value_range, order)
+        return _of_file(network, checkpoint, pictures, dict(options or {}), value_range, order, restores)
     given = dict(network_options=options, range=value_range, order=order)
     if wrong := [name for name, value in given.items() if value]:
         raise ValueError(f"--{wrong[0].replace('_', '-')} is for a network of a Python file: the config says it")
@@ -166,6 +170,7 @@ def _of_file(
     options: dict[str, Any],
     value_range: str | None,
     order: str | None,
+    restores: bool,
 ) -> Network:
     from ...models.network_of_file import NetworkOfFile
 
@@ -176,11 +181,12 @@ def _of_file(
     form = read_form(checkpoint, network.state_dict())
     network.load_state_dict(form.weights())
     ranges = [value_range] if value_range else list(RANGES)
-    tried, _ = _with_smallest_crop(lambda edge: _tries(network.eval(), pictures(edge), ranges, order))
-    best = _likeliest(tried)
-    found = [form.note()]
+    tries, _ = _with_smallest_crop(lambda edge: _tries(network.eval(), pictures(edge), ranges, order))
+    best = _likeliest(tries, restores)
+    tried, found = tries.psnr, [form.note()]
     if value_range is None:
-        found.append(_clear("range", best[0], {key[0]: value for key, value in tried.items() if key[1] == best[1]}))
+        same = {key[0]: value for key, value in tried.items() if key[1] == best[1]}
+        found.append(_clear("range", best[0], same, certain=tries.bounds == best[0]))
     if order is None:
         found.append(_clear("order", best[1], {key[1]: value for key, value in tried.items() if key[0] == best[0]}))
     if best[0] != "0..1":
@@ -245,56 +251,107 @@ def _with_smallest_crop(run: Callable[[int], T]) -> tuple[T, int]:
     raise AssertionError("CROPS is empty")
 
 
+class Tries(NamedTuple):
+    """What a network makes of scenes, for each range and order that it may want.
+
+    Attributes:
+        psnr: Range and order -> dB to the scene; -inf of NaN.
+        lowest, highest: Of what it gives for values far out of all ranges.
+        enlarges: Whether its pictures are larger than what it sees.
+    """
+
+    psnr: dict[tuple[str, str], float]
+    lowest: float
+    highest: float
+    enlarges: bool
+
+    @property
+    def bounds(self) -> str | None:
+        """The range that no output leaves, even of input that does: the network ends with tanh, sigmoid or clamps."""
+        for name, (black, white) in RANGES.items():
+            slack = 0.01 * (white - black)
+            inside = black - slack <= self.lowest and self.highest <= white + slack
+            if inside and self.highest - self.lowest > (white - black) / 2:
+                return name
+        return None
+
+
 def _tries(
     network: torch.nn.Module, pictures: Sequence[tuple[Tensor, Tensor]], ranges: Sequence[str], order: str | None
-) -> dict[tuple[str, str], float]:
-    """PSNR between scenes and what a network makes of them, for each range and order that it may want.
+) -> Tries:
+    """Runs a network in each range and order that it may want.
 
     A network that restores or enhances leaves a picture recognisable if it gets what it expects.
 
     Raises:
         ValueError: If it takes no (N, 3, H, W), or gives no such picture.
     """
-    tried = {}
+    psnr: dict[tuple[str, str], float] = {}
+    enlarges = False
     for name in ranges:
         black, white = RANGES[name]
         for channels in [order] if order else ["RGB", "BGR"]:
             errors = []
             for seen, scene in pictures:
                 x, y = (image[None] if channels == "RGB" else image[None].flip(1) for image in (seen, scene))
-                try:
-                    with torch.no_grad():
-                        out = network(x * (white - black) + black)
-                except RuntimeError as error:
-                    reason = " ".join(str(error).split())[:200]
-                    size = f"{x.shape[-1]}x{x.shape[-2]}"
-                    raise ValueError(
-                        f"the network takes no RGB picture (1, 3, H, W) of {size} pixels: {reason}"
-                    ) from error
-                if not isinstance(out, Tensor) or out.ndim != 4 or out.shape[1] != 3:
-                    what = tuple(out.shape) if isinstance(out, Tensor) else type(out).__name__
-                    raise ValueError(f"the network gives {what} for (1, 3, H, W): a picture (1, 3, sH, sW) is needed")
+                out = _picture_of(network, x * (white - black) + black)
+                enlarges |= out.shape[-1] > x.shape[-1]
                 shown = F.interpolate((out - black) / (white - black), y.shape[-2:], mode="area")
                 errors.append((shown - y).square().mean())
-            tried[name, channels] = float(-10 * torch.stack(errors).mean().log10())
-    return tried
+            error = float(torch.stack(errors).mean())
+            psnr[name, channels] = -math.inf if math.isnan(error) else -10 * math.log10(error) if error else math.inf
+    beyond = _picture_of(network, 255 * (4 * pictures[0][0][None] - 1))
+    return Tries(psnr, float(beyond.min()), float(beyond.max()), enlarges)
+
+
+def _picture_of(network: torch.nn.Module, x: Tensor) -> Tensor:
+    """What a network makes of a picture (1, 3, H, W).
+
+    Raises:
+        ValueError: As `_tries`.
+    """
+    try:
+        with torch.no_grad():
+            out = network(x)
+    except RuntimeError as error:
+        reason = " ".join(str(error).split())[:200]
+        size = f"{x.shape[-1]}x{x.shape[-2]}"
+        raise ValueError(f"the network takes no RGB picture (1, 3, H, W) of {size} pixels: {reason}") from error
+    if not isinstance(out, Tensor) or out.ndim != 4 or out.shape[1] != 3:
+        what = tuple(out.shape) if isinstance(out, Tensor) else type(out).__name__
+        raise ValueError(f"the network gives {what} for (1, 3, H, W): a picture (1, 3, sH, sW) is needed")
+    return out
 
 
 CLEARLY = 3.0
 """dB that a range or an order that is unusual must be ahead by."""
 
+PLAUSIBLE = 15.0
+"""dB to the scene of what may be a network's work on it, if that is to change it: sharper, brighter, with more
+contrast."""
 
-def _likeliest(tried: Mapping[tuple[str, str], float]) -> tuple[str, str]:
-    """The first range and order, unless another one is ahead clearly: each comes before those that are less usual."""
+
+def _likeliest(tries: Tries, restores: bool) -> tuple[str, str]:
+    """The first range and order, unless another one is ahead clearly: each comes before those that are less usual.
+
+    A range in which a network changes nothing is near the scene too. So unless it restores the scene, the range counts
+    that its output never leaves; else an unusual one must be ahead of what is not even plausible.
+    """
+    restores |= tries.enlarges
+    bounded = {key: value for key, value in tries.psnr.items() if key[0] == tries.bounds and not restores}
+    tried = bounded or tries.psnr
     best = next(iter(tried))
     for key, value in tried.items():
-        if value > tried[best] + CLEARLY:
+        ahead = value > tried[best] + CLEARLY
+        if ahead and (restores or key[0] == best[0] or tried[best] < PLAUSIBLE):
             best = key
     return best
 
 
-def _clear(what: str, best: Any, tried: Mapping[Any, float]) -> str:
+def _clear(what: str, best: Any, tried: Mapping[Any, float], certain: bool = False) -> str:
+    came = "tried, PSNR to the scene: " + ", ".join(f"{key} {value:.1f} dB" for key, value in tried.items())
     others = [value for key, value in tried.items() if key != best]
-    if others and not tried[best] - max(others) >= CLEARLY:  # nan of two that are both perfect
-        return f"{what}: {best}, a guess (another would fit as well): give --{what} if it is wrong"
-    return f"{what}: {best}, found by trying"
+    if others and not certain and not tried[best] - max(others) >= CLEARLY:  # nan of two that are both perfect
+        return f"{what}: {best}, a guess ({came}): give --{what} if it is wrong"
+    why = "; its output never leaves that" * certain
+    return f"{what}: {best}, found by trying ({came}{why})"

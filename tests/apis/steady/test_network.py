@@ -1,9 +1,12 @@
 """What a network takes and gives, found out by running it."""
 
+import math
+import re
+
 import pytest
 import torch
 
-from mmtempreg.apis.steady.network import read_network, smallest_edge
+from mmtempreg.apis.steady.network import Tries, _likeliest, read_network, smallest_edge
 
 SOURCE = """
 import torch
@@ -19,6 +22,18 @@ class Brighter(nn.Module):
         x = (x - self.low) / (self.high - self.low)
         out = self.conv(x).clamp(0, 1) ** 0.8
         return out * (self.high - self.low) + self.low
+
+class Sharper(nn.Module):
+    def __init__(self, low=0.0, high=1.0, clamps=False):
+        super().__init__()
+        self.gain = nn.Parameter(torch.tensor(0.2))
+        self.low, self.high, self.clamps = low, high, clamps
+
+    def forward(self, x):
+        width = self.high - self.low
+        detail = x - nn.functional.avg_pool2d(x, 5, 1, 2, count_include_pad=False)
+        out = x + width * (self.gain * torch.tanh(8 * detail / width) + 0.02)
+        return out.clamp(self.low, self.high) if self.clamps else out
 
 class Double(nn.Module):
     def __init__(self):
@@ -71,13 +86,39 @@ def test_the_range_is_found(name, low, high, file, tmp_path):
     torch.save(identity(), tmp_path / "a.pth")
     options = dict(low=low, high=high)
     network = read_network(f"{file}:Brighter", tmp_path / "a.pth", crops, options=options)
-    assert f"range: {name}, found by trying" in network.found
-    assert "order: RGB, a guess (another would fit as well): give --order if it is wrong" in network.found
+    assert re.search(rf"^range: {name}, found by trying \(tried, PSNR to the scene: 0\.\.1 .* dB", network.found[1])
+    assert re.search(r"^order: RGB, a guess \(tried, .* BGR .* dB\): give --order if it is wrong$", network.found[2])
     model = network.build()
     x = crops()[0][0][None]
     torch.testing.assert_close(model.generator(x), x**0.8, atol=1e-5, rtol=0)
     assert network.scale == 1
     assert list(network.weights(model)) == ["conv.weight"]
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "says"),
+    [
+        ("0..1", {}, r"a guess \(.*: 0\.\.1 2.* dB, 0\.\.255 \d\d.* dB, -1\.\.1 .* dB\): give --range"),
+        ("0..1", dict(clamps=True), "its output never leaves that"),
+        ("-1..1", dict(low=-1.0, clamps=True), "its output never leaves that"),
+        ("0..255", dict(high=255.0), "found by trying"),
+        ("0..255", dict(high=255.0, clamps=True), "its output never leaves that"),
+    ],
+)
+def test_the_range_of_a_network_that_changes_the_picture(name, options, says, file, tmp_path):
+    """It comes nearest to the scene in a range that is so wide that the change is nothing."""
+    torch.save(dict(gain=torch.tensor(0.2)), tmp_path / "a.pth")
+    found = read_network(f"{file}:Sharper", tmp_path / "a.pth", crops, options=options).found[1]
+    assert re.search(f"^range: {name}, .*{says}", found)
+    if not options:  # where the scene is to be restored what comes nearest is right
+        found = read_network(f"{file}:Sharper", tmp_path / "a.pth", crops, restores=True).found[1]
+        assert found.startswith("range: 0..255, found by trying")
+
+
+def test_a_network_that_fails_in_the_usual_range_has_another():
+    """NaN is no picture."""
+    tries = Tries({("0..1", "RGB"): -math.inf, ("-1..1", "RGB"): 30.0}, -5.0, 9.0, False)
+    assert _likeliest(tries, False) == _likeliest(tries, True) == ("-1..1", "RGB")
 
 
 def test_the_scale_is_found(file, tmp_path):
