@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from fractions import Fraction
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -84,6 +85,11 @@ class FrameSource:
 
     def __iter__(self) -> Iterator[Frame]:
         raise NotImplementedError
+
+    @property
+    def title(self) -> str:
+        """The name of its file or folder, without where that is."""
+        return Path(self.name).resolve().name
 
     def count(self) -> int:
         """Counts the frames; goes through the file if it does not say."""

@@ -100,6 +100,10 @@ class FrameFiles(FrameSource):
             self._check(picture, str(file))
             yield Frame(picture.color, index / self.rate, picture.alpha, metadata=picture.metadata)
 
+    @property
+    def title(self) -> str:
+        return self.files[0].parent.resolve().name
+
     def _check(self, picture: Picture, name: str) -> None:
         image = picture.color
         if image.shape[:2] != self.size or image.dtype != self._dtype:

@@ -12,8 +12,8 @@ import numpy as np
 
 from ..apis.video_measurement import Measurement, Moment, VideoScores, measure_videos
 from ..utils.atomic_write import replace_when_written
-from ..utils.command_line import REPORTS
-from ..video import FrameFiles, FrameSource
+from ..utils.command_line import REPORTS, printable
+from ..video import FrameSource
 from .page_recorder import PageRecorder
 from .pixel_plot import Region
 from .report_page import write_page
@@ -166,7 +166,7 @@ class Report:
         notes: Sequence[str] = (),
     ) -> None:
         self.path, self.notes = path, notes
-        self.title = _name(sources[0]) if title is None else title
+        self.title, self._sources = title, sources
         self._error: Exception | None = None
         self._recorder: PageRecorder | None = None
         if Path(path).suffix.lower() == ".html":
@@ -198,7 +198,8 @@ class Report:
         if self._error is not None:
             raise self._error
         self._recording.close()  # ends the video of the page
-        write_report(self.path, measurement, self._recorder, title=self.title, notes=self.notes)
+        title = _title(measurement, self._sources) if self.title is None else self.title
+        write_report(self.path, measurement, self._recorder, title=title, notes=self.notes)
 
     def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, trace: Any) -> None:
         """Removes what is temporary, and if it was not written the video too."""
@@ -226,7 +227,8 @@ def report_videos(
         processed, reference, options: Arguments of `measure_videos`.
         assets: For a page: folder for its video; None: the page holds it, reduced, and of long videos the begin.
         region: For a page: all pixels of this part are kept over time; None: a grid over all of it.
-        title: For a page: what the clip is called; None: the name of the first file or folder.
+        title: For a page: what the clip is called; None: the name of the reference's file or folder, or without one
+            the names of what is compared.
         notes: As in `write_report`.
 
     Raises:
@@ -247,6 +249,13 @@ def report_videos(
     return measurement
 
 
-def _name(source: FrameSource) -> str:
-    path = source.files[0].parent if isinstance(source, FrameFiles) else Path(source.name)
-    return path.resolve().name
+def _title(measurement: Measurement, sources: Sequence[FrameSource]) -> str:
+    """The reference's file; without one, what is compared."""
+    if measurement.reference:
+        return sources[0].title
+    full = [video.name for video in measurement.videos]
+    short = [source.title if name == printable(source.name) else name for name, source in zip(full, sources)]
+    names = short if len(set(short)) == len(short) else full  # else they are of several folders
+    shown = names if len(names) <= 3 else [*names[:2], f"{len(names) - 2} more"]
+    made = f", made of {measurement.compared}" * (measurement.compared not in (*short, *full))
+    return " and ".join(filter(None, (", ".join(shown[:-1]), shown[-1]))) + made

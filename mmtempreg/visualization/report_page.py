@@ -132,6 +132,12 @@ def verdict(measurement: Measurement) -> list[str]:
     change = {name: percent * math.sqrt(value) for name, value in values("warp_error").items()}
     fast = {name: percent * value for name, value in values("fast_changes").items()}
     detail = {name: 100 * value for name, value in values("K").items()}
+    first = measurement.videos[0].name
+    kept = {name: 100 * value / detail[first] for name, value in detail.items() if name != first and detail.get(first)}
+    if detail.get(first) == 100:  # it is what they are compared with, or as sharp as that
+        kept = {}
+    large = f"; {measurement.compared} was made {measurement.enlarged} times as large to compare, and has hardly any"
+    large *= measurement.enlarged > 1
     sentences = [
         _ranked(values("F"), "{:.2f}", "{} flickers {} times as much as the reference")
         or _ranked(
@@ -140,19 +146,26 @@ def verdict(measurement: Measurement) -> list[str]:
             "{} changes by {} of the range of values from frame to frame, along the motion",
         )
         or _ranked(fast, "{:.2g}" + PERCENT, "{} has fast changes of {} of the range of values"),
-        _ranked(detail, "{:.0f}" + PERCENT, f"{{}} keeps {{}} of {whose(measurement)} fine detail", most_first=True),
+        _ranked(
+            detail,
+            "{:.0f}" + PERCENT,
+            f"{{}} {'has' if large else 'keeps'} {{}} of {whose(measurement)} fine detail",
+            most_first=True,
+            end=f"{large}.",
+        ),
+        _ranked(kept, "{:.0f}" + PERCENT, f"{{}} keeps {{}} of what {first} has of it", most_first=True),
     ]
     return [sentence for sentence in sentences if sentence]
 
 
-def _ranked(values: Mapping[str, float], form: str, words: str, most_first: bool = False) -> str:
+def _ranked(values: Mapping[str, float], form: str, words: str, most_first: bool = False, end: str = ".") -> str:
     """Says `words` of the first, and the values of the others; empty if there is none."""
     names = sorted(values, key=lambda name: values[name], reverse=most_first)
     if not names:
         return ""
     others = [f", {name} {form.format(values[name])}" for name in names[1:MAX_NAMED]]
     more = f", and {len(names) - MAX_NAMED} more" if len(names) > MAX_NAMED else ""
-    return words.format(names[0], form.format(values[names[0]])) + "".join(others) + more + "."
+    return words.format(names[0], form.format(values[names[0]])) + "".join(others) + more + end
 
 
 def _heat_scale() -> dict[str, Any]:
@@ -269,7 +282,7 @@ def charts(measurement: Measurement) -> list[dict[str, Any]]:
         (
             "K",
             "Detail K",
-            f"of {whose(measurement)}",
+            "1: as much",
             f"Fine detail kept. 1: as sharp as {whose(measurement).removesuffix(OF)}, 0: a blur.",
             lambda v: curve(v, "K"),
         ),
@@ -349,7 +362,8 @@ def _rows(measurement: Measurement, rows: list[list[str]]) -> list[dict[str, Any
     for meter in measurement.measures:
         values = [video.values[meter.name] for video in measurement.videos if video.name not in measurement.blurred]
         # without a reference what stands still has the fewest fast changes, and is no better for it
-        values = [] if measurement.compared and meter is TemporalEnergyMeter else values
+        # and what is as sharp as its source is no better than what is sharper
+        values = [] if measurement.compared and meter in (TemporalEnergyMeter, DetailMeter) else values
         written = {meter.format(v): _cost(meter, v) for v in values if not math.isnan(v)}
         best.append(min(written, key=lambda text: written[text]) if len(written) > 1 else "")
     made = []

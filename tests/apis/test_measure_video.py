@@ -213,6 +213,8 @@ def test_what_videos_were_enlarged_from_is_what_they_are_compared_with(tmp_path)
     small = clip(tmp_path / "small", np.stack([cv2.resize(f, None, fx=0.5, fy=0.5) for f in truth]))
     found = measure_videos({"a": clip(tmp_path / "a", truth)}, source=small)
     assert found.videos[0].values["K"] > 2  # it is sharper than an enlargement
+    assert (found.compared, found.enlarged) == ("small", 2)
+    assert "K is above 1, as small was made 2 times as large" in found.notes()[-1]
     assert found.videos[0].values["warp_error"] < 1e-3
     with pytest.raises(ValueError, match="--no-reference --source"):
         measure_videos({"a": clip(tmp_path / "a2", truth)}, small)

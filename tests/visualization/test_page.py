@@ -8,6 +8,7 @@ import runpy
 import shutil
 import tempfile
 from argparse import Namespace
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -189,6 +190,7 @@ def test_it_says_first_who_flickers_and_who_is_sharp():
     assert verdict(both) == [
         "b flickers 1.50 times as much as the reference, a 2.35.",
         "b keeps 90\xa0% of the reference's fine detail, c 70\xa0%, a 50\xa0%.",
+        "b keeps 180\xa0% of what a has of it, c 140\xa0%.",
     ]
     along = "of the range of values from frame to frame, along the motion"
     assert verdict(measured(dict(a=dict(warp_error=1e-4)))) == [f"a changes by 1\xa0% {along}."]
@@ -202,8 +204,41 @@ def test_without_a_reference_it_speaks_of_none(videos, tmp_path):
     text = re.sub(r"<(script|style).*?</\1>", "", (tmp_path / "r.html").read_text(), flags=re.S)
     words = text + json.dumps(data_of(tmp_path / "r.html")["charts"])
     assert not re.search("reference|truth", words.replace("without a reference nothing says", ""))
-    assert "<h1>1.mp4: how much it flickers</h1>" in text
+    assert "<h1>a and b: how much it flickers</h1>" in text
     assert re.search("b changes by .*, a", text)
+
+
+def test_a_source_that_is_smaller_is_called_by_its_file_and_k_above_1_explained(videos, tmp_path):
+    """Its folder is of no interest; of two videos that are sharper than it neither is the best for that."""
+    names = ["before", "after"]
+    for name, video in zip(names, videos[1:]):
+        with VideoWriter(tmp_path / f"{name}.mp4", 10, crf=4) as writer:
+            for frame in ResizedFrames(open_frames(video), (2 * HEIGHT, 2 * WIDTH)):
+                writer.write(frame)
+    large = {name: open_frames(tmp_path / f"{name}.mp4") for name in names}
+    found = report_videos(tmp_path / "r.html", large, source=open_frames(videos[0]), metrics=["K", "warp_error"])
+    text = (tmp_path / "r.html").read_text()
+    assert (found.compared, found.enlarged) == ("0.mp4", 2)
+    assert found.table()[0][1] == "K to 0.mp4"
+    assert str(videos[0].parent) not in text
+    assert "<h1>before and after, made of 0.mp4: how much it flickers</h1>" in text
+    assert re.search("has .* of 0.mp4&#39;s fine detail, .*; 0.mp4 was made 2 times as large to compare, ", text)
+    kept = found.videos[1].values["K"] / found.videos[0].values["K"]
+    assert f"after keeps {100 * kept:.0f}\xa0% of what before has of it." in text
+    assert "K is above 1, as 0.mp4 was made 2 times as large" in text
+    cells = re.findall(r"<td.*?</td>", text, re.S)  # K and E_warp of one, then of the other
+    assert ["★" in cell for cell in cells] == [False, False, False, True]
+    assert {chart["unit"] for chart in data_of(tmp_path / "r.html")["charts"] if chart["id"] == "K"} == {"1: as much"}
+
+
+def test_of_enlarged_videos_what_has_less_detail_than_the_first_is_a_blur():
+    both = measured(
+        dict(a=dict(K=4.0, warp_error=1e-3), b=dict(K=3.5, warp_error=1e-4), c=dict(K=3.7, warp_error=1e-4))
+    )
+    both = replace(both, compared="source", reference=None, enlarged=4)
+    assert both.blurred == {"b"}
+    assert "keeps less than 0.9 of a's detail" in both.notes()[0]
+    assert replace(both, enlarged=1).blurred == set()
 
 
 # ---------------------------------------------------------------- what is left out, and said

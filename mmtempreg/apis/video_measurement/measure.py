@@ -84,8 +84,11 @@ def measure_videos(
         raise ValueError(f"channels must be one of {tuple(CHANNELS)}, got {channels!r}")
     if not processed:
         raise ValueError("there is no video to measure")
+    enlarged = 1
     if source is not None:
-        source = as_large(source, next(iter(processed.values())))
+        first = next(iter(processed.values()))
+        enlarged = first.size[0] // source.size[0]
+        source = as_large(source, first)
     beside = reference or source
     sources = ([beside] if beside else []) + list(processed.values())
     rate, size = common_rate(sources), sources[0].size
@@ -127,8 +130,19 @@ def measure_videos(
         positions=positions,
         reference=own,
         videos=[found for found, _ in scores],
-        compared="" if reference else printable(source.name if source else next(iter(processed))),
+        compared="" if reference else _compared(source, processed),
+        enlarged=enlarged,
     )
+
+
+def _compared(source: FrameSource | None, processed: Mapping[str, FrameSource]) -> str:
+    """Name of what videos without a reference are compared with: that of its file, if no other is called so."""
+    name, first = next(iter(processed.items()))
+    if source is None and name != printable(first.name):
+        return printable(name)
+    own = source or first
+    others = [video.title for video in processed.values() if video is not own]
+    return printable(own.name if own.title in others else own.title)
 
 
 @contextmanager

@@ -72,6 +72,7 @@ class Measurement:
         reference: What the reference has itself; None without one.
         videos: Scores, in the order given.
         compared: Without a reference, whose motion they were measured along and whose detail K is compared with.
+        enlarged: How many times as large the videos are as that is; it was enlarged to their size.
     """
 
     rate: Fraction
@@ -82,6 +83,7 @@ class Measurement:
     reference: VideoScores | None
     videos: list[VideoScores]
     compared: str = ""
+    enlarged: int = 1
 
     @property
     def peak(self) -> float:
@@ -105,8 +107,12 @@ class Measurement:
 
     @property
     def blurred(self) -> set[str]:
-        """Names of videos that, without a reference, are no better for changing less: much of the detail is lost."""
-        return {v.name for v in self.videos if self.compared and v.values.get(DetailMeter.name, 1.0) < KEPT}
+        """Names of videos that, without a reference, are no better for changing less: much of the detail is lost.
+
+        What was enlarged to be compared has next to none: then it is the first video's.
+        """
+        enough = KEPT * (self.videos[0].values.get(DetailMeter.name, 1.0) if self.enlarged > 1 else 1.0)
+        return {v.name for v in self.videos if self.compared and v.values.get(DetailMeter.name, enough) < enough}
 
     def notes(self) -> list[str]:
         """Why some values are not there, a line each."""
@@ -116,8 +122,14 @@ class Measurement:
             for name, reason in video.reasons.items()
         ]
         if self.compared:
+            whose = "that" if self.enlarged == 1 else f"{self.videos[0].name}'s"
             notes.append(
                 f"without a reference nothing says what is right: motion and detail are those of {self.compared}, and "
-                f"what keeps less than {KEPT:g} of that detail is no better for changing less, as a blur does"
+                f"what keeps less than {KEPT:g} of {whose} detail is no better for changing less, as a blur does"
             )
+            if self.enlarged > 1:
+                notes.append(
+                    f"K is above 1, as {self.compared} was made {self.enlarged} times as large to be compared, and has "
+                    "hardly any detail as fine as that: compare K of the videos"
+                )
         return list(dict.fromkeys(notes))
