@@ -28,8 +28,8 @@ from .quality import INVENTS, Quality, QualityMeter, amplified_noise
 from .recipe import SENSOR_NOISE, SHIFT, recipe_for
 from .training import Length, train
 
-TRIES = 5
-"""Strengths that are measured: the strongest that can be afforded is found by halving."""
+TRIES, MORE_TRIES = 5, 2
+"""Strengths that are measured: the strongest that can be afforded is found by halving; more, before there is none."""
 
 MIN_DETAIL = {False: 0.9, True: 0.8}
 """What must be kept of the detail; of one that a network invents, which is a part of what flickers, less."""
@@ -291,15 +291,18 @@ def strongest(
     """
     tried: dict[float, Quality] = {}
     affordable, too_strong = 0.0, 1.0
-    while len(tried) < TRIES and affordable < 1:
+
+    def gained() -> bool:
+        return affordable > 0 and flickers_less(before.flickers, tried[affordable].flickers)
+
+    while affordable < 1 and len(tried) < (TRIES if gained() else TRIES + MORE_TRIES):
         strength = (affordable + too_strong) / 2 if tried else 1.0
         tried[strength] = measure(strength)
         if not limits.passed(before, tried[strength]):
             affordable = strength
         else:
             too_strong = strength
-    less = affordable and flickers_less(before.flickers, tried[affordable].flickers)
-    return affordable if less else 0.0, dict(sorted(tried.items()))
+    return affordable if gained() else 0.0, dict(sorted(tried.items()))
 
 
 def in_words(result: Steady, limits: Limits) -> str:

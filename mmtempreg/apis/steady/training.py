@@ -221,7 +221,7 @@ def _planned(
     """Iterations, and what makes a step fast: as they were planned in this folder, or by what a step takes here."""
     plan, key = folder / "plan.json", f"{config_hash(make(iterations=0))} {held}"
     known = json.loads(plan.read_text()) if plan.exists() else {}
-    if known.get("config") == key and length.iterations in (None, known["iterations"]):
+    if known.get("config") == key and "options" in known and length.iterations in (None, known["iterations"]):
         report(f"goes on in {folder}: {known['iterations']} iterations in all")
         return known["iterations"], known["options"]
     for left in (*folder.glob("iter_*.pth"), folder / "last_checkpoint"):  # of another training
