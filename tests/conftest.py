@@ -17,7 +17,8 @@ import mmtempreg  # noqa: F401, before MMagic is imported
 # The texts of configs are left as they are: yapf takes up to half a second for each, and a training has three.
 mmengine.config.config.FormatCode = lambda text, **style: (text, True)
 
-cv2.setNumThreads(1)  # forks (`testing.forked`) would wait for threads that do not come along
+# A fork would wait for OpenCV's threads, which do not come along: they end before it, whoever has asked for some.
+os.register_at_fork(before=lambda: cv2.setNumThreads(1))
 
 
 @pytest.fixture(autouse=True)
