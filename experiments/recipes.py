@@ -155,6 +155,7 @@ def compare(args: argparse.Namespace) -> None:
         args.checkpoint,
         partial(stills, tests[:4], camera_of(degrade, 1)),
         options=read_options(args.network_options),
+        restores=True,
     )
     model = network.build()
     camera = camera_of(degrade, network.scale)

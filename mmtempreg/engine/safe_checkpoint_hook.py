@@ -113,13 +113,14 @@ class SafeCheckpointHook(CheckpointHook):
         if is_main_process() and isinstance(self.file_backend, AtomicLocalBackend):
             if not resumes(runner):
                 refuse_to_overwrite(checkpoint_of(runner), self.out_dir)
-                self._tell_what_is_there(runner)
             self._claims = ExitStack()
             for folder in {Path(self.out_dir), Path(runner.work_dir)}:
                 self._claims.enter_context(claimed_work_dir(folder))
                 remove_abandoned(folder)
                 for path in folder.iterdir():
                     self._check_place(path, runner.epoch if self.by_epoch else runner.iter)
+            if not resumes(runner):
+                self._tell_what_is_there(runner)
 
     def after_train(self, runner: Runner) -> None:
         """Lets go of the work directory."""

@@ -55,7 +55,13 @@ UNCHECKED = {
 CHEAP = [name for name, kind in CONSTRUCTORS.items() if re.search(r"\.(transforms|losses)\.|twice", kind.__module__)]
 
 REQUIRED = dict(
-    data_root="nowhere", vgg16="nowhere", peak=1.0, model=dict(type="BaseEditModel"), losses=[], transforms=[]
+    data_root="nowhere",
+    vgg16="nowhere",
+    peak=1.0,
+    model=dict(type="BaseEditModel"),
+    losses=[],
+    transforms=[],
+    num_items=4,
 )
 
 NONSENSE = st.one_of(

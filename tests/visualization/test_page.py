@@ -610,7 +610,7 @@ def test_numbers_of_axes_stand_where_they_belong(browser, tmp_path, top):
     tab.goto((tmp_path / "r.html").as_uri())
     texts = drawn(tab)
     tab.close()
-    assert {"time [s]", "of the reference's"} <= {text for text, _, _ in texts}
+    assert {"time [s]", "1: as much"} <= {text for text, _, _ in texts}
     columns = {}
     for text, x, y in texts:
         if re.fullmatch(r"[\d.]+", text):
