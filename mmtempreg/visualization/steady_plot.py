@@ -73,9 +73,12 @@ def _draw_frontier(axis: plt.Axes, result: Steady) -> None:
     axis.scatter(kept, flicker, color="tab:blue")
     if result.improved:
         axis.scatter([result.after.kept], [result.after.flicker], s=120, facecolors="none", edgecolors="tab:red")
-    middle = float(kept.min() + kept.max()) / 2
-    for (name, _), x, y in zip(points.items(), kept, flicker):
-        side, place = ("right", (-5, -10)) if x > middle else ("left", (5, -10))  # stays inside
+    middle, top, labelled = float(kept.min() + kept.max()) / 2, float(flicker.max()), torch.inf
+    for (name, quality), x, y in zip(points.items(), kept, flicker):
+        if abs(labelled - y) < 0.06 * top and quality is not result.after:
+            continue  # two names on each other say less than one
+        labelled = float(y)
+        side, place = ("right", (-7, 4)) if x > middle else ("left", (5, -10))  # inside, and beside the line
         axis.annotate(name, (x, y), textcoords="offset points", xytext=place, ha=side, fontsize="small")
     axis.margins(x=0.15)
     axis.set(xlabel="detail kept (1: as it came)", ylabel="flicker F (1: as steady as the scene)")
