@@ -93,7 +93,8 @@ def weights(path):
 
 def train(config, **options):
     config.merge_from_dict(options)
-    config.experiment_name = f"{config.work_dir}_{len(os.listdir(config.work_dir)) if config.resume else 0}"
+    done = len(os.listdir(config.work_dir)) if os.path.isdir(config.work_dir) else 0
+    config.experiment_name = f"{config.work_dir}_{done}"  # MMEngine would log into that of a run of the same second
     runner = Runner.from_cfg(config)
     runner.train()
     return runner
