@@ -9,11 +9,11 @@ import torch
 from mmagic.registry import DATA_SAMPLERS, HOOKS
 from mmengine.dist import broadcast, broadcast_object_list, get_rank, get_world_size
 from mmengine.hooks import CheckpointHook, Hook
-from mmengine.model import is_model_wrapper
 from mmengine.optim import OptimWrapperDict
 from mmengine.runner import EpochBasedTrainLoop, Runner
 from torch.utils.data import BatchSampler
 
+from ..models.networks import unwrapped
 from ..openmmlab.checkpoints import check_resumable
 from ..openmmlab.internals import (
     accumulated_steps,
@@ -145,7 +145,7 @@ class ExactResumeHook(Hook):
         loop.dataloader = seeded_loader(loop.dataloader, batches)
         if not by_epoch:
             loop.dataloader_iterator = EndlessBatches(loop.dataloader, loop.iter)
-        model = runner.model.module if is_model_wrapper(runner.model) else runner.model
+        model = unwrapped(runner.model)
         if hasattr(model, "step_counter"):
             model.step_counter.fill_(loop.iter)
 

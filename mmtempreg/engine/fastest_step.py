@@ -13,12 +13,11 @@ from contextlib import suppress
 from typing import Any
 
 import torch
-from mmengine.model import is_model_wrapper
 from mmengine.optim import OptimWrapperDict, build_optim_wrapper
 from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from ..models.networks import networks_of
+from ..models.networks import networks_of, unwrapped
 from ..models.siamese.training import SiameseTraining
 from ..utils.half_precision import slow_bfloat16
 from ..utils.seeding import seeded
@@ -85,7 +84,7 @@ def fastest_options(model: Any, optimiser: Mapping, batch: Any, options: Sequenc
         batch: A batch as the data loader gives it.
         options: Those that are wanted.
     """
-    model = model.module if is_model_wrapper(model) else model
+    model = unwrapped(model)
     gains: dict[str, float] = {}
     with torch.random.fork_rng(), seeded(0):
         plain = _Trial(model, optimiser, batch)

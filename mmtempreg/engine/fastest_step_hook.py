@@ -8,9 +8,9 @@ from typing import Any
 from mmagic.registry import HOOKS
 from mmengine.dist import broadcast_object_list
 from mmengine.hooks import Hook
-from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
 
+from ..models.networks import unwrapped
 from ..openmmlab.internals import resumes
 from ..utils.validation import check_arguments
 from .acceleration_hook import AccelerationHook
@@ -78,7 +78,7 @@ class FastestStepHook(Hook):
             self.taken = found[0]
             self.found = in_words(gains)
             runner.logger.info(f"A training step here: {self.found}")
-        model = runner.model.module if is_model_wrapper(runner.model) else runner.model
+        model = unwrapped(runner.model)
         for name in choices(model, runner.optim_wrapper, wanted):
             switch(name, name in self.taken, model, runner.optim_wrapper)
 

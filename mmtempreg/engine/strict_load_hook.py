@@ -7,11 +7,11 @@ from typing import Any
 
 from mmagic.registry import HOOKS
 from mmengine.hooks import Hook
-from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
 from torch import nn
 
 from ..models.anti_aliasing import restore_strides
+from ..models.networks import unwrapped
 from ..openmmlab.checkpoints import (
     anti_aliasing_in,
     check_finite,
@@ -53,7 +53,7 @@ class StrictLoadHook(Hook):
             ValueError: If a weight is missing in the checkpoint, has another shape or is NaN, or the model has no such
                 parts.
         """
-        model = runner.model.module if is_model_wrapper(runner.model) else runner.model
+        model = unwrapped(runner.model)
         source = checkpoint_of(runner) or "the checkpoint to resume from"
         self.check(model, checkpoint, source)
         if not trains(runner) and anti_aliasing_in(model) is None:

@@ -21,14 +21,15 @@ def networks_of(model: nn.Module, names: Sequence[str] | None = None) -> Iterato
     Raises:
         ValueError: If the model has none of the networks, or lacks one that is named.
     """
-    model = _unwrapped(model)
+    model = unwrapped(model)
     found = [name for name in names or NETWORKS if isinstance(getattr(model, name, None), nn.Module)]
     if not found or (names is not None and len(found) < len(names)):
         raise ValueError(f"{type(model).__name__} has no network {names or NETWORKS}: name its `networks`")
     for name in found:
-        network = _unwrapped(getattr(model, name))
+        network = unwrapped(getattr(model, name))
         yield from network.values() if isinstance(network, nn.ModuleDict) else [network]
 
 
-def _unwrapped(module: Any) -> Any:
+def unwrapped(module: Any) -> Any:
+    """The module itself, without the wrapper of distributed training if it has one."""
     return module.module if is_model_wrapper(module) else module
