@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import KW_ONLY, dataclass, field
 from fractions import Fraction
-from functools import partial
 from typing import Any, NamedTuple
 
 import torch
@@ -133,7 +132,7 @@ class Teacher:
             height, width = (-(-(length + self.shift) // multiple) * multiple for length in x.shape[-2:])
             room = ShiftRoom(scale, (height, width), (f_x.shape[-2], f_x.shape[-1]))
             try:
-                predict_shifted(predict, x, [(0, 0)] * len(x), room)
+                predict_shifted(predict, x, (0, 0), room)
             except (RuntimeError, ValueError, AssertionError) as error:
                 failure = error
             else:
@@ -166,8 +165,8 @@ class ShiftRoom(NamedTuple):
     predicted: tuple[int, int]
 
 
-def predict_shifted(predict: Predict, x: Tensor, shifts: Sequence[tuple[int, int]], room: ShiftRoom) -> Tensor:
-    """Predicts each x as seen from another place on the grid of the network's strides.
+def predict_shifted(predict: Predict, x: Tensor, shift: tuple[int, int], room: ShiftRoom) -> Tensor:
+    """Predicts x as seen from another place on the grid of the network's strides.
 
     The picture is put on a larger canvas, which continues it mirrored, and the prediction is cut to it again: all of
     the picture is predicted, and nothing interpolated.
@@ -175,13 +174,24 @@ def predict_shifted(predict: Predict, x: Tensor, shifts: Sequence[tuple[int, int
     Args:
         predict: (N, C, H, W) -> (N, C', scale H, scale W).
         x: (N, C, H, W).
-        shifts: (down, right) of each picture, where it lies on the canvas; whole pixels of the prediction too.
+        shift: (down, right) of the pictures, where they lie on the canvas; whole pixels of the prediction too.
         room: The canvas.
     """
-    out = predict(torch.cat([on_canvas(image[None], shift, room.size) for image, shift in zip(x, shifts)]))
-    height, width = room.predicted
-    corners = [[int(by * room.scale) for by in shift] for shift in shifts]
-    return torch.stack([one[:, y : y + height, x : x + width] for one, (y, x) in zip(out, corners)])
+    out = predict(on_canvas(x, shift, room.size))
+    top, left = (int(by * room.scale) for by in shift)
+    return out[:, :, top : top + room.predicted[0], left : left + room.predicted[1]]
+
+
+def _sample(data_samples: DataSample, n: int) -> DataSample:
+    """The n-th of stacked data samples, stacked."""
+
+    def cut(value: Any) -> Any:
+        return value[n : n + 1] if isinstance(value, (Tensor, list)) else value
+
+    return DataSample(
+        metainfo={name: cut(value) for name, value in data_samples.metainfo_items()},
+        **{name: cut(value) for name, value in data_samples.items()},
+    )
 
 
 @dataclass(kw_only=True)
@@ -297,54 +307,57 @@ class SiameseTraining(BaseModel):
         out = as_channel_order(torch.stack([result.output.pred_img for result in results]), "BGR")  # as MMagic's are
         return out if predicts_radiance(model) else out / 255
 
-    def teach(self, ask: Callable[[Any, Tensor], Tensor], x: Tensor, data_samples: Any = None) -> Tensor:
+    def teach(self, ask: Callable[[Any, Tensor, Any], Tensor], x: Tensor, data_samples: Any = None) -> Tensor:
         """Runs the teacher on x, and keeps its prediction as the step's `target`.
 
         Items of a `DrawnOnceDataset` come again as they are: the teacher is asked once for each, and what it predicted
         from one place, drawn for the item, is its target in all epochs.
 
         Args:
-            ask: (model, x) -> prediction, of the teacher, which is a stock model.
+            ask: (model, x, data_samples) -> prediction, of the teacher, which is a stock model.
             x: (N, C, H, W) what the network sees.
             data_samples: The batch's, stacked, which tell whether its items come again; None: they do not.
         """
         assert self.teacher is not None
         items = None if data_samples is None else data_samples.metainfo.get("drawn_once")
         if items is None:
-            target = self._ask(ask, x, None)
+            target = self._ask(ask, x, data_samples)
         else:
             known = self.teacher.known
-            if not all(item in known for item in items):
-                # all of the batch, whatever is known: kernels may depend on its size, and a resumed run knows nothing
-                predicted = self._ask(ask, x, [number for _, number in items])
-                known.update((item, value.cpu().clone()) for item, value in zip(items, predicted))
+            # each alone: to the last bit a prediction depends on how many there are and which it is of them, and a run
+            # that is resumed meets the items in other batches
+            for n, item in enumerate(items):
+                if item not in known:
+                    (value,) = self._ask(ask, x[n : n + 1].clone(), _sample(data_samples, n), item=item[1])
+                    known[item] = value.cpu()
             target = torch.stack([known[item] for item in items]).to(x.device)
         self.step = TrainingStep(target=target)
         return target
 
-    def _ask(self, ask: Callable[[Any, Tensor], Tensor], x: Tensor, items: Sequence[int] | None) -> Tensor:
-        """The teacher's prediction; of numbered items each from the place that is drawn for it."""
+    def _ask(
+        self, ask: Callable[[Any, Tensor, Any], Tensor], x: Tensor, data_samples: Any, *, item: int | None = None
+    ) -> Tensor:
+        """The teacher's prediction; of a numbered item from the place that is drawn for it."""
         about = self.teacher
         assert about is not None
         if not self._teacher:
             with torch.random.fork_rng(devices=[]):  # a run that is resumed loads it at another step
                 self._teacher = (about.load(self),)
         teacher = self._teacher[0].to(next(self.parameters()).device)
-        with torch.no_grad():
-            return self._asked(about, partial(ask, teacher), x, items)
 
-    def _asked(self, about: Teacher, predict: Predict, x: Tensor, items: Sequence[int] | None) -> Tensor:
-        if not about.shift:
-            return predict(x)
-        shape = (x.shape[-2], x.shape[-1])
-        if shape not in self._rooms:
-            self._rooms = {**self._rooms, shape: about.room(predict, x)}
-        room = self._rooms[shape]
-        if items is None:
-            shifts = [about.draw(room.scale, iteration=self._now())] * len(x)
-        else:
-            shifts = [about.draw(room.scale, item=item) for item in items]
-        return predict_shifted(predict, x, shifts, room)
+        def predict(x: Tensor) -> Tensor:
+            return ask(teacher, x, data_samples)
+
+        with torch.no_grad():
+            if not about.shift:
+                return predict(x)
+            shape = (x.shape[-2], x.shape[-1])
+            if shape not in self._rooms:
+                self._rooms = {**self._rooms, shape: about.room(predict, x)}
+            room = self._rooms[shape]
+            iteration = self._now() if item is None else None
+            shift = about.draw(room.scale, iteration=iteration, item=item or 0)
+            return predict_shifted(predict, x, shift, room)
 
     def _now(self) -> int:
         """The iteration that draws belong to."""

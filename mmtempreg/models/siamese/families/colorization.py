@@ -56,7 +56,7 @@ class ColorizationFamily(SiameseTraining):
         lab = rgb2lab((inputs - image_range.low) / (image_range.high - image_range.low), option)
         lightness, colour = lab[:, :1], lab[:, 1:]
         if self.teacher:
-            colour = self.teach(colorize, lightness, data_samples)
+            colour = self.teach(lambda teacher, x, _: colorize(teacher, x), lightness, data_samples)
         black, white = ((level - option["l_cent"]) / option["l_norm"] for level in (0.0, 100.0))
         with self.training_step():
             prediction = self.predict_both(partial(colorize, self), lightness, ImageRange(black, white))

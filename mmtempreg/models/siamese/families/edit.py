@@ -48,7 +48,7 @@ class EditFamily(SiameseTraining):
 
     def _with_taught_target(self, inputs: Tensor, data_samples: Any) -> Any:
         """The data samples, stacked, for a step in which the teacher's prediction is the truth."""
-        self.teach(lambda teacher, x: teacher.forward_tensor(x, data_samples), inputs, data_samples)
+        self.teach(lambda teacher, x, samples: teacher.forward_tensor(x, samples), inputs, data_samples)
         taught = DataSample()
         taught.set_metainfo(data_samples.metainfo)
         for name, value in data_samples.items():

@@ -42,7 +42,7 @@ class GANFamily(SiameseTraining):
         """The stock prediction for training."""
         if self.teacher:
             taught = self.teach(
-                lambda teacher, x: teacher.forward_train(x, data_samples, **kwargs), inputs, data_samples
+                lambda teacher, x, samples: teacher.forward_train(x, samples, **kwargs), inputs, data_samples
             )
             # `gt_unsharp`: RealESRGAN's sharpened truth, in [0, 255]
             self.step.target = super().extract_gt_data(DataSample(gt_img=taught, gt_unsharp=255 * taught))

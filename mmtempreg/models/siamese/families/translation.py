@@ -56,7 +56,7 @@ class TranslationFamily(SiameseTraining):
     def forward_train(self, img: Tensor, target_domain: str, **kwargs: Any) -> dict[str, Tensor]:
         """The stock prediction for training."""
         if self.teacher:
-            self.teach(lambda teacher, x: teacher.translation(x, target_domain, **kwargs), img)
+            self.teach(lambda teacher, x, _: teacher.translation(x, target_domain, **kwargs), img)
         with self.training_step():
             return super().forward_train(img, target_domain, **kwargs)
 
