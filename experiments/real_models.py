@@ -115,7 +115,7 @@ def measured(folder: Path, names: Sequence[str], vdp: bool) -> dict[str, dict[st
     flow = folder / "flow" if (folder / "flow").exists() else None
     metrics = ["F", "warp_error", "K", "psnr", *(["vdp"] if vdp else [])]
     found = measure_videos(sources, open_frames(folder / "truth", RATE), metrics, "rgb", flow_folder=flow)
-    kept = measure_videos(sources, open_frames(folder / names[0], RATE), ["K"], "rgb")
+    kept = measure_videos(sources, open_frames(folder / names[0], RATE), ["K", "K_coarse"], "rgb")
     second = measure_videos(sources, open_frames(folder / "truth", RATE), ["F"], "rgb", flow_folder=flow, lag=1.0)
     values = {video.name: dict(video.values) for video in found.videos}
     for video in second.videos:
@@ -127,6 +127,7 @@ def measured(folder: Path, names: Sequence[str], vdp: bool) -> dict[str, dict[st
     floor = found.reference.values["warp_error"]
     for video in kept.videos:
         values[video.name]["K kept"] = video.values["K"]
+        values[video.name]["K coarse kept"] = video.values["K_coarse"]
         own, came = (values[name]["warp_error"] - floor for name in (video.name, names[0]))
         values[video.name]["excess"] = own / came
     return {"truth": dict(warp_error=floor), **values}

@@ -250,6 +250,7 @@ REAL_MODELS = {
     "F 1 s": ("F, 1 s", ".2f"),
     "excess": ("excess of E_warp", ".2f"),
     "K kept": ("K kept", ".2f"),
+    "K coarse kept": ("K coarse kept", ".2f"),
     "K": ("K", ".2f"),
     "EQ": ("EQ [dB]", ".1f"),
     "psnr": ("PSNR [dB]", ".2f"),

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from .base import Clip, Mean, MeanMeter, Meter, Picture, Sums, add_sums
 from .color_distribution import ColorDistributionMeter
-from .detail import DetailMeter, fine_detail
+from .detail import CoarseDetailMeter, DetailMeter, fine_detail
 from .domains import DOMAINS, Domain
 from .flicker import FlickerMeter, WarpErrorMeter, flicker_ratio, flickers_less
 from .flow_difference import FlowDifferenceMeter
@@ -29,6 +29,7 @@ METERS: dict[str, type[Meter]] = {
     for meter in (
         FlickerMeter,
         DetailMeter,
+        CoarseDetailMeter,
         TrueDetailMeter,
         PSNRMeter,
         SmoothnessMeter,
@@ -48,6 +49,7 @@ __all__ = [
     "DOMAINS",
     "METERS",
     "Clip",
+    "CoarseDetailMeter",
     "ColorDistributionMeter",
     "DetailMeter",
     "Domain",

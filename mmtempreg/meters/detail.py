@@ -1,4 +1,4 @@
-"""Detail K: is it as sharp as the truth?"""
+"""Detail K: is it as sharp as the truth? K coarse: has it as much texture?"""
 
 from __future__ import annotations
 
@@ -16,20 +16,23 @@ SIGMA = 1.0
 """Standard deviation in pixels of the Gaussian that is taken away: what is left has periods of 2 to some 8 pixels."""
 
 
-def fine_detail(frame: Tensor, sigma: float = SIGMA) -> Tensor:
-    """v - G * v of a (C, H, W) frame, G a Gaussian of `sigma` pixels, float32.
+def fine_detail(frame: Tensor, sigma: float = SIGMA, finest: float = 0.0) -> Tensor:
+    """G_finest * v - G_sigma * v of a (C, H, W) frame, G Gaussians of so many pixels (of 0: v itself), float32.
 
     Of a sinusoid of frequency w (radians per pixel) 1 - exp(-sigma^2 w^2 / 2) remains: .99 at a period of 2 pixels, .71
     at 4, .27 at 8, .07 at 16. That is where a blur of about a pixel acts, and what makes a picture look sharp.
     """
-    values = as_float(frame).float()
-    return values - smooth(values, sigma)
+    return torch.sub(*_smoothed(frame, sigma, finest))
 
 
-def detail_energy(frame: Tensor, sigma: float) -> float:
+def detail_energy(frame: Tensor, sigma: float, finest: float = 0.0) -> float:
     """Sum of the squares of `fine_detail`."""
+    return squared_distance(*_smoothed(frame, sigma, finest))
+
+
+def _smoothed(frame: Tensor, sigma: float, finest: float) -> tuple[Tensor, Tensor]:
     values = as_float(frame).float()
-    return squared_distance(values, smooth(values, sigma))
+    return smooth(values, finest), smooth(values, sigma)
 
 
 def energy(values: Tensor, mask: Tensor | None) -> float:
@@ -72,6 +75,8 @@ class DetailMeter(Meter[DetailSums]):
     about = "fine detail kept: 1 is as sharp as the truth, 0 a blur, above 1 sharper or noisy"
     nothing = DetailSums(0.0, 0.0, 0.0)
 
+    finest = 0.0
+
     def __init__(self, sigma: float = SIGMA) -> None:
         if not sigma > 0:
             raise ValueError(f"sigma must be a positive number of pixels, got {sigma}")
@@ -79,10 +84,11 @@ class DetailMeter(Meter[DetailSums]):
         self.sigma = sigma
 
     def measure(self, pred: Picture, target: Picture, mask: Tensor | None, motion: Motion | None) -> DetailSums:
+        band = self.sigma, self.finest
         if mask is None:
-            own, true = (picture.once(detail_energy, self.sigma) for picture in (pred, target))
+            own, true = (picture.once(detail_energy, *band) for picture in (pred, target))
         else:
-            own, true = (energy(picture.once(fine_detail, self.sigma), mask) for picture in (pred, target))
+            own, true = (energy(picture.once(fine_detail, *band), mask) for picture in (pred, target))
         return DetailSums(own, true, weight_of(mask, pred.values))
 
     @classmethod
@@ -94,3 +100,24 @@ class DetailMeter(Meter[DetailSums]):
     @classmethod
     def reason(cls, sums: DetailSums) -> str:
         return "the reference has no fine detail" if sums.weight else "no pixel counts: the mask is empty"
+
+
+class CoarseDetailMeter(DetailMeter):
+    """K coarse: K of the detail that is an octave coarser, G_1 * v - G_2 * v, with periods of some 5 to 15 pixels.
+
+    Texture that was replaced by patches has the energy of their sharp rims, so that K may stay; between the rims it is
+    flat, and K coarse falls.
+
+    Example:
+        >>> meter, truth = CoarseDetailMeter(), torch.rand(3, 16, 16)
+        >>> meter.update(2 * truth, truth)
+        >>> round(CoarseDetailMeter.value(meter.finish()), 3)
+        4.0
+    """
+
+    name, metric, title, default = "K_coarse", "CoarseDetail", "K coarse", False
+    about = "detail that is an octave coarser: texture that became patches is missing here, and not in K"
+    finest = SIGMA
+
+    def __init__(self) -> None:
+        super().__init__(2 * SIGMA)

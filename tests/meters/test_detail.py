@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.ndimage import gaussian_filter
 
-from mmtempreg.meters import DetailMeter, TrueDetailMeter, fine_detail
+from mmtempreg.meters import CoarseDetailMeter, DetailMeter, TrueDetailMeter, fine_detail
 
 SIZE = 128
 Y, X = np.mgrid[:SIZE, :SIZE].astype(np.float64)
@@ -32,6 +32,36 @@ def test_a_sinusoid_passes_as_the_gaussian_says(period):
     passed = fine_detail(tensor(wave))[0, 16:-16, 16:-16].square().mean() / np.square(wave[16:-16, 16:-16]).mean()
     gain = 1 - math.exp(-((2 * math.pi / period) ** 2) / 2)
     assert float(passed) == pytest.approx(gain**2, rel=0.02)
+
+
+@pytest.mark.parametrize("masked", [False, True])
+@pytest.mark.parametrize("period", [4, 8, 12, 24])
+def test_a_coarser_sinusoid_passes_between_two_gaussians(period, masked):
+    """Its energy as K coarse counts it, over that of a wave of 8 pixels' period."""
+    inner = torch.zeros(1, SIZE, SIZE)
+    inner[:, 16:-16, 16:-16] = 1
+
+    def wave(period):
+        return tensor(np.sin(2 * np.pi * (0.6 * X + 0.8 * Y) / period))
+
+    def gain(period):
+        w2 = (2 * math.pi / period) ** 2
+        return math.exp(-w2 / 2) - math.exp(-2 * w2)
+
+    meter = CoarseDetailMeter()
+    meter.update(wave(period), wave(8), inner if masked else None)
+    value = CoarseDetailMeter.value(meter.finish())
+    assert value == pytest.approx((gain(period) / gain(8)) ** 2, rel=0.02 if masked else 0.1)
+
+
+def test_rims_of_flat_patches_are_fine_detail_and_no_coarse():
+    """Texture with periods of 6 to 12 pixels, and the same posterised and paler: K hardly sees it, K coarse does."""
+    texture = gaussian_filter(np.random.default_rng(0).normal(size=(SIZE, SIZE)), 1.5)
+    texture /= texture.std()
+    patches = 0.45 * np.sign(gaussian_filter(texture, 1.5))
+    meter = CoarseDetailMeter()
+    meter.update(tensor(patches), tensor(texture))
+    assert CoarseDetailMeter.value(meter.finish()) < 0.6 * detail(patches, texture)[0]
 
 
 @pytest.mark.parametrize("blur", [0.5, 1.0, 2.0])
