@@ -113,7 +113,7 @@ def measured(folder: Path, names: Sequence[str], vdp: bool) -> dict[str, dict[st
 
     sources = {name: open_frames(folder / name, RATE) for name in names}
     flow = folder / "flow" if (folder / "flow").exists() else None
-    metrics = ["F", "warp_error", "K", "psnr", *(["vdp"] if vdp else [])]
+    metrics = ["F", "warp_error", "K", "K_true", "psnr", *(["vdp"] if vdp else [])]
     found = measure_videos(sources, open_frames(folder / "truth", RATE), metrics, "rgb", flow_folder=flow)
     kept = measure_videos(sources, open_frames(folder / names[0], RATE), ["K", "K_coarse"], "rgb")
     second = measure_videos(sources, open_frames(folder / "truth", RATE), ["F"], "rgb", flow_folder=flow, lag=1.0)

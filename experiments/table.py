@@ -252,6 +252,7 @@ REAL_MODELS = {
     "K kept": ("K kept", ".2f"),
     "K coarse kept": ("K coarse kept", ".2f"),
     "K": ("K", ".2f"),
+    "K_true": ("K true", ".2f"),
     "EQ": ("EQ [dB]", ".1f"),
     "psnr": ("PSNR [dB]", ".2f"),
     "vdp": ("JOD", ".2f"),
