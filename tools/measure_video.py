@@ -49,7 +49,7 @@ CHANNELS = ("luminance", "rgb", "ab")
 METRICS = """metrics:
   F            flicker along the motion: 1 is as steady as the truth, above 1 flickers (near 1, needs a reference)
   K            fine detail kept: 1 is as sharp as the truth, 0 a blur, above 1 sharper or noisy (near 1, needs a reference)
-  K_coarse     detail that is an octave coarser: texture that became patches is missing here, and not in K (near 1, on request, needs a reference)
+  K_coarse     detail an octave coarser than K's, with periods of some 5 to 15 pixels (near 1, on request, needs a reference)
   K_true       the part of K that is the truth's detail; what K has more was invented, or is noise (near 1, on request, needs a reference)
   psnr         is it right? of all values of the clip that count (higher, needs a reference)
   S            the paper's smoothness, at a fixed pixel: above 1 smoother than the truth (near 1, needs a reference)

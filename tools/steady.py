@@ -111,6 +111,10 @@ def steady(args: argparse.Namespace) -> None:
     if not result.improved:
         sys.exit(NOTHING_IMPROVED)
     print(f"{result.out}: strength {result.strength:g} of the way from before to after the fine-tuning")
+    if args.anti_alias:
+        print(
+            "Run it with its strides anti-aliased (docs/anti_aliasing.md): without, these weights are another network."
+        )
 
 
 def table(result: Steady) -> tuple[list[str], list[list[str]]]:

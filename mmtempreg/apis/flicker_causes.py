@@ -87,9 +87,14 @@ class FlickerCauses:
         rows = {name: dict(shifts=changes.shifts, noise=changes.noise) for name, changes in self.rows.items()}
         return dict(rows=rows, missed=self.missed, verdict=self.verdict())
 
-    def verdict(self) -> str:
-        """In words: which stages are to blame, what anti-aliasing takes away, and what is noise."""
-        return " ".join([self._of_strides(), *self._of_the_rest()])
+    def verdict(self, advice: bool = True) -> str:
+        """In words: which stages are to blame, what anti-aliasing takes away, and what is noise.
+
+        Args:
+            advice: Say what to write into a config, too.
+        """
+        todo = "Try it: model=dict(type='AntiAliasedModel', model=...)."
+        return " ".join([self._of_strides(), *[todo] * (advice and self.strides_to_blame), *self._of_the_rest()])
 
     @property
     def strides_to_blame(self) -> bool:
@@ -111,8 +116,7 @@ class FlickerCauses:
         alone = {name: 1 - changes.of_phase / before for name, changes in self.stages.items()}
         worst = sorted(alone, key=lambda name: -alone[name])[:3]
         parts = ", ".join(f"{name} ({100 * alone[name]:.0f} %)" for name in worst if alone[name] > 0.1)
-        said = f"Anti-aliasing takes away {100 * gone:.0f} % {what}{f'; of it alone: {parts}' if parts else ''}."
-        return said if self._noise_share > 0.5 else f"{said} Try it: model=dict(type='AntiAliasedModel', model=...)."
+        return f"Anti-aliasing takes away {100 * gone:.0f} % {what}{f'; of it alone: {parts}' if parts else ''}."
 
     @property
     def _noise_share(self) -> float:

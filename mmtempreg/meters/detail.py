@@ -105,8 +105,8 @@ class DetailMeter(Meter[DetailSums]):
 class CoarseDetailMeter(DetailMeter):
     """K coarse: K of the detail that is an octave coarser, G_1 * v - G_2 * v, with periods of some 5 to 15 pixels.
 
-    Texture that was replaced by patches has the energy of their sharp rims, so that K may stay; between the rims it is
-    flat, and K coarse falls.
+    Where a network has made pale patches of texture, their sharp rims may keep K up, and this falls. It is an energy as K
+    is: patches of much contrast have enough of it.
 
     Example:
         >>> meter, truth = CoarseDetailMeter(), torch.rand(3, 16, 16)
@@ -116,7 +116,7 @@ class CoarseDetailMeter(DetailMeter):
     """
 
     name, metric, title, default = "K_coarse", "CoarseDetail", "K coarse", False
-    about = "detail that is an octave coarser: texture that became patches is missing here, and not in K"
+    about = "detail an octave coarser than K's, with periods of some 5 to 15 pixels"
     finest = SIGMA
 
     def __init__(self) -> None:

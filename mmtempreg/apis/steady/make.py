@@ -191,9 +191,11 @@ def make_steady(
         invents = first.invents(noise)
         if invents:
             report("most of its detail is invented: predictions are compared relative to how much there is")
-    anti_alias = anti_alias or found.strides is not None
-    if not anti_alias and (causes := _causes(frames, held_out)):
+    if first.flicker <= AS_STEADY:
+        report(f"it hardly flickers: F is {first.flicker:.2f}, and 1 is as steady as the scene")
+    if found.strides is None and (causes := _causes(frames, held_out, anti_alias)):
         report(causes)
+    anti_alias = anti_alias or found.strides is not None
     crop = smallest_edge(found.build().to(device), found.scale)
     training = [path for path in training if min(_size(path)) >= crop + 2 * SHIFT]
     recipe = recipe_for(found, invents, crop, alpha, anti_aliased=anti_alias, steps=steps, seed=seed)
@@ -209,7 +211,8 @@ def make_steady(
 
     min_detail = MIN_DETAIL[invents] if min_detail is None else min_detail
     limits = Limits(min_detail, max_psnr_loss, noisy)
-    chosen, tried = strongest(lambda strength: judge.measure(blended(strength)), first, limits)
+    same = found.strides is not None or not anti_alias
+    chosen, tried = strongest(lambda strength: judge.measure(blended(strength)), first, limits, ends_in_before=same)
     worst = max(range(len(judge.pictures)), key=lambda number: first.flickers[number])
     best, eq, after = first, eq_before, judge.last[worst]
     if chosen:
@@ -254,16 +257,26 @@ class Limits:
 
     def passed(self, before: Quality, after: Quality) -> list[str]:
         """Names the limits that are passed."""
+        return [words for _, words in self._passed(before, after)]
+
+    def excess(self, before: Quality, after: Quality) -> float:
+        """How far the limit is passed that is passed farthest, as a part of the detail or of the error; 0: none is."""
+        return max((by for by, _ in self._passed(before, after)), default=0.0)
+
+    def _passed(self, before: Quality, after: Quality) -> list[tuple[float, str]]:
         lost = []
         if after.kept < self.min_detail and not self.noisy:
             kept = _apart(after.kept, self.min_detail)
-            lost.append(f"keeps {kept} of the detail (--min-detail {self.min_detail:g})")
+            lost.append((self.min_detail - after.kept, f"keeps {kept} of the detail"))
         if before.true_detail > SCARCE and after.true_detail < self.min_detail * before.true_detail:
-            share = _apart(after.true_detail / before.true_detail, self.min_detail)
-            lost.append(f"keeps {share} of the scene's detail (--min-detail {self.min_detail:g})")
-        if after.psnr < before.psnr - self.max_psnr_loss:
+            share = after.true_detail / before.true_detail
+            kept = _apart(share, self.min_detail)
+            lost.append((self.min_detail - share, f"keeps {kept} of the scene's detail"))
+        lost = [(by, f"{words} (--min-detail {self.min_detail:g})") for by, words in lost]
+        beyond = before.psnr - self.max_psnr_loss - after.psnr
+        if beyond > 0:
             loss = _apart(before.psnr - after.psnr, self.max_psnr_loss)
-            lost.append(f"loses {loss} dB (--max-psnr-loss {self.max_psnr_loss:g})")
+            lost.append((10 ** (beyond / 10) - 1, f"loses {loss} dB (--max-psnr-loss {self.max_psnr_loss:g})"))
         return lost
 
 
@@ -277,7 +290,7 @@ def _apart(value: float, limit: float) -> str:
 
 
 def strongest(
-    measure: Callable[[float], Quality], before: Quality, limits: Limits
+    measure: Callable[[float], Quality], before: Quality, limits: Limits, *, ends_in_before: bool = True
 ) -> tuple[float, dict[float, Quality]]:
     """The strongest network between before (0) and after (1) that can be afforded, found by halving, and all tries.
 
@@ -288,6 +301,8 @@ def strongest(
         measure: Gives the quality of a strength.
         before: Of the network as it came.
         limits: What it may lose.
+        ends_in_before: Strength 0 is the network as it came. Else, of a network whose strides are newly anti-aliased,
+            it may have lost more than strength 1, and then there is nothing to be looked for between them.
     """
     tried: dict[float, Quality] = {}
     affordable, too_strong = 0.0, 1.0
@@ -302,6 +317,10 @@ def strongest(
             affordable = strength
         else:
             too_strong = strength
+            if strength == 1 and not ends_in_before:
+                tried[0.0] = measure(0.0)
+                if limits.excess(before, tried[0.0]) >= limits.excess(before, tried[1.0]):
+                    break
     return affordable if gained() else 0.0, dict(sorted(tried.items()))
 
 
@@ -321,20 +340,24 @@ def _less(ratio: float) -> str:
 
 def _verdict(result: Steady, limits: Limits) -> str:
     if not result.improved:
-        lowest = min(result.tried, key=lambda strength: result.tried[strength].flicker)
-        flickers = result.tried[lowest].flickers
-        ratio = flicker_ratio(result.before.flickers, flickers)[0]
-        if not flickers_less(result.before.flickers, flickers):
+        less = [
+            strength
+            for strength, quality in result.tried.items()
+            if flickers_less(result.before.flickers, quality.flickers) and limits.passed(result.before, quality)
+        ]
+        if not less:
             if result.before.flicker <= AS_STEADY:
                 return (
                     f"The network as it came does not flicker: F is {result.before.flicker:.2f}, and 1 is as steady as "
                     "the scene. There is nothing to be gained, and no checkpoint was written."
                 )
             return "Nothing flickers less than the network as it came by more than chance. No checkpoint was written."
-        lost = " and ".join(limits.passed(result.before, result.tried[lowest]))
+        nearest = min(less, key=lambda strength: limits.excess(result.before, result.tried[strength]))
+        ratio = flicker_ratio(result.before.flickers, result.tried[nearest].flickers)[0]
+        lost = " and ".join(limits.passed(result.before, result.tried[nearest]))
         return (
-            f"Nothing flickers less by more than chance at a price that is allowed: at strength {lowest:g} it flickers "
-            f"{_less(ratio)}, and {lost}. No checkpoint was written."
+            f"Nothing flickers less by more than chance at a price that is allowed: at strength {nearest:g} it "
+            f"flickers {_less(ratio)}, and {lost}. No checkpoint was written."
         )
     after = result.after
     where = (
@@ -385,8 +408,8 @@ def _equivariance(frames: FrameModel, files: Sequence[Path]) -> float:
     return measure_image_equivariance(frames, files[:4], crop=128, num_transforms=1)["EQ"]
 
 
-def _causes(frames: FrameModel, files: Sequence[Path]) -> str | None:
-    """Advice to anti-alias, if strides are to blame; else None."""
+def _causes(frames: FrameModel, files: Sequence[Path], anti_alias: bool) -> str | None:
+    """Whether strides are to blame, if they are, and what to do; or if it is done, whether they are; None: nothing."""
     shifts = (1, 2, 4)
     needed = smallest_crop(shifts) + max(shifts)
     large = [path for path in files[:4] if min(read_display(path).shape[-2:]) >= needed]
@@ -394,9 +417,10 @@ def _causes(frames: FrameModel, files: Sequence[Path]) -> str | None:
         causes: FlickerCauses = find_flicker_causes(frames, large, crop=128, shifts=shifts, stages=False)
     except ValueError:
         return None
-    if not causes.strides_to_blame:
-        return None
+    verdict = causes.verdict(advice=False)
+    if anti_alias or not causes.strides_to_blame:
+        return verdict if anti_alias else None
     return (
-        f"{causes.verdict()} --anti-alias does it here: the network must be run with its strides anti-aliased then "
+        f"{verdict} --anti-alias does it: the network must be run with its strides anti-aliased then "
         "(docs/anti_aliasing.md)."
     )

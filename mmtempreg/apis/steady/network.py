@@ -352,6 +352,7 @@ def _clear(what: str, best: Any, tried: Mapping[Any, float], certain: bool = Fal
     came = "tried, PSNR to the scene: " + ", ".join(f"{key} {value:.1f} dB" for key, value in tried.items())
     others = [value for key, value in tried.items() if key != best]
     if others and not certain and not tried[best] - max(others) >= CLEARLY:  # nan of two that are both perfect
-        return f"{what}: {best}, a guess ({came}): give --{what} if it is wrong"
+        usual = f"; {best} is usual" * (tried[best] < max(others))
+        return f"{what}: {best}, a guess ({came}{usual}): give --{what} if it is wrong"
     why = "; its output never leaves that" * certain
     return f"{what}: {best}, found by trying ({came}{why})"

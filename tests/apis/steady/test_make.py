@@ -191,6 +191,13 @@ def test_a_limit_that_is_passed_by_little_is_told_to_be():
     )
 
 
+def test_what_came_nearest_is_told_and_not_what_flickers_least():
+    tried = {0.0: quality(2.0, kept=0.5), 1.0: quality(4.0, kept=0.89)}
+    assert "at strength 1 it flickers 2.0 times less, and keeps 0.89 of" in in_words(
+        found(quality(8.0), tried), Limits(0.9)
+    )
+
+
 TRIED = {0.5: quality(7.0, 0.95), 0.8125: quality(6.5, 0.899), 1.0: quality(6.0, 0.7)}
 
 

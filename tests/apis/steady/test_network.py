@@ -98,7 +98,11 @@ def test_the_range_is_found(name, low, high, file, tmp_path):
 @pytest.mark.parametrize(
     ("name", "options", "says"),
     [
-        ("0..1", {}, r"a guess \(.*: 0\.\.1 \d\d\.\d dB, 0\.\.255 \d\d.* dB, -1\.\.1 .* dB\): give --range"),
+        (
+            "0..1",
+            {},
+            r"a guess \(.*: 0\.\.1 \d\d\.\d dB, 0\.\.255 \d\d.* dB, -1\.\.1 .* dB; 0\.\.1 is usual\): give --range",
+        ),
         ("0..1", dict(clamps=True), "its output never leaves that"),
         ("-1..1", dict(low=-1.0, clamps=True), "its output never leaves that"),
         ("0..255", dict(high=255.0), "found by trying"),

@@ -143,6 +143,28 @@ def test_noise_may_go_where_it_is_most_of_the_detail():
     assert strongest(lambda strength: replace(after, true_detail=0.8), BEFORE, Limits(0.9, noisy=True))[0] == 0
 
 
+def test_where_less_strength_keeps_less_nothing_is_looked_for_there():
+    """A network whose strides are newly anti-aliased is soft before it is trained."""
+    asked = []
+
+    def network(strength):
+        asked.append(strength)
+        return quality([f * 0.5 for f in BEFORE.flickers], 0.5 + 0.39 * strength)
+
+    strength, tried = strongest(network, BEFORE, Limits(0.9), ends_in_before=False)
+    assert (strength, asked, list(tried)) == (0.0, [1.0, 0.0], [0.0, 1.0])
+    assert strongest(network, BEFORE, Limits(0.88), ends_in_before=False)[0] == 1.0
+    soft = strongest(lambda s: quality(BEFORE.flickers, 0.95 - 0.2 * s), BEFORE, Limits(0.9), ends_in_before=False)
+    assert 0.25 in soft[1]  # where less strength loses less it is looked for as ever
+
+
+def test_the_limit_that_is_passed_farthest_is_told():
+    limits, after = Limits(0.9, 0.1), quality([1.0, 1.1, 1.2, 1.3], 0.85, psnr=29.0)
+    assert limits.excess(BEFORE, after) == pytest.approx(10**0.09 - 1)  # 0.9 dB beyond the limit are 23 % more error
+    assert limits.excess(BEFORE, replace(after, psnr=30.0)) == pytest.approx(0.05)
+    assert limits.excess(BEFORE, BEFORE) == 0
+
+
 def test_all_of_it_if_nothing_is_lost():
     assert strongest(lambda s: quality([1.0, 1.1, 1.2, 1.3], 0.95), BEFORE, Limits(0.9))[0] == 1.0
 
