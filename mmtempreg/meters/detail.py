@@ -105,8 +105,8 @@ class DetailMeter(Meter[DetailSums]):
 class CoarseDetailMeter(DetailMeter):
     """K coarse: K of the detail that is an octave coarser, G_1 * v - G_2 * v, with periods of some 5 to 15 pixels.
 
-    Where a network has made pale patches of texture, their sharp rims may keep K up, and this falls. It is an energy as K
-    is: patches of much contrast have enough of it.
+    Where a network has made pale patches of texture, their sharp rims may keep K up, and this falls. It is an energy as
+    K is: patches of much contrast have enough of it.
 
     Example:
         >>> meter, truth = CoarseDetailMeter(), torch.rand(3, 16, 16)
