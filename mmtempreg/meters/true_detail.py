@@ -10,7 +10,7 @@ from torch import Tensor
 
 from ..functional import Motion
 from .base import FLOOR, Meter, Picture, weight_of
-from .detail import SIGMA, energy, fine_detail
+from .detail import SIGMA, DetailMeter, energy, fine_detail
 
 
 class TrueDetailSums(NamedTuple):
@@ -56,7 +56,7 @@ class TrueDetailMeter(Meter[TrueDetailSums]):
         self.sigma = sigma
 
     def measure(self, pred: Picture, target: Picture, mask: Tensor | None, motion: Motion | None) -> TrueDetailSums:
-        own, true = (picture.once(fine_detail, self.sigma) for picture in (pred, target))
+        own, true = (picture.once(fine_detail, self.sigma, DetailMeter.finest) for picture in (pred, target))
         products = own * true if mask is None else own * true * mask
         total = float(products.sum(dtype=torch.float64))
         return TrueDetailSums(total, energy(true, mask), weight_of(mask, pred.values))

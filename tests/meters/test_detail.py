@@ -1,6 +1,7 @@
 """Detail K against closed forms."""
 
 import math
+from unittest import mock
 
 import numpy as np
 import pytest
@@ -9,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.ndimage import gaussian_filter
 
-from mmtempreg.meters import CoarseDetailMeter, DetailMeter, TrueDetailMeter, fine_detail
+from mmtempreg.meters import CoarseDetailMeter, DetailMeter, Picture, TrueDetailMeter, fine_detail
+from mmtempreg.meters.detail import smooth
 
 SIZE = 128
 Y, X = np.mgrid[:SIZE, :SIZE].astype(np.float64)
@@ -55,7 +57,7 @@ def test_a_coarser_sinusoid_passes_between_two_gaussians(period, masked):
 
 
 def test_rims_of_flat_patches_are_fine_detail_and_no_coarse():
-    """Texture with periods of 6 to 12 pixels, and the same posterised and paler: K hardly sees it, K coarse does."""
+    """Texture with periods of 6 to 12 pixels, and the same as pale patches: K falls by half, K coarse by more."""
     texture = gaussian_filter(np.random.default_rng(0).normal(size=(SIZE, SIZE)), 1.5)
     texture /= texture.std()
     patches = 0.45 * np.sign(gaussian_filter(texture, 1.5))
@@ -142,6 +144,18 @@ def test_what_goes_with_the_truth_is_told_from_what_does_not(share, invented, se
     total, _ = detail(pred, truth)
     own = np.square(hf - slope * hy).sum() / np.square(hy).sum()
     assert total == pytest.approx(slope**2 + own, rel=1e-3, abs=1e-6)  # the energies add up
+
+
+def test_under_a_mask_both_look_at_what_was_made_once():
+    pred, truth = (Picture(torch.rand(3, 16, 16)) for _ in range(2))
+    asked = []
+    for meters in ([DetailMeter], [DetailMeter, TrueDetailMeter]):
+        with mock.patch("mmtempreg.meters.detail.smooth", side_effect=smooth) as smoothed:
+            pred, truth = Picture(pred.values), Picture(truth.values)
+            for meter in meters:
+                meter().update(pred, truth, torch.ones(1, 16, 16))
+        asked.append(smoothed.call_count)
+    assert asked[0] == asked[1] > 0
 
 
 def test_a_blur_has_less_and_noise_has_none():

@@ -153,7 +153,8 @@ def test_a_resumed_run_has_the_same_teacher(images, tmp_path, drawn_once):
             config.load_from, config.resume = path, steps == 4 and name == "resumed"
             config.default_hooks.checkpoint.interval = 2
             config.custom_hooks = [dict(type="ExactResumeHook")]
-            config.experiment_name = f"{name}_{steps}"
+            # runs of one name within a second share a MessageHub, and may read another run's iteration
+            config.experiment_name = f"{name}_{steps}_{drawn_once}"
             states.append(Runner.from_cfg(config).train().state_dict())
     alone, _, resumed = states
     torch.testing.assert_close(resumed, alone, rtol=0, atol=0)

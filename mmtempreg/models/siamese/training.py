@@ -329,7 +329,7 @@ class SiameseTraining(BaseModel):
             for n, item in enumerate(items):
                 if item not in known:
                     (value,) = self._ask(ask, x[n : n + 1].clone(), _sample(data_samples, n), item=item[1])
-                    known[item] = value.cpu()
+                    known[item] = value.cpu().clone()  # no view of a canvas
             target = torch.stack([known[item] for item in items]).to(x.device)
         self.step = TrainingStep(target=target)
         return target
